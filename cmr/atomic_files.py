@@ -1,0 +1,35 @@
+"""Writes files to a temporary name, then renames them: a killed run leaves no half file under a final name."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def atomic_path(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """Yields a temporary path beside `path` that replaces it when the block succeeds.
+
+    Args:
+      path: the final name; its folder is made when missing.
+
+    Yields:
+      A path in the same folder. On an exception it is removed and `path` stays as it was.
+    """
+    final = pathlib.Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp{final.suffix}")
+    try:
+        yield temporary
+        # Without the sync a power cut could leave an empty file under the final name.
+        with open(temporary, "rb+") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: str | os.PathLike, text: str) -> None:
+    """Writes `text` as UTF-8 to `path`, atomically."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

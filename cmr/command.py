@@ -1,0 +1,120 @@
+"""Runs a command: flags first, TensorFlow later, a user's error as one sentence and exit code 1."""
+
+import errno
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+
+from absl import flags
+
+from cmr import errors, tensorflow_startup
+
+FlagGroup = Callable[[], None]
+
+_WIDTH = 110
+
+
+def run(main: Callable[[], None], doc: str, groups: Sequence[FlagGroup], uses_tensorflow: bool = True) -> None:
+    """Defines and parses the command's flags, then calls `main`; never returns.
+
+    Args:
+      main: the command. It takes nothing: it reads `flags.FLAGS`.
+      doc: what `--help` prints first; the command module's docstring.
+      groups: functions that define flags; the first line of each docstring is the group's title in `--help`.
+      uses_tensorflow: whether to import TensorFlow (quietly, and only once the flags are known to be good).
+    """
+    sys.exit(_run(main, doc, [_common_flags, *groups], uses_tensorflow))
+
+
+def _run(main: Callable[[], None], doc: str, groups: Sequence[FlagGroup], uses_tensorflow: bool) -> int:
+    titles = _define(groups)
+    if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
+        print(_help(doc, titles))
+        return 0
+    try:
+        unparsed = flags.FLAGS(sys.argv)[1:]
+    except flags.Error as error:
+        return _fail(_one_line(error))
+    if unparsed:
+        return _fail(f"{unparsed[0]!r} is not a flag; flags are written --name=value (--help lists them)")
+    try:
+        if uses_tensorflow:
+            tensorflow_startup.import_tensorflow(show_logs=flags.FLAGS.tensorflow_logs)
+        main()
+    except errors.CmrError as error:
+        return _fail(_one_line(error))
+    except flags.Error as error:
+        return _fail(_one_line(error))
+    except KeyboardInterrupt:
+        return _fail("stopped; the same command goes on from what is already written", code=130)
+    except BrokenPipeError:
+        return 1
+    except OSError as error:
+        return _fail(_os_error(error))
+    except Exception as error:
+        if _is_full_disk(error):
+            return _fail("no space left on the disk; free some and run the same command again")
+        raise
+    return 0
+
+
+def _common_flags() -> None:
+    """Everywhere"""
+    flags.DEFINE_bool("tensorflow_logs", False, "Show TensorFlow's own start-up messages.")
+    flags.DEFINE_bool("help", False, "Print this help and stop.")
+
+
+def _define(groups: Sequence[FlagGroup]) -> list[tuple[str, list[str]]]:
+    titles = []
+    for define in groups:
+        before = set(flags.FLAGS)
+        define()
+        title = (define.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        titles.append((title, [name for name in flags.FLAGS if name not in before]))
+    return titles[1:] + titles[:1]
+
+
+def _help(doc: str, titles: Sequence[tuple[str, list[str]]]) -> str:
+    lines = [doc.strip(), ""]
+    for title, names in titles:
+        lines.append(f"{title}:")
+        for name in names:
+            lines.extend(_flag_help(flags.FLAGS[name]))
+        lines.append("")
+    lines.append("Any flags may stand in a file, one a line, given as --flagfile=PATH.")
+    return "\n".join(lines)
+
+
+def _flag_help(flag: flags.Flag) -> list[str]:
+    name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
+    choices = getattr(flag.parser, "enum_values", None)
+    if choices:
+        name += "=" + "|".join(choices)
+    default = "" if flag.default in (None, "") else f" (default: {flag.default_as_str})"
+    text = f"{flag.help}{default}"
+    return [f"  {name}", *textwrap.wrap(text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)]
+
+
+def _os_error(error: OSError) -> str:
+    name = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"no space left on the disk{name}; free some and run the same command again"
+    if isinstance(error, FileNotFoundError):
+        return f"no such file{name}"
+    if isinstance(error, PermissionError):
+        return f"no permission{name}; change its rights or choose another folder"
+    return _one_line(error)
+
+
+def _is_full_disk(error: Exception) -> bool:
+    # TensorFlow's writers report a full disk as an error of their own, h5py as a plain RuntimeError.
+    return "No space left on device" in str(error)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _fail(message: str, code: int = 1) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code

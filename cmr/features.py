@@ -1,0 +1,104 @@
+"""features/<name>/: CNN features of every image, one row an image, read through a memory map."""
+
+import dataclasses
+import functools
+import hashlib
+import json
+import os
+import pathlib
+from collections.abc import Sequence
+
+import numpy as np
+
+from cmr import atomic_files, errors
+
+FEATURES_NPY = "features.npy"
+IMAGE_IDS_TXT = "image_ids.txt"
+EXTRACTOR_JSON = "extractor.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Features:
+    """One extractor's features.
+
+    Attributes:
+      path: the folder `features/<name>`.
+      array: `[num_images, feature_dim]` float32, memory-mapped, read only.
+      image_ids: the image of each row.
+      extractor: what extractor.json says of their origin.
+    """
+
+    path: pathlib.Path
+    array: np.ndarray
+    image_ids: tuple[str, ...]
+    extractor: dict
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def feature_dim(self) -> int:
+        return self.array.shape[1]
+
+    @functools.cached_property
+    def _row_of(self) -> dict[str, int]:
+        return {image_id: row for row, image_id in enumerate(self.image_ids)}
+
+    def rows(self, image_ids: Sequence[str]) -> np.ndarray:
+        """Row numbers of images: `[len(image_ids)]` int64.
+
+        Raises:
+          WorkspaceError: an image has no row.
+        """
+        missing = [image_id for image_id in image_ids if image_id not in self._row_of]
+        if missing:
+            raise errors.WorkspaceError(
+                f"{self.path} has no row for {len(missing)} of {len(image_ids)} images, such as {missing[0]}; "
+                "run data_prep.extract again"
+            )
+        return np.array([self._row_of[image_id] for image_id in image_ids], np.int64)
+
+    def checksum(self) -> str:
+        """SHA-256 of features.npy and image_ids.txt, read by blocks."""
+        digest = hashlib.sha256()
+        for name in (IMAGE_IDS_TXT, FEATURES_NPY):
+            with open(self.path / name, "rb") as file:
+                while block := file.read(1 << 22):
+                    digest.update(block)
+        return digest.hexdigest()
+
+
+def read_features(path: str | os.PathLike) -> Features:
+    """Opens `features/<name>` as a memory map.
+
+    Raises:
+      WorkspaceError: a file is missing, or the array is not float32 `[len(image_ids), feature_dim]`.
+    """
+    path = pathlib.Path(path)
+    for name in (FEATURES_NPY, IMAGE_IDS_TXT, EXTRACTOR_JSON):
+        if not (path / name).exists():
+            made = sorted(folder.name for folder in path.parent.glob("*") if (folder / EXTRACTOR_JSON).exists())
+            raise errors.WorkspaceError(
+                f"{path / name} is missing; run data_prep.extract (or import_features) for it, or choose among "
+                f"the features made so far: {', '.join(made) or 'none'}"
+            )
+    try:
+        array = np.load(path / FEATURES_NPY, mmap_mode="r")
+        extractor = json.loads((path / EXTRACTOR_JSON).read_text(encoding="utf-8"))
+    except (ValueError, EOFError) as error:
+        raise errors.WorkspaceError(f"{path} can't be read ({error}); run data_prep.extract again") from error
+    image_ids = tuple((path / IMAGE_IDS_TXT).read_text(encoding="utf-8").splitlines())
+    if array.ndim != 2 or array.dtype != np.float32 or len(array) != len(image_ids):
+        raise errors.WorkspaceError(
+            f"{path / FEATURES_NPY} is {array.dtype} {list(array.shape)} beside {len(image_ids)} image ids, "
+            "not float32 [images, feature_dim]; run data_prep.extract again"
+        )
+    return Features(path, array, image_ids, extractor)
+
+
+def write_description(path: pathlib.Path, image_ids: Sequence[str], extractor: dict) -> None:
+    """Writes image_ids.txt, then extractor.json, whose presence means that features.npy is whole."""
+    atomic_files.write_text(path / IMAGE_IDS_TXT, "".join(f"{image_id}\n" for image_id in image_ids))
+    text = json.dumps(extractor, indent=2, ensure_ascii=False, sort_keys=True)
+    atomic_files.write_text(path / EXTRACTOR_JSON, text + "\n")

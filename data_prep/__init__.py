@@ -1,0 +1,1 @@
+"""Raw data set on disk -> workspace: captions, splits, vocabulary, CNN features."""

@@ -1,0 +1,1 @@
+"""Flagfiles and runners that redo the paper's tables."""

@@ -1,0 +1,34 @@
+"""Package `cmr` with `data_prep` and `experiments`."""
+
+import pathlib
+
+import setuptools
+
+setuptools.setup(
+    name="cmr",
+    version="0.1.0",
+    description="Image-sentence retrieval in a limited text space (Yu, Wang, Fan 2017), on TensorFlow and Keras 3",
+    long_description=(pathlib.Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.10,<3.13",
+    packages=["cmr", "data_prep", "experiments"],
+    package_data={"cmr": ["*.csv"]},
+    install_requires=[
+        "tensorflow>=2.16",
+        "tensorflow-hub>=0.16.1",
+        # tensorflow-hub imports pkg_resources, which setuptools dropped in version 81.
+        "setuptools<81",
+        "tensorboard>=2.16",
+        "numpy>=1.26",
+        "pandas>=2.2",
+        "absl-py>=2.1",
+        "pillow>=10.1",
+        "tqdm>=4.66",
+    ],
+    extras_require={
+        "mat": ["scipy>=1.11"],
+        "diagram": ["pydot>=3.0"],
+        "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6", "scipy>=1.11"],
+    },
+)
