@@ -25,10 +25,10 @@ setuptools.setup(
         "absl-py>=2.1",
         "pillow>=10.1",
         "tqdm>=4.66",
+        "pydot>=3.0",
     ],
     extras_require={
         "mat": ["scipy>=1.11"],
-        "diagram": ["pydot>=3.0"],
         "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6", "scipy>=1.11"],
     },
 )

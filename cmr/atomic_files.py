@@ -18,7 +18,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """
     final = pathlib.Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = final.with_name(f".{final.name}.{os.getpid()}.tmp{final.suffix}")
+    # The name keeps its ending: Keras, NumPy and Pillow choose the format by it.
+    temporary = final.with_name(f".{os.getpid()}.tmp.{final.name}")
     try:
         yield temporary
         # Without the sync a power cut could leave an empty file under the final name.

@@ -58,5 +58,7 @@ def in_split(captions: pd.DataFrame, split: str) -> pd.DataFrame:
     """
     rows = captions[captions["split"] == split].reset_index(drop=True)
     if rows.empty:
-        raise errors.WorkspaceError(f"captions.csv has no image in the {split} split; check the split lists and prepare")
+        raise errors.WorkspaceError(
+            f"captions.csv has no image in the {split} split; check the split lists and prepare"
+        )
     return rows

@@ -1,6 +1,7 @@
 """Runs a command: flags first, TensorFlow later, a user's error as one sentence and exit code 1."""
 
 import errno
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -90,8 +91,9 @@ def _flag_help(flag: flags.Flag) -> list[str]:
     choices = getattr(flag.parser, "enum_values", None)
     if choices:
         name += "=" + "|".join(choices)
-    default = "" if flag.default in (None, "") else f" (default: {flag.default_as_str})"
-    text = f"{flag.help}{default}"
+    default = "" if flag.default in (None, "") else f" (default: {flag.default_as_str.strip(chr(39))})"
+    # absl puts an enum's choices before its help; here they stand behind the name.
+    text = re.sub(r"^<[^>]*>: ", "", flag.help) + default
     return [f"  {name}", *textwrap.wrap(text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)]
 
 

@@ -6,6 +6,8 @@ the data set's own default.
 
 from absl import flags
 
+from cmr import config
+
 DATASETS = ("scenes", "flickr8k", "flickr30k", "mscoco")
 
 _REAL_IMAGES = {
@@ -39,6 +41,12 @@ def apply_dataset_defaults(values: flags.FlagValues) -> None:
     for name, default in DATASET_DEFAULTS[values.dataset].items():
         if name in values and values[name].value is None:
             values[name].value = default
+
+
+def flagfile_text(values: flags.FlagValues) -> str:
+    """Every flag of this module as lines that `--flagfile` reads back."""
+    given = (flag for flag in values.flags_by_module_dict()[__name__] if flag.value is not None)
+    return "".join(f"{flag.serialize()}\n" for flag in sorted(given, key=lambda flag: flag.name))
 
 
 def _by_dataset(name: str) -> str:
@@ -76,3 +84,124 @@ def cnn_flags() -> None:
     )
     flags.DEFINE_string("hub_module", "", "Path or URL of the tensorflow-hub module of --image_model=hub.")
     flags.DEFINE_enum("crops", "1", ("1", "10"), "Crops averaged for an image: the whole image, or ten as in VSE.")
+
+
+def features_flags() -> None:
+    """Features to train on"""
+    flags.DEFINE_string(
+        "vgg_features",
+        "",
+        "Folder under features/ read as X_vgg; by default the one named by the CNN flags. Any features serve: "
+        "--model=vse --vgg_features=efficientnet_lite2 trains the baseline on those.",
+    )
+    flags.DEFINE_string(
+        "image_features", "", "Folder under features/ read as X_img; by default named by the CNN flags."
+    )
+    flags.DEFINE_string(
+        "captioner",
+        "",
+        "File of a Show-and-Tell captioner whose W_img gives X_txt (Eq. 4): .keras, or .npz with the entry "
+        "image_embedding/weights. By default the workspace's own; without one W_img is a plain linear map, which the "
+        "command says.",
+    )
+
+
+def model_flags() -> None:
+    """Model"""
+    flags.DEFINE_enum(
+        "model",
+        "fusion",
+        config.MODELS,
+        "vse: X_vgg through one linear map (the baseline). single: X_txt through one linear map. fusion: both (Eq. 5).",
+    )
+    flags.DEFINE_integer(
+        "word_dim", None, "Size of a word embedding (Eq. 1). " + _by_dataset("word_dim"), lower_bound=1
+    )
+    flags.DEFINE_integer(
+        "gru_units",
+        None,
+        "Units of the GRU (Eq. 2), which is the size of the joint space. " + _by_dataset("gru_units"),
+        lower_bound=1,
+    )
+    flags.DEFINE_integer("text_space_dim", 512, "Size of X_txt (Eq. 4); 512 in Show and Tell.", lower_bound=1)
+    flags.DEFINE_bool(
+        "gru_reset_after",
+        False,
+        "Reset gate after the recurrent product (cuDNN's form, fast on a GPU), not before (Eq. 2).",
+    )
+    flags.DEFINE_bool(
+        "normalize_features", True, "L2-normalise X_vgg and X_txt before their maps, as VSE did with fc7."
+    )
+    flags.DEFINE_bool(
+        "train_text_space", False, "Let W_img go on learning; the paper takes it from the captioner as it is."
+    )
+    flags.DEFINE_bool(
+        "print_model", False, "Print the model's summary, write its diagram to the run's folder and stop."
+    )
+
+
+def loss_flags() -> None:
+    """Loss and negatives"""
+    flags.DEFINE_float(
+        "margin",
+        0.7,
+        "Margin of the pairwise ranking loss (Eq. 6), in cosine distance. The paper chose 0.7 from 0.1 ... 0.9 on "
+        "validation.",
+        lower_bound=0.0,
+        upper_bound=2.0,
+    )
+    flags.DEFINE_enum("reduction", "sum", config.REDUCTIONS, "Sum (VSE) or mean of the loss over a batch's queries.")
+    flags.DEFINE_enum(
+        "negatives",
+        "epoch",
+        config.NEGATIVES,
+        "epoch: drawn again every epoch from the whole training set (the paper). batch: the other pairs of the batch "
+        "(the VSE code). hardest: the most similar of them (VSE++).",
+    )
+    flags.DEFINE_integer(
+        "num_negatives",
+        0,
+        "Sentences, and as many images, that --negatives=epoch brings to each batch; 0: as many as the batch.",
+        lower_bound=0,
+    )
+    flags.DEFINE_bool(
+        "image_norm_in_loss",
+        True,
+        "Unit image embeddings in the loss; false is the VSE code's behaviour, in which the margin only rescales the "
+        "image map.",
+    )
+
+
+def training_flags() -> None:
+    """Training"""
+    flags.DEFINE_integer(
+        "batch_size", None, "Pairs a step, over all replicas (section 4.2). " + _by_dataset("batch_size"), lower_bound=2
+    )
+    flags.DEFINE_float("learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + _by_dataset("learning_rate"), 0.0)
+    flags.DEFINE_float("clip_norm", 2.0, "Global norm to which the gradient is clipped (the VSE code's).", 1e-6)
+    flags.DEFINE_integer("max_epochs", None, "Epochs at most. " + _by_dataset("max_epochs"), lower_bound=1)
+    flags.DEFINE_integer(
+        "patience", 3, "Epochs without a better validation sum of recalls before training stops.", lower_bound=1
+    )
+    flags.DEFINE_integer("seed", 0, "Seed of the initial weights and of the order of batches.", lower_bound=0)
+    flags.DEFINE_enum(
+        "strategy",
+        "default",
+        config.STRATEGIES,
+        "tf.distribute: default (one device), mirrored (this machine's GPUs), multi_worker (TF_CONFIG's machines).",
+    )
+    flags.DEFINE_integer(
+        "logical_cpus", 0, "Split the CPU into this many logical devices, to try --strategy=mirrored without GPUs.", 0
+    )
+    flags.DEFINE_string(
+        "run_name", "", "Folder under runs/; by default the model and a hash of its settings and inputs."
+    )
+    flags.DEFINE_integer(
+        "checkpoint_steps", 500, "Steps between two saved states, beside each epoch's end.", lower_bound=1
+    )
+
+
+def run_flags() -> None:
+    """Run"""
+    flags.DEFINE_string("run_dir", None, "Folder of a finished run, such as workspace/flickr8k/runs/fusion-1a2b3c4d.")
+    flags.mark_flag_as_required("run_dir")

@@ -18,7 +18,7 @@ def import_tensorflow(show_logs: bool) -> None:
     if show_logs:
         _open_devices()
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     stderr = os.dup(2)
     with tempfile.TemporaryFile() as noise:

@@ -83,7 +83,9 @@ class Vocabulary:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
             word, tab, count = line.partition("\t")
             if not tab or not count.isdigit():
-                raise errors.WorkspaceError(f"{path}, line {number}: not 'word <tab> count'; run data_prep.prepare again")
+                raise errors.WorkspaceError(
+                    f"{path}, line {number}: not 'word <tab> count'; run data_prep.prepare again"
+                )
             words.append(word)
             counts.append(int(count))
         if tuple(words[: len(SPECIAL)]) != SPECIAL or len(set(words)) != len(words):

@@ -1,0 +1,122 @@
+"""Settings of a model and of its training: plain frozen values, made by a command from its flags."""
+
+import dataclasses
+import hashlib
+import json
+
+MODELS = ("vse", "single", "fusion")
+NEGATIVES = ("epoch", "batch", "hardest")
+REDUCTIONS = ("sum", "mean")
+STRATEGIES = ("default", "mirrored", "multi_worker")
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """What the Keras model is made of.
+
+    Attributes:
+      model: `vse` (X_vgg), `single` (X_txt) or `fusion` (both, Eq. 5).
+      vgg_dim: size of X_vgg; 0 where the model does not read it.
+      image_dim: size of X_img; 0 where the model does not read it.
+      vocabulary_size: number of ids, the special ones included.
+      word_dim: size of a word embedding (Eq. 1).
+      gru_units: units of the GRU, which is the size of the joint embedding.
+      text_space_dim: size of X_txt (Eq. 4).
+      gru_reset_after: reset gate after the recurrent product (cuDNN's form) and not before it (Eq. 2).
+      normalize_features: L2-normalise X_vgg and X_txt before their maps.
+      image_norm_in_loss: unit image embeddings in the loss; false is the VSE code's behaviour.
+      train_text_space: whether W_img goes on learning.
+    """
+
+    model: str
+    vgg_dim: int
+    image_dim: int
+    vocabulary_size: int
+    word_dim: int = 1024
+    gru_units: int = 1024
+    text_space_dim: int = 512
+    gru_reset_after: bool = False
+    normalize_features: bool = True
+    image_norm_in_loss: bool = True
+    train_text_space: bool = False
+
+    @property
+    def reads_vgg(self) -> bool:
+        return self.model in ("vse", "fusion")
+
+    @property
+    def reads_image_features(self) -> bool:
+        return self.model in ("single", "fusion")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """How the model is trained.
+
+    Attributes:
+      margin: of Eq. 6, in cosine distance.
+      reduction: `sum` or `mean` of the loss over the batch's queries.
+      negatives: `epoch`, `batch` or `hardest` (cmr/negatives.py).
+      num_negatives: sentences, and as many images, that `epoch` brings to each batch; 0: as many as the batch.
+      batch_size: sentence-image pairs a step, over all replicas.
+      learning_rate: Adam's.
+      clip_norm: global norm to which the gradient is clipped.
+      max_epochs: passes over the training sentences at most.
+      patience: epochs without a better validation sum of recalls before training stops.
+      checkpoint_steps: steps between two saved states; the end of an epoch saves one too.
+      seed: of the initial weights and the order of batches.
+    """
+
+    margin: float
+    reduction: str
+    negatives: str
+    num_negatives: int
+    batch_size: int
+    learning_rate: float
+    clip_norm: float
+    max_epochs: int
+    patience: int
+    checkpoint_steps: int
+    seed: int
+
+    @property
+    def negatives_per_batch(self) -> int:
+        """Extra pairs that each batch carries as negatives."""
+        if self.negatives != "epoch":
+            return 0
+        return self.num_negatives or self.batch_size
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """All that decides the numbers of a run; kept as config.json in its folder.
+
+    Attributes:
+      dataset: name of the data set.
+      model: the model's settings.
+      train: the training's settings.
+      vgg_features: folder name of X_vgg's features, "" where the model does not read them.
+      image_features: folder name of X_img's features, likewise.
+      text_space: where W_img came from: "" (not used), `linear`, or the captioner's SHA-256.
+      checksums: SHA-256 of captions.csv, of the vocabulary and of the features, by name.
+    """
+
+    dataset: str
+    model: ModelConfig
+    train: TrainConfig
+    vgg_features: str
+    image_features: str
+    text_space: str
+    checksums: dict[str, str]
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "RunConfig":
+        values = json.loads(text)
+        return cls(**{**values, "model": ModelConfig(**values["model"]), "train": TrainConfig(**values["train"])})
+
+    def short_hash(self) -> str:
+        """Eight hexadecimal digits that change with any setting or input; part of a run's default name."""
+        return hashlib.sha256(self.to_json().encode("utf-8")).hexdigest()[:8]

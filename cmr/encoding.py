@@ -1,0 +1,62 @@
+"""Embeds a whole split for evaluation: unit vectors, so that a dot product is the cosine."""
+
+import dataclasses
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cmr import examples, metrics
+
+_BATCH = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Embeddings:
+    """A split in the joint space.
+
+    Attributes:
+      images: `[num_images, dim]` float32, norm 1.
+      captions: `[num_captions, dim]` float32, norm 1.
+    """
+
+    images: np.ndarray
+    captions: np.ndarray
+
+
+def embed_split(model: keras.Model, split: examples.Examples) -> Embeddings:
+    """Embeds every image and every sentence of a split, images once each.
+
+    Args:
+      model: of `models.retrieval_model`.
+      split: the examples; features are read from the memory map by blocks.
+    """
+    encode_images = _compiled(model.get_layer("image_encoder"))
+    encode_captions = _compiled(model.get_layer("text_encoder"))
+    dim = model.output["caption"].shape[-1]
+    images = np.empty((split.num_images, dim), np.float32)
+    for start in range(0, split.num_images, _BATCH):
+        rows = np.arange(start, min(start + _BATCH, split.num_images))
+        images[rows] = _unit(encode_images(split.image_inputs(rows)).numpy())
+    captions = np.empty((split.num_captions, dim), np.float32)
+    # Sentences of one length together: no padding is computed.
+    by_length = np.argsort(split.lengths, kind="stable")
+    for start in range(0, split.num_captions, _BATCH):
+        rows = by_length[start : start + _BATCH]
+        captions[rows] = encode_captions(split.padded(rows)).numpy()
+    return Embeddings(images, captions)
+
+
+def evaluate_split(model: keras.Model, split: examples.Examples) -> tuple[metrics.BothDirections, Embeddings]:
+    """Metrics of both directions over a split, and the embeddings they came from."""
+    embeddings = embed_split(model, split)
+    return metrics.evaluate(embeddings.images, embeddings.captions, split.image_of_caption), embeddings
+
+
+def _compiled(encoder: keras.Model):
+    return tf.function(lambda inputs: encoder(inputs, training=False), reduce_retracing=True)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    # With image_norm_in_loss=False the encoder's output has any length; evaluation is by cosine all the same.
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

@@ -1,0 +1,77 @@
+"""The end of a run: its best weights on the test split, as a table and as metrics.json."""
+
+import importlib.metadata
+import pathlib
+import platform
+import subprocess
+
+import numpy as np
+
+from cmr import config, encoding, image_encoder, inputs, metrics, models, results_table, runs
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")
+
+
+def evaluate_test(run: runs.Run, run_config: config.RunConfig, found: inputs.Inputs) -> tuple[dict, str]:
+    """Measures a run's best weights on the test split.
+
+    Args:
+      run: the run's folder, which holds the best weights.
+      run_config: its settings.
+      found: what it reads.
+
+    Returns:
+      The test part of metrics.json, and the table to print.
+    """
+    model = models.retrieval_model(run_config.model)
+    model.load_weights(run.best_weights)
+    test = found.split("test")
+    measured, _ = encoding.evaluate_split(model, test)
+    chance = metrics.random_ranking(np.bincount(test.image_of_caption))
+    table = results_table.format_results(
+        dataset=run_config.dataset,
+        model=run_config.model.model,
+        metrics=measured,
+        random=chance,
+        counts=results_table.SplitCounts("test", test.num_images, test.num_captions),
+        features_note=results_table.describe_features(*_extractors(found)),
+        notes=_text_space_notes(run_config),
+    )
+    return {"test": measured.to_dict(), "random_ranking": chance.to_dict()}, table
+
+
+def provenance(run_config: config.RunConfig, flags_text: str) -> dict:
+    """Where the numbers come from: flags, seed, checksums, package versions, git commit."""
+    return {
+        "flags": flags_text.splitlines(),
+        "seed": run_config.train.seed,
+        "checksums": run_config.checksums,
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "git_commit": _git_commit(),
+    }
+
+
+def _extractors(found: inputs.Inputs) -> list[dict | None]:
+    keys = (image_encoder.VGG_FEATURES, image_encoder.IMAGE_FEATURES)
+    return [found.features[key].extractor if key in found.features else None for key in keys]
+
+
+def _text_space_notes(run_config: config.RunConfig) -> list[str]:
+    if run_config.text_space != "linear":
+        return []
+    return ["W_img (Eq. 4) is a linear map trained on the training sentences' words; it stands in for a captioner's."]
+
+
+def _git_commit() -> str | None:
+    """The commit of this source tree, with `+changes` where files differ from it; None outside a git checkout."""
+    folder = pathlib.Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

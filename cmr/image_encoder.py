@@ -1,0 +1,68 @@
+"""The visual part: X_vgg, X_txt and their fusion (Eqs. 3-5)."""
+
+import keras
+
+from cmr import config as config_lib
+
+# Names of the models' inputs; the batches use them too.
+VGG_FEATURES = "vgg_features"
+IMAGE_FEATURES = "image_features"
+
+# The Dense layer whose kernel is W_img; it bears the name that Show and Tell gives it.
+TEXT_SPACE_LAYER = "image_embedding"
+
+
+def image_understanding(image_features, units: int, trainable: bool):
+    """Maps CNN features into the captioner's text space (Eq. 4): X_txt = X_img W_img.
+
+    Args:
+      image_features: `[batch, feature_dim]` float32, X_img (Eq. 3).
+      units: size of the text space.
+      trainable: whether W_img goes on learning.
+
+    Returns:
+      `[batch, units]` float32. Linear, no bias, not normalised.
+    """
+    return keras.layers.Dense(units, use_bias=False, trainable=trainable, name=TEXT_SPACE_LAYER)(image_features)
+
+
+def joint_space_map(features, units: int, name: str):
+    """One linear map into the joint space, Xavier initialised, no bias: a term of Eq. 5.
+
+    Args:
+      features: `[batch, dim]` float32.
+      units: size of the joint space.
+      name: of the Dense layer.
+
+    Returns:
+      `[batch, units]` float32.
+    """
+    return keras.layers.Dense(units, use_bias=False, kernel_initializer="glorot_uniform", name=name)(features)
+
+
+def image_encoder(config: config_lib.ModelConfig) -> keras.Model:
+    """Image features to the joint space.
+
+    Returns:
+      A functional model from the inputs that the kind of model reads (`vgg_features` `[batch, vgg_dim]`,
+      `image_features` `[batch, image_dim]`, float32) to `[batch, gru_units]` float32: unit vectors, or with
+      `image_norm_in_loss=False` the map's plain output.
+    """
+    inputs, terms = {}, []
+    if config.reads_vgg:
+        vgg = inputs[VGG_FEATURES] = keras.Input((config.vgg_dim,), name=VGG_FEATURES)
+        terms.append(joint_space_map(_normalized(vgg, "unit_vgg", config), config.gru_units, "vgg_fuse"))
+    if config.reads_image_features:
+        features = inputs[IMAGE_FEATURES] = keras.Input((config.image_dim,), name=IMAGE_FEATURES)
+        text = image_understanding(features, config.text_space_dim, config.train_text_space)
+        terms.append(joint_space_map(_normalized(text, "unit_text", config), config.gru_units, "text_fuse"))
+    embedding = terms[0] if len(terms) == 1 else keras.layers.Add(name="fusion")(terms)
+    if config.image_norm_in_loss:
+        embedding = keras.layers.UnitNormalization(name="unit_embedding")(embedding)
+    return keras.Model(inputs, embedding, name="image_encoder")
+
+
+def _normalized(features, name: str, config: config_lib.ModelConfig):
+    if not config.normalize_features:
+        return features
+    return keras.layers.UnitNormalization(name=name)(features)

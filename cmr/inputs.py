@@ -1,0 +1,73 @@
+"""What a run reads of the workspace: captions, vocabulary, features and their checksums."""
+
+import dataclasses
+import hashlib
+import pathlib
+from collections.abc import Mapping
+
+import pandas as pd
+
+from cmr import captions as captions_lib
+from cmr import config, examples, image_encoder
+from cmr import features as features_lib
+from cmr import vocabulary as vocabulary_lib
+from cmr import workspace as workspace_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The workspace's tables, opened.
+
+    Attributes:
+      captions: captions.csv.
+      vocabulary: of the training sentences.
+      features: model input name -> features of all images.
+      image_dir: folder of the pictures.
+      checksums: SHA-256 of each of them, by name.
+    """
+
+    captions: pd.DataFrame
+    vocabulary: vocabulary_lib.Vocabulary
+    features: Mapping[str, features_lib.Features]
+    image_dir: pathlib.Path
+    checksums: dict[str, str]
+
+    def split(self, name: str) -> examples.Examples:
+        """Examples of `train`, `val` or `test`."""
+        return examples.split_examples(self.captions, name, self.vocabulary, self.features)
+
+    def feature_dim(self, name: str) -> int:
+        """Size of a model input; 0 where the model does not read it."""
+        return self.features[name].feature_dim if name in self.features else 0
+
+
+def read_inputs(workspace: workspace_lib.Workspace, vgg_features: str, image_features: str) -> Inputs:
+    """Opens what a run reads; features are memory-mapped.
+
+    Args:
+      workspace: of the data set.
+      vgg_features: folder name of X_vgg's features; "" reads none.
+      image_features: folder name of X_img's features; "" reads none.
+
+    Raises:
+      WorkspaceError: something is missing or does not fit.
+    """
+    description = workspace.read_description()
+    names = {image_encoder.VGG_FEATURES: vgg_features, image_encoder.IMAGE_FEATURES: image_features}
+    features = {key: features_lib.read_features(workspace.features_dir(name)) for key, name in names.items() if name}
+    vocabulary = vocabulary_lib.Vocabulary.read(workspace.vocabulary_txt)
+    captions = captions_lib.read_captions(workspace.captions_csv)
+    checksums = {
+        "captions.csv": hashlib.sha256(workspace.captions_csv.read_bytes()).hexdigest(),
+        "vocabulary": vocabulary.checksum(),
+        **{found.name: found.checksum() for found in features.values()},
+    }
+    # An absolute image_dir stays as it is; the scenes' pictures lie in the workspace.
+    image_dir = workspace.dataset_dir / description["image_dir"]
+    return Inputs(captions, vocabulary, features, image_dir, checksums)
+
+
+def features_read(model: str, vgg_features: str, image_features: str) -> tuple[str, str]:
+    """The names of the features that a kind of model reads, "" for those it does not."""
+    kind = config.ModelConfig(model, 0, 0, 0)
+    return (vgg_features if kind.reads_vgg else "", image_features if kind.reads_image_features else "")

@@ -1,0 +1,59 @@
+"""The pairwise ranking loss (Eq. 6)."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("cmr")
+class PairwiseRankingLoss(keras.layers.Layer):
+    """Hinge loss of both directions (Eq. 6), with `d = 1 - similarity`:
+
+        sum_q sum_n max(0, margin + d(q, positive) - d(q, n))  =  sum_q sum_n max(0, margin - s(q, p) + s(q, n))
+
+    over the image queries with negative captions and over the caption queries with negative images.
+
+    Args:
+      margin: in cosine distance.
+      reduction: `sum` over the queries of the batch, or `mean` (the sum divided by their number).
+      num_replicas: replicas that share a batch; `mean` divides by the number of queries of all of them.
+
+    Reference: Eq. 6 of the paper; Kiros, Salakhutdinov, Zemel, "Unifying visual-semantic embeddings with multimodal
+    neural language models", 2014, section 2.4.
+    """
+
+    def __init__(self, margin: float, reduction: str = "sum", num_replicas: int = 1, **kwargs):
+        super().__init__(**kwargs)
+        if reduction not in ("sum", "mean"):
+            raise ValueError(f"reduction must be 'sum' or 'mean', not {reduction!r}")
+        self.margin = margin
+        self.reduction = reduction
+        self.num_replicas = num_replicas
+
+    def call(self, positives, negative_captions, negative_images, captions_mask, images_mask):
+        """The loss of the queries given.
+
+        Args:
+          positives: `[num_queries]` float32, similarity of each image to its caption.
+          negative_captions: `[num_queries, num_captions]` float32, similarities of the query images.
+          negative_images: `[num_queries, num_images]` float32, similarities of the query captions.
+          captions_mask: `[num_queries, num_captions]` bool, True where the caption is a negative of the query.
+          images_mask: `[num_queries, num_images]` bool, likewise.
+
+        Returns:
+          A float32 scalar.
+        """
+        of_images = self._hinges(positives, negative_captions, captions_mask)
+        of_captions = self._hinges(positives, negative_images, images_mask)
+        loss = of_images + of_captions
+        if self.reduction == "mean":
+            num_queries = ops.cast(ops.shape(positives)[0] * self.num_replicas, loss.dtype)
+            loss = loss / num_queries
+        return loss
+
+    def _hinges(self, positives, negatives, mask):
+        hinges = ops.relu(self.margin - positives[:, None] + negatives)
+        return ops.sum(ops.where(mask, hinges, 0.0))
+
+    def get_config(self):
+        own = {"margin": self.margin, "reduction": self.reduction, "num_replicas": self.num_replicas}
+        return {**super().get_config(), **own}

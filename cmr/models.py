@@ -1,0 +1,46 @@
+"""The whole retrieval model: both encoders side by side."""
+
+import keras
+import numpy as np
+
+from cmr import config as config_lib
+from cmr import errors, image_encoder, text_encoder
+
+
+def retrieval_model(config: config_lib.ModelConfig, text_space_kernel: np.ndarray | None = None) -> keras.Model:
+    """Builds `vse`, `single` or `fusion` (config.model).
+
+    Args:
+      config: sizes and readings.
+      text_space_kernel: W_img, `[image_dim, text_space_dim]` float32; None leaves a random one (weights follow).
+
+    Returns:
+      A functional model from a dict of the image encoder's inputs and `caption` to
+      `{"image": [batch, gru_units], "caption": [batch, gru_units]}` float32. Its two parts are the layers
+      `image_encoder` and `text_encoder`. Images and captions of one call may differ in number.
+
+    Raises:
+      ConfigError: the kernel does not fit the features.
+    """
+    images = image_encoder.image_encoder(config)
+    captions = text_encoder.text_encoder(
+        config.vocabulary_size, config.word_dim, config.gru_units, config.gru_reset_after
+    )
+    caption = keras.Input((None,), dtype="int32", name="caption")
+    inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in images.input.items()}
+    outputs = {"image": images(inputs), "caption": captions(caption)}
+    model = keras.Model({**inputs, "caption": caption}, outputs, name=config.model)
+    if config.reads_image_features and text_space_kernel is not None:
+        _set_text_space(images, text_space_kernel)
+    return model
+
+
+def _set_text_space(images: keras.Model, kernel: np.ndarray) -> None:
+    layer = images.get_layer(image_encoder.TEXT_SPACE_LAYER)
+    expected = tuple(layer.kernel.shape)
+    if kernel.shape != expected:
+        raise errors.ConfigError(
+            f"W_img is {list(kernel.shape)} but the image features and --text_space_dim need {list(expected)}; "
+            "give a captioner trained on the same features (--captioner, --image_features)"
+        )
+    layer.set_weights([kernel])

@@ -1,0 +1,57 @@
+"""Draws a picture with the sentences retrieved for it, the correct ones marked."""
+
+import pathlib
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+
+_PICTURE = 240
+_WIDTH = 760
+_LINE = 17
+_MARGIN = 12
+_CORRECT = (0, 120, 50)
+_WRONG = (70, 70, 70)
+
+
+def sentences_panel(
+    picture: pathlib.Path, captions: Sequence[str], similarities: Sequence[float], correct: Sequence[bool]
+) -> np.ndarray:
+    """A picture on the left, its retrieved sentences on the right.
+
+    Args:
+      picture: the image file; a grey square that says so stands in for one that can't be read.
+      captions: the sentences, best first.
+      similarities: their cosines.
+      correct: whether each belongs to the image; those are green and ticked.
+
+    Returns:
+      `[height, width, 3]` uint8.
+    """
+    panel = Image.new("RGB", (_WIDTH, _PICTURE + 2 * _MARGIN), "white")
+    panel.paste(_thumbnail(picture), (_MARGIN, _MARGIN))
+    draw = ImageDraw.Draw(panel)
+    font = ImageFont.load_default(size=14)
+    top = _MARGIN
+    for caption, similarity, is_correct in zip(captions, similarities, correct, strict=True):
+        mark = "[x]" if is_correct else "[ ]"
+        # Two lines a sentence leave room for five beside the picture.
+        lines = textwrap.wrap(f"{mark} {similarity:.2f}  {caption}", 64, max_lines=2, placeholder=" ...")
+        for line in lines:
+            draw.text((_PICTURE + 2 * _MARGIN, top), line, fill=_CORRECT if is_correct else _WRONG, font=font)
+            top += _LINE
+        top += _MARGIN
+    return np.asarray(panel)
+
+
+def _thumbnail(picture: pathlib.Path) -> Image.Image:
+    square = Image.new("RGB", (_PICTURE, _PICTURE), (225, 225, 225))
+    try:
+        with Image.open(picture) as opened:
+            small = ImageOps.contain(ImageOps.exif_transpose(opened).convert("RGB"), (_PICTURE, _PICTURE))
+    except OSError:
+        ImageDraw.Draw(square).text((60, 110), "picture not found", fill=_WRONG, font=ImageFont.load_default(size=14))
+        return square
+    square.paste(small, ((_PICTURE - small.width) // 2, (_PICTURE - small.height) // 2))
+    return square

@@ -1,0 +1,108 @@
+"""runs/<name>/: the files of one training run."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+
+from cmr import atomic_files, config, errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Paths of a run's folder.
+
+    Attributes:
+      path: `runs/<name>`.
+    """
+
+    path: pathlib.Path
+
+    @property
+    def config_json(self) -> pathlib.Path:
+        return self.path / "config.json"
+
+    @property
+    def flags_txt(self) -> pathlib.Path:
+        return self.path / "flags.txt"
+
+    @property
+    def best_weights(self) -> pathlib.Path:
+        return self.path / "best.weights.h5"
+
+    @property
+    def checkpoints_dir(self) -> pathlib.Path:
+        return self.path / "checkpoints"
+
+    @property
+    def history_json(self) -> pathlib.Path:
+        return self.path / "history.json"
+
+    @property
+    def tensorboard_dir(self) -> pathlib.Path:
+        return self.path / "tensorboard"
+
+    @property
+    def metrics_json(self) -> pathlib.Path:
+        return self.path / "metrics.json"
+
+    def start(self, run_config: config.RunConfig, flags_text: str) -> None:
+        """Makes the folder, or checks that it holds a run of the same settings to go on with.
+
+        Raises:
+          ConfigError: it holds a run of other settings.
+        """
+        if self.config_json.exists():
+            changed = _differences(self.read_config(), run_config)
+            if changed:
+                raise errors.ConfigError(
+                    f"{self.path} holds a run with other settings ({changed}); give another --run_name or remove it"
+                )
+            return
+        atomic_files.write_text(self.flags_txt, flags_text)
+        atomic_files.write_text(self.config_json, run_config.to_json())
+
+    def read_config(self) -> config.RunConfig:
+        """Reads config.json.
+
+        Raises:
+          WorkspaceError: the folder holds no run, or one of another version.
+        """
+        if not self.config_json.exists():
+            raise errors.WorkspaceError(f"{self.path} holds no run (config.json is missing); train one with cmr.train")
+        try:
+            return config.RunConfig.from_json(self.config_json.read_text(encoding="utf-8"))
+        except (ValueError, TypeError, KeyError) as error:
+            raise errors.WorkspaceError(
+                f"{self.config_json} is not of this version ({error}); train the run again with cmr.train"
+            ) from error
+
+    def write_metrics(self, metrics: Mapping) -> None:
+        """Writes metrics.json, the last file of a run: its presence means that the run is finished."""
+        atomic_files.write_text(self.metrics_json, json.dumps(metrics, indent=2, sort_keys=True) + "\n")
+
+    def read_metrics(self) -> dict:
+        """Reads metrics.json.
+
+        Raises:
+          WorkspaceError: the run is not finished.
+        """
+        if not self.metrics_json.exists():
+            raise errors.WorkspaceError(
+                f"{self.path} is not finished (metrics.json is missing); the command that began it goes on with it: "
+                f"python -m cmr.train --flagfile={self.flags_txt}"
+            )
+        return json.loads(self.metrics_json.read_text(encoding="utf-8"))
+
+
+def _differences(old: config.RunConfig, new: config.RunConfig) -> str:
+    before, after = (_flat(json.loads(value.to_json())) for value in (old, new))
+    changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    return ", ".join(f"{name}: {before.get(name)} there, {after.get(name)} now" for name in changed)
+
+
+def _flat(values: Mapping, prefix: str = "") -> dict:
+    flat = {}
+    for name, value in values.items():
+        flat.update(_flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value})
+    return flat

@@ -1,0 +1,100 @@
+"""What TensorBoard shows of a run: curves, flags, retrieved sentences beside their pictures, embeddings."""
+
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+from cmr import atomic_files, encoding, examples, metrics, retrieval_panels
+
+# Every this many steps the loss of a step is a point of the curve.
+_LOSS_EVERY = 20
+_NUM_PANELS = 6
+_PANEL_SENTENCES = 5
+_PROJECTOR_IMAGES = 300
+
+
+class Recorder:
+    """Writes TensorBoard events and the projector's files.
+
+    Args:
+      path: folder of the events.
+      flags_text: the run's flags, shown as text.
+      val: the validation split.
+      image_dir: folder of the pictures; where it lacks one, its panel shows the sentences alone.
+    """
+
+    def __init__(self, path: pathlib.Path, flags_text: str, val: examples.Examples, image_dir: pathlib.Path):
+        self._path = path
+        self._val = val
+        self._image_dir = image_dir
+        self._writer = tf.summary.create_file_writer(str(path))
+        lines = "\n".join(f"    {line}" for line in flags_text.splitlines())
+        with self._writer.as_default(step=0):
+            tf.summary.text("flags", lines)
+        # The same images in every run and epoch, spread over the split.
+        self._shown = np.linspace(0, val.num_images - 1, min(_NUM_PANELS, val.num_images)).astype(int)
+
+    def step_loss(self, step: int, loss: float) -> None:
+        """The loss of one step (counted from 1 over all epochs)."""
+        if step % _LOSS_EVERY == 0:
+            with self._writer.as_default(step=step):
+                tf.summary.scalar("train/loss", loss)
+
+    def epoch(self, epoch: int, loss: float, learning_rate: float, examples_per_second: float) -> None:
+        """What an epoch of training came to."""
+        with self._writer.as_default(step=epoch):
+            tf.summary.scalar("epoch/loss", loss)
+            tf.summary.scalar("epoch/learning_rate", learning_rate)
+            tf.summary.scalar("epoch/examples_per_second", examples_per_second)
+
+    def validation(self, epoch: int, measured: metrics.BothDirections, embeddings: encoding.Embeddings) -> None:
+        """Recalls of both directions, retrieved sentences and the projector's embeddings after an epoch."""
+        with self._writer.as_default(step=epoch):
+            tf.summary.scalar("val/sum_of_recalls", measured.sum_of_recalls)
+            for direction in ("sentence_retrieval", "image_retrieval"):
+                of_direction = getattr(measured, direction)
+                for name in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mean_rank"):
+                    tf.summary.scalar(f"val_{direction}/{name}", getattr(of_direction, name))
+            self._write_panels(embeddings)
+        self._write_projector(embeddings)
+
+    def flush(self) -> None:
+        """Makes what was recorded safe on the disk."""
+        self._writer.flush()
+
+    def _write_panels(self, embeddings: encoding.Embeddings) -> None:
+        found, similarities = metrics.top_k(embeddings.images[self._shown], embeddings.captions, _PANEL_SENTENCES)
+        for image, captions, values in zip(self._shown, found, similarities, strict=True):
+            panel = retrieval_panels.sentences_panel(
+                self._image_dir / self._val.file_names[image],
+                [self._val.captions[caption] for caption in captions],
+                [float(value) for value in values],
+                [bool(self._val.image_of_caption[caption] == image) for caption in captions],
+            )
+            tf.summary.image(f"top_sentences/{self._val.image_ids[image]}", panel[None])
+
+    def _write_projector(self, embeddings: encoding.Embeddings) -> None:
+        """Images and sentences in one space; written as the text files that the projector reads."""
+        images = np.linspace(0, self._val.num_images - 1, min(_PROJECTOR_IMAGES, self._val.num_images)).astype(int)
+        captions = np.flatnonzero(np.isin(self._val.image_of_caption, images))
+        vectors = np.concatenate([embeddings.images[images], embeddings.captions[captions]])
+        rows = [f"image\t{self._val.image_ids[image]}\t{self._val.file_names[image]}" for image in images]
+        rows += [
+            f"caption\t{self._val.image_ids[self._val.image_of_caption[caption]]}\t{_cell(self._val.captions[caption])}"
+            for caption in captions
+        ]
+        tensors = "\n".join("\t".join(f"{value:.5g}" for value in vector) for vector in vectors)
+        atomic_files.write_text(self._path / "embeddings.tsv", tensors + "\n")
+        atomic_files.write_text(
+            self._path / "embeddings_metadata.tsv", "kind\timage_id\ttext\n" + "\n".join(rows) + "\n"
+        )
+        atomic_files.write_text(
+            self._path / "projector_config.pbtxt",
+            'embeddings {\n  tensor_name: "joint space (validation)"\n  tensor_path: "embeddings.tsv"\n'
+            '  metadata_path: "embeddings_metadata.tsv"\n}\n',
+        )
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split())

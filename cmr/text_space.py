@@ -1,0 +1,107 @@
+"""W_img (Eq. 4): from a Show-and-Tell captioner, or trained here as a plain linear map until there is one."""
+
+import hashlib
+import pathlib
+import zipfile
+
+import keras
+import numpy as np
+
+from cmr import atomic_files, errors, examples, image_encoder, vocabulary
+
+_EPOCHS = 20
+_BATCH = 128
+_LEARNING_RATE = 1e-3
+
+
+def captioner_kernel(path: pathlib.Path) -> np.ndarray:
+    """Reads W_img out of a captioner's file.
+
+    Args:
+      path: a Keras model (`.keras`) with a Dense layer `image_embedding`, or a `.npz` whose entry
+        `image_embedding/weights` (im2txt's variable name) is the kernel.
+
+    Returns:
+      `[feature_dim, text_space_dim]` float32.
+
+    Raises:
+      WorkspaceError: the file is missing, of another kind, or holds no such kernel.
+    """
+    if not path.exists():
+        raise errors.WorkspaceError(f"--captioner={path} does not exist; give a captioner's .keras or .npz file")
+    try:
+        if path.suffix == ".npz":
+            with np.load(path) as arrays:
+                kernel = arrays["image_embedding/weights"]
+        else:
+            kernel = (
+                keras.saving.load_model(path, compile=False).get_layer(image_encoder.TEXT_SPACE_LAYER).get_weights()[0]
+            )
+    except (ValueError, KeyError, OSError, IndexError, zipfile.BadZipFile) as error:
+        raise errors.WorkspaceError(
+            f"--captioner={path} holds no kernel of a layer image_embedding; give a .keras model or a .npz with the "
+            "entry image_embedding/weights"
+        ) from error
+    return np.asarray(kernel, np.float32)
+
+
+def kernel_checksum(kernel: np.ndarray) -> str:
+    """SHA-256 of a W_img's values."""
+    return hashlib.sha256(np.ascontiguousarray(kernel, np.float32).tobytes()).hexdigest()
+
+
+def linear_kernel(
+    path: pathlib.Path, train: examples.Examples, vocabulary_size: int, units: int, inputs_checksum: str
+) -> np.ndarray:
+    """W_img as a plain linear map, read from `path` or trained and kept there.
+
+    X_txt = X_img W_img is trained to give, through one more linear layer and a softmax, the words of the image's
+    training sentences: a captioner without word order, on the training split alone.
+
+    Args:
+      path: the `.npz` of the workspace.
+      train: the training split, with `image_features`.
+      vocabulary_size: number of word ids.
+      units: size of the text space.
+      inputs_checksum: of captions, vocabulary and features; a map trained on others is trained again.
+
+    Returns:
+      `[feature_dim, units]` float32.
+    """
+    if path.exists():
+        with np.load(path) as kept:
+            if str(kept["inputs_checksum"]) == inputs_checksum and kept["kernel"].shape[1] == units:
+                return kept["kernel"]
+    kernel = _train(train, vocabulary_size, units)
+    with atomic_files.atomic_path(path) as temporary:
+        np.savez(temporary, kernel=kernel, inputs_checksum=inputs_checksum)
+    return kernel
+
+
+def _train(train: examples.Examples, vocabulary_size: int, units: int) -> np.ndarray:
+    features = train.features[image_encoder.IMAGE_FEATURES]
+    # Features of another scale would need another rate; the scale goes back into the kernel afterwards.
+    sample = features.take(np.arange(min(train.num_images, 1000)))
+    scale = float(np.sqrt(np.mean(np.square(sample)))) or 1.0
+    # The map must not depend on the run's seed: every run on these features shares it.
+    initializer = keras.initializers.GlorotUniform(seed=0)
+    image = keras.Input((features.array.shape[1],))
+    text = keras.layers.Dense(
+        units, use_bias=False, kernel_initializer=initializer, name=image_encoder.TEXT_SPACE_LAYER
+    )(image)
+    words = keras.layers.Dense(vocabulary_size, activation="softmax", kernel_initializer=initializer)(text)
+    model = keras.Model(image, words)
+    model.compile(keras.optimizers.Adam(_LEARNING_RATE), "categorical_crossentropy")
+    random = np.random.default_rng(0)
+    captions = np.argsort(train.image_of_caption, kind="stable")
+    first = np.searchsorted(train.image_of_caption[captions], np.arange(train.num_images + 1))
+    for _ in range(_EPOCHS):
+        order = random.permutation(train.num_images)
+        for batch in np.split(order, range(_BATCH, len(order), _BATCH)):
+            counts = np.zeros((len(batch), vocabulary_size), np.float32)
+            for row, image_row in enumerate(batch):
+                ids = train.padded(captions[first[image_row] : first[image_row + 1]])
+                np.add.at(counts[row], ids[ids > vocabulary.END_ID], 1.0)
+            counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+            model.train_on_batch(features.take(batch) / scale, counts)
+    return model.get_layer(image_encoder.TEXT_SPACE_LAYER).get_weights()[0] / scale

@@ -1,0 +1,101 @@
+"""One step of training on every replica: embeddings, negatives, loss, gradient, update."""
+
+import keras
+import tensorflow as tf
+
+from cmr import config as config_lib
+from cmr import loss as loss_lib
+from cmr import negatives as negatives_lib
+
+# Batch entries beside the model's inputs.
+IMAGE_ROW = "image_row"
+
+
+def batch_loss(
+    model: keras.Model,
+    ranking_loss: loss_lib.PairwiseRankingLoss,
+    batch: dict[str, tf.Tensor],
+    num_queries: int,
+    negatives: str,
+) -> tf.Tensor:
+    """The loss of one replica's queries (Eq. 6) against the negatives of all replicas.
+
+    Args:
+      model: of `models.retrieval_model`.
+      ranking_loss: made for the strategy's number of replicas.
+      batch: the model's inputs and `image_row` `[pairs]` int32; pair i is caption i with its image. The first
+        `num_queries` pairs are queries, the others the negatives of `--negatives=epoch`.
+      num_queries: queries on this replica.
+      negatives: `epoch`, `batch` or `hardest`.
+
+    Returns:
+      A float32 scalar. Summed over the replicas it is the loss of the whole batch.
+    """
+    inputs = {name: value for name, value in batch.items() if name != IMAGE_ROW}
+    embeddings = model(inputs, training=True)
+    images, captions, rows = embeddings["image"], embeddings["caption"], batch[IMAGE_ROW]
+    queries = slice(0, num_queries)
+    candidates = slice(num_queries, None) if negatives == "epoch" else queries
+    candidate_images, candidate_captions, candidate_rows = _gather(
+        images[candidates], captions[candidates], rows[candidates]
+    )
+    positives = tf.reduce_sum(images[queries] * captions[queries], axis=1)
+    negative_captions = tf.matmul(images[queries], candidate_captions, transpose_b=True)
+    negative_images = tf.matmul(captions[queries], candidate_images, transpose_b=True)
+    mask = negatives_lib.different_image(rows[queries], candidate_rows)
+    captions_mask = images_mask = mask
+    if negatives == "hardest":
+        captions_mask = negatives_lib.hardest(negative_captions, mask)
+        images_mask = negatives_lib.hardest(negative_images, mask)
+    return ranking_loss(positives, negative_captions, negative_images, captions_mask, images_mask)
+
+
+def _gather(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Joins each tensor's rows from all replicas; gradients flow back to the replica they came from."""
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return tensors
+    return tuple(context.all_gather(tensor, axis=0) for tensor in tensors)
+
+
+class TrainingStep:
+    """Trains a model by one batch.
+
+    Args:
+      model: of `models.retrieval_model`, made in the strategy's scope.
+      config: the training's settings.
+      strategy: distributes the batch.
+    """
+
+    def __init__(self, model: keras.Model, config: config_lib.TrainConfig, strategy: tf.distribute.Strategy):
+        self._model = model
+        self._config = config
+        self._strategy = strategy
+        self._num_replicas = strategy.num_replicas_in_sync
+        with strategy.scope():
+            self._loss = loss_lib.PairwiseRankingLoss(config.margin, config.reduction, self._num_replicas)
+            self.optimizer = keras.optimizers.Adam(config.learning_rate)
+            self.optimizer.build(model.trainable_variables)
+
+    @property
+    def learning_rate(self) -> float:
+        return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
+
+    @tf.function(reduce_retracing=True)
+    def __call__(self, batch) -> tf.Tensor:
+        """Updates the model; returns the batch's loss, a float32 scalar."""
+        losses = self._strategy.run(self._on_replica, args=(batch,))
+        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
+
+    def _on_replica(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        num_queries = self._config.batch_size // self._num_replicas
+        with tf.GradientTape() as tape:
+            loss = batch_loss(self._model, self._loss, batch, num_queries, self._config.negatives)
+        variables = self._model.trainable_variables
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, variables)]
+        # The norm is that of the whole batch's gradient, so it is summed over replicas before it is clipped; the
+        # optimizer sums over replicas too, hence the division.
+        gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        clipped, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm)
+        self.optimizer.apply([gradient / self._num_replicas for gradient in clipped], variables)
+        return loss
