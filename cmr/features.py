@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import hashlib
 import json
 import os
 import pathlib
@@ -10,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cmr import atomic_files, errors
+from cmr import atomic_files, checksums, errors
 
 FEATURES_NPY = "features.npy"
 IMAGE_IDS_TXT = "image_ids.txt"
@@ -60,13 +59,8 @@ class Features:
         return np.array([self._row_of[image_id] for image_id in image_ids], np.int64)
 
     def checksum(self) -> str:
-        """SHA-256 of features.npy and image_ids.txt, read by blocks."""
-        digest = hashlib.sha256()
-        for name in (IMAGE_IDS_TXT, FEATURES_NPY):
-            with open(self.path / name, "rb") as file:
-                while block := file.read(1 << 22):
-                    digest.update(block)
-        return digest.hexdigest()
+        """SHA-256 of image_ids.txt and features.npy."""
+        return checksums.files_sha256([self.path / IMAGE_IDS_TXT, self.path / FEATURES_NPY])
 
 
 def read_features(path: str | os.PathLike) -> Features:

@@ -1,13 +1,13 @@
 """What a run reads of the workspace: captions, vocabulary, features and their checksums."""
 
 import dataclasses
-import hashlib
 import pathlib
 from collections.abc import Mapping
 
 import pandas as pd
 
 from cmr import captions as captions_lib
+from cmr import checksums as checksums_lib
 from cmr import config, examples, image_encoder
 from cmr import features as features_lib
 from cmr import vocabulary as vocabulary_lib
@@ -58,7 +58,7 @@ def read_inputs(workspace: workspace_lib.Workspace, vgg_features: str, image_fea
     vocabulary = vocabulary_lib.Vocabulary.read(workspace.vocabulary_txt)
     captions = captions_lib.read_captions(workspace.captions_csv)
     checksums = {
-        "captions.csv": hashlib.sha256(workspace.captions_csv.read_bytes()).hexdigest(),
+        "captions.csv": checksums_lib.files_sha256([workspace.captions_csv]),
         "vocabulary": vocabulary.checksum(),
         **{found.name: found.checksum() for found in features.values()},
     }

@@ -35,6 +35,12 @@ def extract_flags() -> None:
         "(then with --cnn=vgg or --cnn=image).",
     )
     flags.DEFINE_string("features_name", "", "Folder name under features/; by default made from the CNN's flags.")
+    flags.DEFINE_integer(
+        "hub_image_size",
+        0,
+        "Side in pixels of the pictures that the hub module takes; 0: as its signature says.",
+        lower_bound=0,
+    )
     flags.DEFINE_integer("image_batch", 32, "Images that go through the CNN at once.", lower_bound=1)
     flags.DEFINE_integer("limit", 0, "Extract only the first N images into a folder of its own, as a trial; 0: all.", 0)
     flags.DEFINE_enum(
@@ -45,3 +51,36 @@ def extract_flags() -> None:
         "that extractor.json names.",
     )
     flags.DEFINE_integer("cnn_seed", 0, "Seed of --weights=random and of the scenes' own CNN.", lower_bound=0)
+
+
+def import_flags() -> None:
+    """Import"""
+    flags.DEFINE_list(
+        "features",
+        None,
+        "Files of features computed elsewhere, .npy, .npz or .mat, joined in this order: train_ims.npy,dev_ims.npy. "
+        "One image a row, or a column as in Karpathy's vgg_feats.mat: whichever fits the number of image ids.",
+    )
+    flags.DEFINE_list(
+        "image_ids",
+        None,
+        "Files that name the image of each row, in the order of the rows: text, one image id or file name a line (with "
+        "or without folder and ending), or Karpathy's dataset json. One for each file of --features, or one for all.",
+    )
+    flags.DEFINE_string("features_name", None, "Folder name under features/, a name of your own.")
+    flags.DEFINE_string(
+        "variable", "", "Name of the array in .npz or .mat files; by default their only 2-D array of numbers."
+    )
+    flags.DEFINE_enum(
+        "rows",
+        "auto",
+        ("auto", "image", "caption"),
+        "image: one row an image. caption: an image's row stands once for each of its sentences, as in VSE's files. "
+        "auto: caption if ids repeat; it stops where there are several rows for each id, as both might be meant.",
+    )
+    flags.DEFINE_string(
+        "stand_in", "", "What the features stand in for, if they do, such as 'VGG16 fc7'; results tables say it."
+    )
+    flags.DEFINE_bool("overwrite", False, "Replace features of this name; without it an existing name is refused.")
+    for name in ("features", "image_ids", "features_name"):
+        flags.mark_flag_as_required(name)

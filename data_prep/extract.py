@@ -1,0 +1,86 @@
+"""Extracts CNN features of every image of a prepared data set.
+
+    python -m data_prep.extract --dataset=flickr8k
+    python -m data_prep.extract --dataset=flickr8k --cnn=vgg --vgg_layer=pool5_avg --weights=vgg16_notop.weights.h5
+
+An extraction that was stopped goes on when the same command is given again.
+"""
+
+import pathlib
+
+from absl import flags
+
+from cmr import captions, command, errors
+from cmr import flags as cmr_flags
+from cmr import workspace as workspace_lib
+from data_prep import flags as prep_flags
+
+FLAGS = flags.FLAGS
+
+GROUPS = (cmr_flags.workspace_flags, prep_flags.extract_flags, cmr_flags.cnn_flags)
+
+
+def main() -> None:
+    from data_prep import extraction
+
+    cmr_flags.apply_dataset_defaults(FLAGS)
+    if FLAGS.cnn == "both" and (FLAGS.features_name or _is_path(FLAGS.weights)):
+        flag = "features_name" if FLAGS.features_name else "weights=PATH"
+        raise errors.ConfigError(f"--{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
+    workspace = workspace_lib.Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
+    description = workspace.read_description()
+    images = captions.images_of(captions.read_captions(workspace.captions_csv))
+    if FLAGS.limit:
+        images = images.head(FLAGS.limit)
+    image_dir = workspace.dataset_dir / description["image_dir"]
+    pictures = extraction.Pictures(images["image_id"].tolist(), [image_dir / name for name in images["file_name"]])
+    for role in ("vgg", "image") if FLAGS.cnn == "both" else (FLAGS.cnn,):
+        cnn = _cnn(role, workspace)
+        name = (FLAGS.features_name or cnn.name) + (f"-first{FLAGS.limit}" if FLAGS.limit else "")
+        done = extraction.extract(
+            cnn, pictures, workspace.features_dir(name), int(FLAGS.crops), FLAGS.image_batch, FLAGS.on_corrupt
+        )
+        print(_summary(workspace.features_dir(name), done), flush=True)
+    print(f"next: python -m cmr.train --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
+
+
+def _cnn(role: str, workspace: workspace_lib.Workspace):
+    from data_prep import cnns
+
+    crops = int(FLAGS.crops)
+    model_name = FLAGS.vgg_model if role == "vgg" else FLAGS.image_model
+    if model_name == "scene_cnn":
+        if FLAGS.dataset != "scenes" or FLAGS.weights != "imagenet":
+            raise errors.ConfigError(
+                f"--{role}_model=scene_cnn is trained on the spot on the scenes; it takes no --weights and no other "
+                "data set"
+            )
+        return cnns.scene_cnn("objects" if role == "vgg" else "layout", workspace, FLAGS.cnn_seed, crops)
+    if role == "vgg":
+        return cnns.vgg(model_name, FLAGS.vgg_layer, FLAGS.weights, FLAGS.cnn_seed, crops)
+    if model_name == "hub":
+        if FLAGS.weights != "imagenet":
+            raise errors.ConfigError("--image_model=hub brings its own weights; leave --weights out")
+        return cnns.hub(FLAGS.hub_module, FLAGS.hub_image_size, crops)
+    build = {"inception_v3": cnns.inception_v3, "efficientnet_lite2": cnns.efficientnet_lite2}[model_name]
+    return build(FLAGS.weights, FLAGS.cnn_seed, crops)
+
+
+def _is_path(weights: str) -> bool:
+    return weights not in ("imagenet", "random")
+
+
+def _summary(folder: pathlib.Path, done: dict) -> str:
+    size = f"{done['images']:,} images x {done['feature_dim']}"
+    if not done["seconds"]:
+        return f"{folder}: {size}, extracted before"
+    line = f"{folder}: {size} in {done['seconds']:.0f} s"
+    if done["stand_in"]:
+        line += f"; stands in for {done['stand_in']}"
+    if done["blank_images"]:
+        line += f"; a grey picture stands for {', '.join(done['blank_images'])}"
+    return line
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS)
