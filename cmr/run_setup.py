@@ -1,0 +1,117 @@
+"""What the flags of a training command amount to: the opened workspace, the run's settings and W_img."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from cmr import config, image_encoder, inputs, text_space
+from cmr import workspace as workspace_lib
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSetup:
+    """All that a training needs beside its strategy.
+
+    Attributes:
+      workspace: of the data set.
+      inputs: the opened captions, vocabulary and features.
+      run_config: the settings.
+      text_space_kernel: W_img `[image_dim, text_space_dim]` float32; None for a model that does not read X_img.
+    """
+
+    workspace: workspace_lib.Workspace
+    inputs: inputs.Inputs
+    run_config: config.RunConfig
+    text_space_kernel: np.ndarray | None
+
+
+def from_flags(values: flags.FlagValues) -> RunSetup:
+    """Reads the workspace as the flags say; trains the linear W_img where there is no captioner.
+
+    Args:
+      values: the parsed flags, the data set's defaults applied.
+
+    Raises:
+      WorkspaceError: something is missing or does not fit.
+    """
+    workspace = workspace_lib.Workspace(pathlib.Path(values.workspace_dir), values.dataset)
+    vgg_features, image_features = inputs.features_read(values.model, *_feature_names(values))
+    found = inputs.read_inputs(workspace, vgg_features, image_features)
+    origin, kernel = _text_space(values, workspace, found, image_features)
+    run_config = config.RunConfig(
+        dataset=values.dataset,
+        model=_model_config(values, found),
+        train=_train_config(values),
+        vgg_features=vgg_features,
+        image_features=image_features,
+        text_space=origin,
+        checksums=found.checksums,
+    )
+    return RunSetup(workspace, found, run_config, kernel)
+
+
+def _feature_names(values: flags.FlagValues) -> tuple[str, str]:
+    crops = int(values.crops)
+    return (
+        values.vgg_features or workspace_lib.vgg_features_name(values.vgg_model, values.vgg_layer, crops),
+        values.image_features or workspace_lib.image_features_name(values.image_model, values.hub_module, crops),
+    )
+
+
+def _text_space(
+    values: flags.FlagValues, workspace: workspace_lib.Workspace, found: inputs.Inputs, image_features: str
+) -> tuple[str, np.ndarray | None]:
+    """W_img and the name of its origin; both empty for a model that does not read X_img."""
+    if not image_features:
+        return "", None
+    path = pathlib.Path(values.captioner) if values.captioner else workspace.captioner_dir / "captioner.keras"
+    if values.captioner or path.exists():
+        kernel = text_space.captioner_kernel(path)
+        print(f"W_img is the captioner's ({path})", flush=True)
+        return text_space.kernel_checksum(kernel), kernel
+    print(
+        f"no captioner in {workspace.captioner_dir}: W_img is a linear map trained on the training sentences' words",
+        flush=True,
+    )
+    kernel = text_space.linear_kernel(
+        workspace.linear_embedding_npz(image_features),
+        found.split("train"),
+        len(found.vocabulary),
+        values.text_space_dim,
+        " ".join(found.checksums[name] for name in ("captions.csv", "vocabulary", image_features)),
+    )
+    return "linear", kernel
+
+
+def _model_config(values: flags.FlagValues, found: inputs.Inputs) -> config.ModelConfig:
+    return config.ModelConfig(
+        model=values.model,
+        vgg_dim=found.feature_dim(image_encoder.VGG_FEATURES),
+        image_dim=found.feature_dim(image_encoder.IMAGE_FEATURES),
+        vocabulary_size=len(found.vocabulary),
+        word_dim=values.word_dim,
+        gru_units=values.gru_units,
+        text_space_dim=values.text_space_dim,
+        gru_reset_after=values.gru_reset_after,
+        normalize_features=values.normalize_features,
+        image_norm_in_loss=values.image_norm_in_loss,
+        train_text_space=values.train_text_space,
+    )
+
+
+def _train_config(values: flags.FlagValues) -> config.TrainConfig:
+    return config.TrainConfig(
+        margin=values.margin,
+        reduction=values.reduction,
+        negatives=values.negatives,
+        num_negatives=values.num_negatives,
+        batch_size=values.batch_size,
+        learning_rate=values.learning_rate,
+        clip_norm=values.clip_norm,
+        max_epochs=values.max_epochs,
+        patience=values.patience,
+        checkpoint_steps=values.checkpoint_steps,
+        seed=values.seed,
+    )
