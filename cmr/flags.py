@@ -205,3 +205,8 @@ def run_flags() -> None:
     """Run"""
     flags.DEFINE_string("run_dir", None, "Folder of a finished run, such as workspace/flickr8k/runs/fusion-1a2b3c4d.")
     flags.mark_flag_as_required("run_dir")
+
+
+def benchmark_flags() -> None:
+    """Benchmark"""
+    flags.DEFINE_integer("steps", 15, "How often each part is timed; its median is printed.", lower_bound=1)

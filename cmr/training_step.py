@@ -1,5 +1,7 @@
 """One step of training on every replica: embeddings, negatives, loss, gradient, update."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -33,16 +35,41 @@ def batch_loss(
     """
     inputs = {name: value for name, value in batch.items() if name != IMAGE_ROW}
     embeddings = model(inputs, training=True)
-    images, captions, rows = embeddings["image"], embeddings["caption"], batch[IMAGE_ROW]
+    return loss_of_embeddings(
+        ranking_loss, embeddings["image"], embeddings["caption"], batch[IMAGE_ROW], num_queries, negatives
+    )
+
+
+def loss_of_embeddings(
+    ranking_loss: loss_lib.PairwiseRankingLoss,
+    images: tf.Tensor,
+    captions: tf.Tensor,
+    image_rows: tf.Tensor,
+    num_queries: int,
+    negatives: str,
+) -> tf.Tensor:
+    """The loss of pairs that are embedded already.
+
+    Args:
+      ranking_loss: see `batch_loss`, and so the last two.
+      images: `[pairs, dim]` float32.
+      captions: `[pairs, dim]` float32; caption i belongs to image i.
+      image_rows: `[pairs]` int32, which image it is; equal rows are never negatives of each other.
+      num_queries: queries on this replica.
+      negatives: `epoch`, `batch` or `hardest`.
+
+    Returns:
+      A float32 scalar.
+    """
     queries = slice(0, num_queries)
     candidates = slice(num_queries, None) if negatives == "epoch" else queries
     candidate_images, candidate_captions, candidate_rows = _gather(
-        images[candidates], captions[candidates], rows[candidates]
+        images[candidates], captions[candidates], image_rows[candidates]
     )
     positives = tf.reduce_sum(images[queries] * captions[queries], axis=1)
     negative_captions = tf.matmul(images[queries], candidate_captions, transpose_b=True)
     negative_images = tf.matmul(captions[queries], candidate_images, transpose_b=True)
-    mask = negatives_lib.different_image(rows[queries], candidate_rows)
+    mask = negatives_lib.different_image(image_rows[queries], candidate_rows)
     captions_mask = images_mask = mask
     if negatives == "hardest":
         captions_mask = negatives_lib.hardest(negative_captions, mask)
@@ -65,6 +92,10 @@ class TrainingStep:
       model: of `models.retrieval_model`, made in the strategy's scope.
       config: the training's settings.
       strategy: distributes the batch.
+
+    Attributes:
+      loss: the ranking loss.
+      optimizer: Adam.
     """
 
     def __init__(self, model: keras.Model, config: config_lib.TrainConfig, strategy: tf.distribute.Strategy):
@@ -73,7 +104,7 @@ class TrainingStep:
         self._strategy = strategy
         self._num_replicas = strategy.num_replicas_in_sync
         with strategy.scope():
-            self._loss = loss_lib.PairwiseRankingLoss(config.margin, config.reduction, self._num_replicas)
+            self.loss = loss_lib.PairwiseRankingLoss(config.margin, config.reduction, self._num_replicas)
             self.optimizer = keras.optimizers.Adam(config.learning_rate)
             self.optimizer.build(model.trainable_variables)
 
@@ -90,12 +121,19 @@ class TrainingStep:
     def _on_replica(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
         num_queries = self._config.batch_size // self._num_replicas
         with tf.GradientTape() as tape:
-            loss = batch_loss(self._model, self._loss, batch, num_queries, self._config.negatives)
-        variables = self._model.trainable_variables
-        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, variables)]
+            loss = batch_loss(self._model, self.loss, batch, num_queries, self._config.negatives)
+        self.update(tape.gradient(loss, self._model.trainable_variables))
+        return loss
+
+    def update(self, gradients: Sequence[tf.Tensor | tf.IndexedSlices]) -> None:
+        """Clips the whole batch's gradient and lets Adam apply it; runs on every replica.
+
+        Args:
+          gradients: this replica's, one for each trainable variable of the model.
+        """
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         # The norm is that of the whole batch's gradient, so it is summed over replicas before it is clipped; the
         # optimizer sums over replicas too, hence the division.
         gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         clipped, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm)
-        self.optimizer.apply([gradient / self._num_replicas for gradient in clipped], variables)
-        return loss
+        self.optimizer.apply([gradient / self._num_replicas for gradient in clipped], self._model.trainable_variables)

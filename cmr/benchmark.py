@@ -1,0 +1,51 @@
+"""Times the parts of a training step on this machine and prints them as shares of the step.
+
+    python -m cmr.benchmark --dataset=flickr8k --negatives=batch --batch_size=128
+
+It takes the flags of cmr.train. Read the ratios, which come from one run: the seconds are this machine's.
+"""
+
+from absl import flags
+
+from cmr import command
+from cmr import flags as cmr_flags
+
+FLAGS = flags.FLAGS
+
+GROUPS = (
+    cmr_flags.benchmark_flags,
+    cmr_flags.workspace_flags,
+    cmr_flags.model_flags,
+    cmr_flags.loss_flags,
+    cmr_flags.training_flags,
+    cmr_flags.cnn_flags,
+    cmr_flags.features_flags,
+)
+
+
+def main() -> None:
+    import tensorflow as tf
+
+    from cmr import models, run_setup, step_timing
+
+    cmr_flags.apply_dataset_defaults(FLAGS)
+    setup = run_setup.from_flags(FLAGS)
+    config = setup.run_config
+    train = setup.inputs.split("train")
+    model = models.retrieval_model(config.model, setup.text_space_kernel)
+    pairs = config.train.batch_size + config.train.negatives_per_batch
+    print(f"{FLAGS.model} on {FLAGS.dataset}: {config.train.batch_size} queries a step, {pairs} pairs embedded")
+    parts = step_timing.time_parts(model, config.train, tf.distribute.get_strategy(), train, FLAGS.steps)
+    _print_shares(parts, of=step_timing.WHOLE)
+    print(f"\ntext encoder with its gradient, {pairs} sentences, by the form of the GRU")
+    forms = step_timing.time_gru_forms(config.model, train, pairs, FLAGS.steps)
+    _print_shares(forms, of=next(iter(forms)))
+
+
+def _print_shares(seconds: dict[str, float], of: str) -> None:
+    for name, value in seconds.items():
+        print(f"  {name:<38}{1000 * value:9.1f} ms{value / seconds[of]:8.2f} x {of}")
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS)
