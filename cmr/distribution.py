@@ -40,4 +40,7 @@ def make_strategy(name: str, logical_cpus: int = 0) -> tf.distribute.Strategy:
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
     """Whether this process writes the run's files."""
     resolver = strategy.cluster_resolver
-    return resolver is None or resolver.task_id in (None, 0)
+    if resolver is None or resolver.task_type in (None, "chief"):
+        return True
+    # Without a task named chief, the first worker is the chief.
+    return resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs

@@ -15,6 +15,9 @@ FEATURES_NPY = "features.npy"
 IMAGE_IDS_TXT = "image_ids.txt"
 EXTRACTOR_JSON = "extractor.json"
 
+# 16 MB of 4096-d features at once.
+_BLOCK_ROWS = 1024
+
 
 @dataclasses.dataclass(frozen=True)
 class Features:
@@ -58,6 +61,20 @@ class Features:
             )
         return np.array([self._row_of[image_id] for image_id in image_ids], np.int64)
 
+    def check_finite(self) -> None:
+        """Reads every row once, by blocks.
+
+        Raises:
+          WorkspaceError: a value is NaN or infinite, which training would spread to every weight.
+        """
+        for start in range(0, len(self.array), _BLOCK_ROWS):
+            broken = np.flatnonzero(~np.isfinite(self.array[start : start + _BLOCK_ROWS]).all(axis=1))
+            if len(broken):
+                raise errors.WorkspaceError(
+                    f"{self.path / FEATURES_NPY} holds NaN or infinite values, first for image "
+                    f"{self.image_ids[start + broken[0]]}; run data_prep.extract again"
+                )
+
     def checksum(self) -> str:
         """SHA-256 of image_ids.txt and features.npy."""
         return checksums.files_sha256([self.path / IMAGE_IDS_TXT, self.path / FEATURES_NPY])
@@ -80,9 +97,9 @@ def read_features(path: str | os.PathLike) -> Features:
     try:
         array = np.load(path / FEATURES_NPY, mmap_mode="r")
         extractor = json.loads((path / EXTRACTOR_JSON).read_text(encoding="utf-8"))
+        image_ids = tuple((path / IMAGE_IDS_TXT).read_text(encoding="utf-8").splitlines())
     except (ValueError, EOFError) as error:
         raise errors.WorkspaceError(f"{path} can't be read ({error}); run data_prep.extract again") from error
-    image_ids = tuple((path / IMAGE_IDS_TXT).read_text(encoding="utf-8").splitlines())
     if array.ndim != 2 or array.dtype != np.float32 or len(array) != len(image_ids):
         raise errors.WorkspaceError(
             f"{path / FEATURES_NPY} is {array.dtype} {list(array.shape)} beside {len(image_ids)} image ids, "

@@ -15,6 +15,13 @@ DATASET_TITLES = {"scenes": "scenes", "flickr8k": "Flickr8K", "flickr30k": "Flic
 PAPER_SYSTEMS = {"vse": "VSE", "single": "Ours_single", "fusion": "Ours_fusion"}
 RANDOM_SYSTEM = "Random Ranking"
 
+# What the paper uses in each role, and the networks whose features may pass for it ("" is imported ones, whose importer
+# says what they are).
+_ROLES = {
+    "VGG features": ("VGG16 fc7", ("vgg16", "vgg19", "")),
+    "image features": ("Inception v3", ("inception_v3", "hub", "")),
+}
+
 _COLUMNS = ("R@1", "R@5", "R@10", "Med r", "mean r")
 _COLUMN_WIDTHS = (6, 6, 6, 6, 8)
 _LABEL_WIDTH = len(f"{RANDOM_SYSTEM} (paper, as printed)")
@@ -106,8 +113,10 @@ def describe_features(vgg: dict | None, image: dict | None) -> str:
     parts = []
     for title, extractor in (("VGG features", vgg), ("image features", image)):
         if extractor is not None:
-            stand_in = f": stands in for {extractor['stand_in']}" if extractor["stand_in"] else ""
-            parts.append(f"{title} {extractor['name']}{stand_in}")
+            paper, networks = _ROLES[title]
+            # Features may be used in a role that they were not extracted for.
+            is_stand_in = extractor["stand_in"] or extractor["model"] not in networks
+            parts.append(f"{title} {extractor['name']}" + (f": stands in for {paper}" if is_stand_in else ""))
     return "; ".join(parts)
 
 

@@ -7,10 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+# TensorBoard shows a picture some 400 pixels wide: this stays readable there without a click.
 _PICTURE = 240
-_WIDTH = 760
-_LINE = 17
-_MARGIN = 12
+_WIDTH = 400
+_LINE = 18
+_MARGIN = 10
+_CHARACTERS = 52
+# Longer sentences end in dots; five of two lines are as high as any panel gets.
+_LINES_A_SENTENCE = 2
 _CORRECT = (0, 120, 50)
 _WRONG = (70, 70, 70)
 
@@ -18,7 +22,7 @@ _WRONG = (70, 70, 70)
 def sentences_panel(
     picture: pathlib.Path, captions: Sequence[str], similarities: Sequence[float], correct: Sequence[bool]
 ) -> np.ndarray:
-    """A picture on the left, its retrieved sentences on the right.
+    """A picture with its retrieved sentences below.
 
     Args:
       picture: the image file; a grey square that says so stands in for one that can't be read.
@@ -27,19 +31,19 @@ def sentences_panel(
       correct: whether each belongs to the image; those are green and ticked.
 
     Returns:
-      `[height, width, 3]` uint8.
+      `[height, width, 3]` uint8, the same height for the same number of sentences.
     """
-    panel = Image.new("RGB", (_WIDTH, _PICTURE + 2 * _MARGIN), "white")
-    panel.paste(_thumbnail(picture), (_MARGIN, _MARGIN))
+    height = _PICTURE + 2 * _MARGIN + len(captions) * (_LINES_A_SENTENCE * _LINE + _MARGIN)
+    panel = Image.new("RGB", (_WIDTH, height), "white")
+    panel.paste(_thumbnail(picture), ((_WIDTH - _PICTURE) // 2, _MARGIN))
     draw = ImageDraw.Draw(panel)
-    font = ImageFont.load_default(size=14)
-    top = _MARGIN
+    font = ImageFont.load_default(size=15)
+    top = _PICTURE + 2 * _MARGIN
     for caption, similarity, is_correct in zip(captions, similarities, correct, strict=True):
         mark = "[x]" if is_correct else "[ ]"
-        # Two lines a sentence leave room for five beside the picture.
-        lines = textwrap.wrap(f"{mark} {similarity:.2f}  {caption}", 64, max_lines=2, placeholder=" ...")
-        for line in lines:
-            draw.text((_PICTURE + 2 * _MARGIN, top), line, fill=_CORRECT if is_correct else _WRONG, font=font)
+        text = f"{mark} {similarity:.2f}  {caption}"
+        for line in textwrap.wrap(text, _CHARACTERS, max_lines=_LINES_A_SENTENCE, placeholder=" ..."):
+            draw.text((_MARGIN, top), line, fill=_CORRECT if is_correct else _WRONG, font=font)
             top += _LINE
         top += _MARGIN
     return np.asarray(panel)

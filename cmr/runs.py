@@ -85,14 +85,19 @@ class Run:
         """Reads metrics.json.
 
         Raises:
-          WorkspaceError: the run is not finished.
+          WorkspaceError: the run is not finished, or the file is damaged.
         """
         if not self.metrics_json.exists():
             raise errors.WorkspaceError(
                 f"{self.path} is not finished (metrics.json is missing); the command that began it goes on with it: "
                 f"python -m cmr.train --flagfile={self.flags_txt}"
             )
-        return json.loads(self.metrics_json.read_text(encoding="utf-8"))
+        try:
+            return json.loads(self.metrics_json.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise errors.WorkspaceError(
+                f"{self.metrics_json} is not JSON; remove it, and cmr.train writes it again"
+            ) from error
 
 
 def _differences(old: config.RunConfig, new: config.RunConfig) -> str:

@@ -1,5 +1,6 @@
 """W_img (Eq. 4): from a Show-and-Tell captioner, or trained here as a plain linear map until there is one."""
 
+import contextlib
 import hashlib
 import pathlib
 import zipfile
@@ -8,6 +9,8 @@ import keras
 import numpy as np
 
 from cmr import atomic_files, errors, examples, image_encoder, vocabulary
+
+_UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 _EPOCHS = 20
 _BATCH = 128
@@ -37,7 +40,7 @@ def captioner_kernel(path: pathlib.Path) -> np.ndarray:
             kernel = (
                 keras.saving.load_model(path, compile=False).get_layer(image_encoder.TEXT_SPACE_LAYER).get_weights()[0]
             )
-    except (ValueError, KeyError, OSError, IndexError, zipfile.BadZipFile) as error:
+    except (*_UNREADABLE, OSError, TypeError, IndexError) as error:
         raise errors.WorkspaceError(
             f"--captioner={path} holds no kernel of a layer image_embedding; give a .keras model or a .npz with the "
             "entry image_embedding/weights"
@@ -69,7 +72,8 @@ def linear_kernel(
       `[feature_dim, units]` float32.
     """
     if path.exists():
-        with np.load(path) as kept:
+        # A file that can't be read is made again like one of other inputs.
+        with contextlib.suppress(*_UNREADABLE), np.load(path) as kept:
             if str(kept["inputs_checksum"]) == inputs_checksum and kept["kernel"].shape[1] == units:
                 return kept["kernel"]
     kernel = _train(train, vocabulary_size, units)

@@ -57,7 +57,9 @@ def _train(setup, strategy) -> None:
             f"{len(found.vocabulary)} words, {model.count_params():,} weights",
             flush=True,
         )
-        recorder = summaries.Recorder(run.tensorboard_dir, flags_text, val, found.image_dir) if chief else None
+        recorder = summaries.SilentRecorder()
+        if chief:
+            recorder = summaries.Recorder(run.tensorboard_dir, flags_text, val, found.image_dir)
         trainer.Trainer(model, run_config.train, strategy, run, train, val, recorder).fit()
     if chief:
         measured, table = final_evaluation.evaluate_test(run, run_config, found)
@@ -72,7 +74,7 @@ def _print_model(model, run) -> None:
 
     from cmr import atomic_files
 
-    model.summary(expand_nested=True, line_length=110)
+    model.summary(expand_nested=True)
     graph = keras.utils.model_to_dot(model, show_shapes=True, expand_nested=True, show_trainable=True)
     path = run.path / "model.dot"
     atomic_files.write_text(path, graph.to_string())

@@ -47,7 +47,7 @@ class Trainer:
         run: runs_lib.Run,
         train: examples.Examples,
         val: examples.Examples,
-        recorder: summaries.Recorder,
+        recorder: summaries.Recorder | summaries.SilentRecorder,
     ):
         batches.check_replicas(config, strategy.num_replicas_in_sync)
         self._model = model

@@ -148,7 +148,7 @@ def hub(module: str, image_size: int, crops: int) -> Cnn:
         weights=module,
         weights_sha256=hub_module.module_checksum(module),
         input_size=size,
-        stand_in=_PAPER_IMAGE,
+        stand_in="" if "inception_v3" in module else _PAPER_IMAGE,
         build=lambda: model,
     )
 

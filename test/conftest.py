@@ -61,7 +61,7 @@ def write_features(found: workspace.Workspace, name: str, image_ids: list[str], 
     folder = found.features_dir(name)
     folder.mkdir(parents=True)
     np.save(folder / features.FEATURES_NPY, array)
-    features.write_description(folder, image_ids, {"name": name, "stand_in": "VGG16 fc7", "weights": "random"})
+    features.write_description(folder, image_ids, {"name": name, "model": "scene_cnn", "stand_in": "both", "weights": "random"})
 
 
 @pytest.fixture

@@ -159,10 +159,16 @@ def test_footnotes_are_those_of_the_rows_shown():
 
 
 def test_features_are_named_with_what_they_stand_in_for():
-    vgg = {"name": "vgg16-pool5_avg", "stand_in": "VGG16 fc7"}
-    image = {"name": "inception_v3", "stand_in": ""}
+    vgg = {"name": "vgg16-pool5_avg", "model": "vgg16", "stand_in": "VGG16 fc7"}
+    image = {"name": "inception_v3", "model": "inception_v3", "stand_in": ""}
 
     assert results_table.describe_features(vgg, image) == (
         "VGG features vgg16-pool5_avg: stands in for VGG16 fc7; image features inception_v3"
     )
     assert results_table.describe_features(None, image) == "image features inception_v3"
+
+
+def test_features_in_the_other_role_are_a_stand_in():
+    image = {"name": "inception_v3", "model": "inception_v3", "stand_in": ""}
+
+    assert results_table.describe_features(image, None) == "VGG features inception_v3: stands in for VGG16 fc7"
