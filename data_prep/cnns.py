@@ -193,8 +193,8 @@ def _application(
             url = str(error).split("URL fetch failure on ", 1)[1].split(": ", 1)[0]
             file = url.rsplit("/", 1)[-1]
             raise errors.WorkspaceError(
-                f"{what} needs ImageNet weights, which can't be downloaded ({url}); fetch the file elsewhere and put it "
-                f"at ~/.keras/models/{file}, or give --weights=PATH or --weights=random"
+                f"{what} needs ImageNet weights, which can't be downloaded ({url}); fetch the file elsewhere and put "
+                f"it at ~/.keras/models/{file}, or give --weights=PATH or --weights=random"
             ) from error
     try:
         with warnings.catch_warnings():

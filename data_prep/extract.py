@@ -17,7 +17,12 @@ from data_prep import flags as prep_flags
 
 FLAGS = flags.FLAGS
 
-GROUPS = (cmr_flags.workspace_flags, prep_flags.extract_flags, cmr_flags.cnn_flags)
+GROUPS = (
+    cmr_flags.workspace_flags,
+    prep_flags.extract_flags,
+    prep_flags.features_name_flags,
+    cmr_flags.cnn_flags,
+)
 
 
 def main() -> None:

@@ -34,7 +34,6 @@ def extract_flags() -> None:
         "Weights of the CNN: imagenet (Keras fetches them), random, or the path of a weight file "
         "(then with --cnn=vgg or --cnn=image).",
     )
-    flags.DEFINE_string("features_name", "", "Folder name under features/; by default made from the CNN's flags.")
     flags.DEFINE_integer(
         "hub_image_size",
         0,
@@ -67,7 +66,6 @@ def import_flags() -> None:
         "Files that name the image of each row, in the order of the rows: text, one image id or file name a line (with "
         "or without folder and ending), or Karpathy's dataset json. One for each file of --features, or one for all.",
     )
-    flags.DEFINE_string("features_name", None, "Folder name under features/, a name of your own.")
     flags.DEFINE_string(
         "variable", "", "Name of the array in .npz or .mat files; by default their only 2-D array of numbers."
     )
@@ -82,5 +80,13 @@ def import_flags() -> None:
         "stand_in", "", "What the features stand in for, if they do, such as 'VGG16 fc7'; results tables say it."
     )
     flags.DEFINE_bool("overwrite", False, "Replace features of this name; without it an existing name is refused.")
-    for name in ("features", "image_ids", "features_name"):
-        flags.mark_flag_as_required(name)
+    flags.mark_flags_as_required(("features", "image_ids"))
+
+
+def features_name_flags() -> None:
+    """Output"""
+    flags.DEFINE_string(
+        "features_name",
+        "",
+        "Folder name under features/. An extraction's is made from the CNN's flags; an import needs one.",
+    )

@@ -61,12 +61,27 @@ def write_features(found: workspace.Workspace, name: str, image_ids: list[str], 
     folder = found.features_dir(name)
     folder.mkdir(parents=True)
     np.save(folder / features.FEATURES_NPY, array)
-    features.write_description(folder, image_ids, {"name": name, "model": "scene_cnn", "stand_in": "both", "weights": "random"})
+    extractor = {"name": name, "model": "scene_cnn", "stand_in": "both", "weights": "random"}
+    features.write_description(folder, image_ids, extractor)
 
 
 @pytest.fixture
 def tiny_workspace(tmp_path: pathlib.Path) -> workspace.Workspace:
     return make_workspace(tmp_path / "workspace")
+
+
+@pytest.fixture(scope="session")
+def scenes_workspace(tmp_path_factory: pytest.TempPathFactory) -> workspace.Workspace:
+    """The tiny workspace for tests that only read its captions, vocabulary and features; they may add runs."""
+    return make_workspace(tmp_path_factory.mktemp("shared") / "workspace")
+
+
+@pytest.fixture(scope="session")
+def scenes_inputs(scenes_workspace: workspace.Workspace):
+    """`cmr.inputs.Inputs` of the shared tiny workspace, with both kinds of features."""
+    from cmr import inputs
+
+    return inputs.read_inputs(scenes_workspace, "scene_cnn-objects", "scene_cnn-layout")
 
 
 def run_command(module: str, *arguments: object, **environment: str) -> subprocess.CompletedProcess:
