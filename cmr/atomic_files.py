@@ -1,6 +1,7 @@
 """Writes files to a temporary name, then renames them: a killed run leaves no half file under a final name."""
 
 import contextlib
+import glob
 import os
 import pathlib
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ def atomic_path(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """
     final = pathlib.Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(final)
     # The name keeps its ending: Keras, NumPy and Pillow choose the format by it.
     temporary = final.with_name(f".{os.getpid()}.tmp.{final.name}")
     try:
@@ -28,6 +30,24 @@ def atomic_path(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         os.replace(temporary, final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(final: pathlib.Path) -> None:
+    """Removes the temporary files of processes that were killed while they wrote `final`."""
+    for leftover in final.parent.glob(f".*.tmp.{glob.escape(final.name)}"):
+        pid = leftover.name.split(".")[1]
+        if pid.isdigit() and not _is_alive(int(pid)):
+            leftover.unlink(missing_ok=True)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:
