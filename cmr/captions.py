@@ -1,5 +1,6 @@
 """captions.csv: one row a sentence, with its image and split."""
 
+import csv
 import os
 import pathlib
 
@@ -11,9 +12,10 @@ COLUMNS = ("image_id", "file_name", "split", "caption_id", "caption")
 
 
 def write_captions(path: str | os.PathLike, captions: pd.DataFrame) -> None:
-    """Writes captions.csv atomically: UTF-8, a header, the columns of `COLUMNS`, every value a string."""
+    """Writes captions.csv atomically: UTF-8, a header, the columns of `COLUMNS`, every value a string in quotes."""
     with atomic_files.atomic_path(path) as temporary:
-        captions.to_csv(temporary, index=False, columns=list(COLUMNS))
+        # pandas leaves a lone carriage return bare otherwise, and reads it back as the end of a line.
+        captions.to_csv(temporary, index=False, columns=list(COLUMNS), quoting=csv.QUOTE_ALL)
 
 
 def read_captions(path: str | os.PathLike) -> pd.DataFrame:

@@ -79,10 +79,14 @@ class Vocabulary:
         path = pathlib.Path(path)
         if not path.exists():
             raise errors.WorkspaceError(f"{path} is missing; run data_prep.prepare")
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except UnicodeDecodeError as error:
+            raise errors.WorkspaceError(f"{path} can't be read ({error}); run data_prep.prepare again") from error
         words, counts = [], []
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for number, line in enumerate(lines, start=1):
             word, tab, count = line.partition("\t")
-            if not tab or not count.isdigit():
+            if not tab or not count.isdecimal():
                 raise errors.WorkspaceError(
                     f"{path}, line {number}: not 'word <tab> count'; run data_prep.prepare again"
                 )

@@ -68,8 +68,10 @@ class Workspace:
             raise errors.WorkspaceError(f"{self.dataset_dir} holds no prepared data set; {prepare}")
         try:
             description = json.loads(self.dataset_json.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise errors.WorkspaceError(f"{self.dataset_json} is not JSON; {prepare}") from error
+        except ValueError:
+            description = None
+        if not isinstance(description, dict):
+            raise errors.WorkspaceError(f"{self.dataset_json} is not JSON of an object; {prepare}")
         if description.get("format") != FORMAT:
             raise errors.WorkspaceError(
                 f"{self.dataset_json} has workspace format {description.get('format')}, this version reads {FORMAT}; "

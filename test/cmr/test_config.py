@@ -1,0 +1,68 @@
+"""Settings as frozen values that JSON brings back."""
+
+import dataclasses
+
+import pytest
+
+from cmr import config
+
+TRAIN = config.TrainConfig(0.7, "sum", "epoch", 0, 40, 2e-4, 2.0, 30, 3, 500, 0)
+MODEL = config.ModelConfig("fusion", 4096, 2048, 8000)
+RUN = config.RunConfig("flickr8k", MODEL, TRAIN, "vgg16-fc7", "inception_v3", "linear", {"captions.csv": "ab"})
+
+
+def test_a_run_config_comes_back_from_json():
+    assert config.RunConfig.from_json(RUN.to_json()) == RUN
+
+
+def test_a_config_of_another_version_does_not_pass_for_this_one():
+    with pytest.raises(TypeError):
+        config.RunConfig.from_json(RUN.to_json().replace('"margin"', '"margins"'))
+
+
+def every_changed_run():
+    for field in dataclasses.fields(config.TrainConfig):
+        value = getattr(TRAIN, field.name)
+        yield dataclasses.replace(
+            RUN, train=dataclasses.replace(TRAIN, **{field.name: f"{value}x" if isinstance(value, str) else value + 1})
+        )
+    for field in dataclasses.fields(config.ModelConfig):
+        value = getattr(MODEL, field.name)
+        other = not value if isinstance(value, bool) else f"{value}x" if isinstance(value, str) else value + 1
+        yield dataclasses.replace(RUN, model=dataclasses.replace(MODEL, **{field.name: other}))
+    for name in ("dataset", "vgg_features", "image_features", "text_space"):
+        yield dataclasses.replace(RUN, **{name: "other"})
+    yield dataclasses.replace(RUN, checksums={"captions.csv": "cd"})
+
+
+def test_the_short_hash_changes_with_every_setting_and_input():
+    changed = list(every_changed_run())
+
+    assert len({run.short_hash() for run in [RUN, *changed]}) == 1 + len(changed)
+
+
+def test_the_short_hash_does_not_depend_on_the_order_of_the_checksums():
+    one, other = ({"a": "1", "b": "2"}, {"b": "2", "a": "1"})
+
+    assert (
+        dataclasses.replace(RUN, checksums=one).short_hash() == dataclasses.replace(RUN, checksums=other).short_hash()
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "vgg", "image"), [("vse", True, False), ("single", False, True), ("fusion", True, True)]
+)
+def test_each_model_reads_its_own_features(model, vgg, image):
+    settings = dataclasses.replace(MODEL, model=model)
+
+    assert (settings.reads_vgg, settings.reads_image_features) == (vgg, image)
+
+
+@pytest.mark.parametrize(
+    ("negatives", "num_negatives", "expected"),
+    [("epoch", 0, 40), ("epoch", 7, 7), ("batch", 7, 0), ("hardest", 7, 0)],
+)
+def test_only_negatives_of_the_epoch_bring_further_pairs(negatives, num_negatives, expected):
+    settings = dataclasses.replace(TRAIN, negatives=negatives, num_negatives=num_negatives)
+
+    assert settings.negatives_per_batch == expected
