@@ -1,6 +1,7 @@
 """Runs a command: flags first, TensorFlow later, a user's error as one sentence and exit code 1."""
 
 import errno
+import os
 import re
 import sys
 import textwrap
@@ -15,40 +16,55 @@ FlagGroup = Callable[[], None]
 _WIDTH = 110
 
 
-def run(main: Callable[[], None], doc: str, groups: Sequence[FlagGroup], uses_tensorflow: bool = True) -> None:
+def run(
+    main: Callable[[], None],
+    doc: str,
+    groups: Sequence[FlagGroup],
+    check_flags: Callable[[], None] | None = None,
+    uses_tensorflow: bool = True,
+) -> None:
     """Defines and parses the command's flags, then calls `main`; never returns.
 
     Args:
       main: the command. It takes nothing: it reads `flags.FLAGS`.
       doc: what `--help` prints first; the command module's docstring.
       groups: functions that define flags; the first line of each docstring is the group's title in `--help`.
+      check_flags: raises ConfigError for flags that can't go together, before TensorFlow is imported.
       uses_tensorflow: whether to import TensorFlow (quietly, and only once the flags are known to be good).
     """
-    sys.exit(_run(main, doc, [_common_flags, *groups], uses_tensorflow))
+    sys.exit(_run(main, doc, [_common_flags, *groups], check_flags, uses_tensorflow))
 
 
-def _run(main: Callable[[], None], doc: str, groups: Sequence[FlagGroup], uses_tensorflow: bool) -> int:
+def _run(
+    main: Callable[[], None],
+    doc: str,
+    groups: Sequence[FlagGroup],
+    check_flags: Callable[[], None] | None,
+    uses_tensorflow: bool,
+) -> int:
     titles = _define(groups)
-    if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
-        print(_help(doc, titles))
-        return 0
     try:
+        if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
+            print(_help(doc, titles), flush=True)
+            return 0
         unparsed = flags.FLAGS(sys.argv)[1:]
-    except flags.Error as error:
-        return _fail(_one_line(error))
-    if unparsed:
-        return _fail(f"{unparsed[0]!r} is not a flag; flags are written --name=value (--help lists them)")
-    try:
+        if unparsed:
+            raise errors.ConfigError(
+                f"{unparsed[0]!r} is not a flag; flags are written --name=value (--help lists them)"
+            )
+        if check_flags is not None:
+            check_flags()
         if uses_tensorflow:
             tensorflow_startup.import_tensorflow(show_logs=flags.FLAGS.tensorflow_logs)
         main()
-    except errors.CmrError as error:
-        return _fail(_one_line(error))
-    except flags.Error as error:
+        sys.stdout.flush()
+    except (errors.CmrError, flags.Error) as error:
         return _fail(_one_line(error))
     except KeyboardInterrupt:
         return _fail("stopped; the same command goes on from what is already written", code=130)
     except BrokenPipeError:
+        # Whoever read the output has enough of it; Python would complain once more when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
         return _fail(_os_error(error))

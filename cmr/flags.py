@@ -6,7 +6,7 @@ the data set's own default.
 
 from absl import flags
 
-from cmr import config
+from cmr import config, workspace
 
 DATASETS = ("scenes", "flickr8k", "flickr30k", "mscoco")
 
@@ -55,6 +55,16 @@ def _by_dataset(name: str) -> str:
     return f"Default by data set: {listed}."
 
 
+def define_folder_name(name: str, help_text: str) -> None:
+    """Defines a flag that names one folder; empty means that the command names it."""
+    flags.DEFINE_string(name, "", help_text)
+    flags.register_validator(
+        name,
+        lambda value: not value or workspace.is_plain_name(value),
+        "the name of one folder is letters, digits, _, -, + and . alone",
+    )
+
+
 def workspace_flags() -> None:
     """Data set and workspace"""
     flags.DEFINE_enum("dataset", "scenes", DATASETS, "Data set; scenes is drawn on the spot and needs no download.")
@@ -88,15 +98,12 @@ def cnn_flags() -> None:
 
 def features_flags() -> None:
     """Features to train on"""
-    flags.DEFINE_string(
+    define_folder_name(
         "vgg_features",
-        "",
         "Folder under features/ read as X_vgg; by default the one named by the CNN flags. Any features serve: "
         "--model=vse --vgg_features=efficientnet_lite2 trains the baseline on those.",
     )
-    flags.DEFINE_string(
-        "image_features", "", "Folder under features/ read as X_img; by default named by the CNN flags."
-    )
+    define_folder_name("image_features", "Folder under features/ read as X_img; by default named by the CNN flags.")
     flags.DEFINE_string(
         "captioner",
         "",
@@ -193,9 +200,7 @@ def training_flags() -> None:
     flags.DEFINE_integer(
         "logical_cpus", 0, "Split the CPU into this many logical devices, to try --strategy=mirrored without GPUs.", 0
     )
-    flags.DEFINE_string(
-        "run_name", "", "Folder under runs/; by default the model and a hash of its settings and inputs."
-    )
+    define_folder_name("run_name", "Folder under runs/; by default the model and a hash of its settings and inputs.")
     flags.DEFINE_integer(
         "checkpoint_steps", 500, "Steps between two saved states, beside each epoch's end.", lower_bound=1
     )

@@ -80,6 +80,11 @@ class Workspace:
         return description
 
 
+def is_plain_name(name: str) -> bool:
+    """Whether a name can be a folder's of features or of a run: letters, digits, _, -, + and . alone."""
+    return re.fullmatch(r"\w[\w.+-]*", name) is not None
+
+
 def vgg_features_name(vgg_model: str, vgg_layer: str, crops: int = 1, weights: str = "imagenet") -> str:
     """Folder name of the VGG features, such as `vgg16-fc7` or `vgg19-fc7-10crop`."""
     base = "scene_cnn-objects" if vgg_model == "scene_cnn" else f"{vgg_model}-{vgg_layer}"

@@ -107,16 +107,7 @@ def inception_v3(weights: str, seed: int, crops: int) -> Cnn:
 
 
 def efficientnet_lite2(weights: str, seed: int, crops: int) -> Cnn:
-    """EfficientNet-Lite2's 1280-d pool; `weights` is a `.npz` file or `random`.
-
-    Raises:
-      ConfigError: `weights` is `imagenet`, which Keras does not offer for this network.
-    """
-    if weights == "imagenet":
-        raise errors.ConfigError(
-            "--image_model=efficientnet_lite2 needs its weight file: give --cnn=image --weights=PATH of the .npz "
-            "(Keras offers none to download)"
-        )
+    """EfficientNet-Lite2's 1280-d pool; `weights` is a `.npz` file or `random`: Keras offers none for this network."""
 
     def build() -> keras.Model:
         keras.utils.set_random_seed(seed)
@@ -134,13 +125,10 @@ def hub(module: str, image_size: int, crops: int) -> Cnn:
     """A tensorflow-hub feature vector module in the role of X_img.
 
     Raises:
-      ConfigError: no module is named.
       WorkspaceError: it can't be loaded.
     """
     from data_prep import hub_module
 
-    if not module:
-        raise errors.ConfigError("--image_model=hub needs --hub_module=PATH_OR_URL")
     # Its size stands in the module itself, so it is loaded at once.
     model, size = hub_module.hub_model(module, image_size)
     return Cnn(

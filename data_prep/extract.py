@@ -25,13 +25,32 @@ GROUPS = (
 )
 
 
-def main() -> None:
-    from data_prep import extraction
-
+def check_flags() -> None:
+    """Refuses flags that can't go together."""
     cmr_flags.apply_dataset_defaults(FLAGS)
     if FLAGS.cnn == "both" and (FLAGS.features_name or _is_path(FLAGS.weights)):
         flag = "features_name" if FLAGS.features_name else "weights=PATH"
         raise errors.ConfigError(f"--{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
+    for role, model_name in _models().items():
+        if model_name == "scene_cnn" and (FLAGS.dataset != "scenes" or FLAGS.weights != "imagenet"):
+            raise errors.ConfigError(
+                f"--{role}_model=scene_cnn is trained on the spot on the scenes; it takes no --weights and no other "
+                "data set"
+            )
+        if model_name == "hub" and FLAGS.weights != "imagenet":
+            raise errors.ConfigError("--image_model=hub brings its own weights; leave --weights out")
+        if model_name == "hub" and not FLAGS.hub_module:
+            raise errors.ConfigError("--image_model=hub needs --hub_module=PATH_OR_URL")
+        if model_name == "efficientnet_lite2" and FLAGS.weights == "imagenet":
+            raise errors.ConfigError(
+                "--image_model=efficientnet_lite2 needs its weight file: give --cnn=image --weights=PATH of the .npz "
+                "(Keras offers none to download)"
+            )
+
+
+def main() -> None:
+    from data_prep import extraction
+
     workspace = workspace_lib.Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     description = workspace.read_description()
     images = captions.images_of(captions.read_captions(workspace.captions_csv))
@@ -39,8 +58,8 @@ def main() -> None:
         images = images.head(FLAGS.limit)
     image_dir = workspace.dataset_dir / description["image_dir"]
     pictures = extraction.Pictures(images["image_id"].tolist(), [image_dir / name for name in images["file_name"]])
-    for role in ("vgg", "image") if FLAGS.cnn == "both" else (FLAGS.cnn,):
-        cnn = _cnn(role, workspace)
+    # A list, not a generator: what is wrong with the second CNN is said before the first one runs for hours.
+    for cnn in [_cnn(role, model_name, workspace) for role, model_name in _models().items()]:
         name = (FLAGS.features_name or cnn.name) + (f"-first{FLAGS.limit}" if FLAGS.limit else "")
         done = extraction.extract(
             cnn, pictures, workspace.features_dir(name), int(FLAGS.crops), FLAGS.image_batch, FLAGS.on_corrupt
@@ -49,23 +68,21 @@ def main() -> None:
     print(f"next: python -m cmr.train --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
 
 
-def _cnn(role: str, workspace: workspace_lib.Workspace):
+def _models() -> dict[str, str]:
+    """Role (`vgg` or `image`) to network, of the roles asked for."""
+    models = {"vgg": FLAGS.vgg_model, "image": FLAGS.image_model}
+    return models if FLAGS.cnn == "both" else {FLAGS.cnn: models[FLAGS.cnn]}
+
+
+def _cnn(role: str, model_name: str, workspace: workspace_lib.Workspace):
     from data_prep import cnns
 
     crops = int(FLAGS.crops)
-    model_name = FLAGS.vgg_model if role == "vgg" else FLAGS.image_model
     if model_name == "scene_cnn":
-        if FLAGS.dataset != "scenes" or FLAGS.weights != "imagenet":
-            raise errors.ConfigError(
-                f"--{role}_model=scene_cnn is trained on the spot on the scenes; it takes no --weights and no other "
-                "data set"
-            )
         return cnns.scene_cnn("objects" if role == "vgg" else "layout", workspace, FLAGS.cnn_seed, crops)
     if role == "vgg":
         return cnns.vgg(model_name, FLAGS.vgg_layer, FLAGS.weights, FLAGS.cnn_seed, crops)
     if model_name == "hub":
-        if FLAGS.weights != "imagenet":
-            raise errors.ConfigError("--image_model=hub brings its own weights; leave --weights out")
         return cnns.hub(FLAGS.hub_module, FLAGS.hub_image_size, crops)
     build = {"inception_v3": cnns.inception_v3, "efficientnet_lite2": cnns.efficientnet_lite2}[model_name]
     return build(FLAGS.weights, FLAGS.cnn_seed, crops)
@@ -88,4 +105,4 @@ def _summary(folder: pathlib.Path, done: dict) -> str:
 
 
 if __name__ == "__main__":
-    command.run(main, __doc__, GROUPS)
+    command.run(main, __doc__, GROUPS, check_flags)

@@ -5,7 +5,6 @@ import dataclasses
 import itertools
 import os
 import pathlib
-import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -113,7 +112,7 @@ def import_features(
 
 
 def _folder(workspace: workspace_lib.Workspace, name: str, overwrite: bool) -> pathlib.Path:
-    if not re.fullmatch(r"\w[\w.+-]*", name):
+    if not workspace_lib.is_plain_name(name):
         raise errors.ConfigError(f"--features_name={name} is not a plain folder name of letters, digits, _, -, + and .")
     folder = workspace.features_dir(name)
     if (folder / f"{features.FEATURES_NPY}.partial").exists():

@@ -2,6 +2,8 @@
 
 from absl import flags
 
+from cmr import flags as cmr_flags
+
 
 def prepare_flags() -> None:
     """Raw data"""
@@ -85,8 +87,7 @@ def import_flags() -> None:
 
 def features_name_flags() -> None:
     """Output"""
-    flags.DEFINE_string(
+    cmr_flags.define_folder_name(
         "features_name",
-        "",
         "Folder name under features/. An extraction's is made from the CNN's flags; an import needs one.",
     )

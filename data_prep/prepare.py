@@ -31,7 +31,7 @@ def main() -> None:
         raw = _read()
         if FLAGS.on_flaw == "refuse":
             raw.refuse_flaws()
-        _write(workspace, raw)
+        _write(workspace, raw, _vocabulary(raw))
     print(f"next: python -m data_prep.extract --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
 
 
@@ -41,10 +41,12 @@ def _prepare_scenes(workspace: workspace_lib.Workspace) -> None:
             "--dataset=scenes draws its own pictures and reads no --data_dir; leave it out, or name another --dataset"
         )
     drawn = scenes.make_scenes(FLAGS.scenes_seed, FLAGS.num_scenes)
+    raw = scenes_reader.raw_scenes(drawn)
+    vocabulary = _vocabulary(raw)
     # While pictures and captions change, nothing may say that they are whole.
     workspace.dataset_json.unlink(missing_ok=True)
     scene_drawing.draw_scenes(drawn, workspace.dataset_dir / scenes_reader.IMAGE_DIR)
-    _write(workspace, scenes_reader.raw_scenes(drawn))
+    _write(workspace, raw, vocabulary)
 
 
 def _read() -> raw_dataset.RawDataset:
@@ -60,13 +62,18 @@ def _read() -> raw_dataset.RawDataset:
     return _READERS[FLAGS.dataset](pathlib.Path(FLAGS.data_dir).expanduser())
 
 
-def _write(workspace: workspace_lib.Workspace, raw: raw_dataset.RawDataset) -> None:
-    """Writes captions.csv, vocabulary.txt and dataset.json, and prints what is in them."""
+def _vocabulary(raw: raw_dataset.RawDataset) -> vocabulary_lib.Vocabulary:
     training = raw.captions[raw.captions["split"] == "train"]["caption"]
     vocabulary = vocabulary_lib.Vocabulary.from_captions(training, FLAGS.min_word_count)
-    words = len(vocabulary) - len(vocabulary_lib.SPECIAL)
-    if not words:
+    if len(vocabulary) == len(vocabulary_lib.SPECIAL):
         raise errors.ConfigError(f"--min_word_count={FLAGS.min_word_count} leaves no word; give a smaller one")
+    return vocabulary
+
+
+def _write(
+    workspace: workspace_lib.Workspace, raw: raw_dataset.RawDataset, vocabulary: vocabulary_lib.Vocabulary
+) -> None:
+    """Writes captions.csv, vocabulary.txt and dataset.json, and prints what is in them."""
     splits = _split_sizes(raw)
     workspace.dataset_json.unlink(missing_ok=True)
     captions_lib.write_captions(workspace.captions_csv, raw.captions)
@@ -85,7 +92,8 @@ def _write(workspace: workspace_lib.Workspace, raw: raw_dataset.RawDataset) -> N
     print(workspace.dataset_dir)
     for split, size in splits.items():
         print(f"  {split:5} {size['images']:7,} images {size['captions']:8,} sentences")
-    print(f"  vocabulary of {words:,} words and {' '.join(vocabulary_lib.SPECIAL)}")
+    special = vocabulary_lib.SPECIAL
+    print(f"  vocabulary of {len(vocabulary) - len(special):,} words and {' '.join(special)}")
     for flaw in raw.flaws:
         print(f"dropped: {flaw}" + ("" if flaw.shows_all_names else f" (all in {workspace.dataset_json})"))
 
@@ -99,4 +107,4 @@ def _split_sizes(raw: raw_dataset.RawDataset) -> dict[str, dict[str, int]]:
 
 
 if __name__ == "__main__":
-    command.run(main, __doc__, GROUPS)
+    command.run(main, __doc__, GROUPS, uses_tensorflow=False)

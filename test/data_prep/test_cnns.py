@@ -117,8 +117,6 @@ def test_weights_that_cannot_be_downloaded_are_asked_for(monkeypatch, tmp_path):
 
     with pytest.raises(errors.WorkspaceError, match=r"~/\.keras/models/vgg16_weights_tf_dim_ordering_tf_kernels\.h5"):
         cnns.vgg("vgg16", "fc7", "imagenet", 0, 1).build()
-    with pytest.raises(errors.ConfigError, match="--weights=PATH"):
-        cnns.efficientnet_lite2("imagenet", 0, 1)
 
 
 def test_efficientnet_lite2_has_the_published_number_of_weights():

@@ -1,0 +1,247 @@
+"""The command data_prep.prepare on Flickr8K: what it writes and prints, what it refuses, and what a kill leaves."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+import tiny_flickr8k
+from conftest import ROOT, run_command
+from tiny_flickr8k import GHOST, MISSING, SPARE, TEST, TRAIN, VAL
+
+from cmr import captions, errors, vocabulary, workspace
+
+
+@pytest.fixture(scope="module")
+def without_tensorflow(tmp_path_factory) -> dict[str, str]:
+    """An environment in which importing TensorFlow or Keras fails, so that a command which succeeds did not."""
+    folder = tmp_path_factory.mktemp("no_tensorflow")
+    for module in ("tensorflow", "keras"):
+        (folder / f"{module}.py").write_text("raise AssertionError('imported')")
+    return {"PYTHONPATH": str(folder)}
+
+
+@pytest.fixture
+def data_dir(tmp_path):
+    return tiny_flickr8k.make_flickr8k(tmp_path / "raw")
+
+
+@pytest.fixture
+def found(tmp_path):
+    return workspace.Workspace(tmp_path / "workspace", "flickr8k")
+
+
+@pytest.fixture
+def prepare(data_dir, found, without_tensorflow):
+    def run(*arguments):
+        place = "--dataset=flickr8k", f"--workspace_dir={found.root}", f"--data_dir={data_dir}"
+        return run_command("data_prep.prepare", *place, *arguments, **without_tensorflow)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory, without_tensorflow):
+    """A data set that was prepared once, its raw folder, and what the command printed."""
+    folder = tmp_path_factory.mktemp("prepared")
+    found, raw = workspace.Workspace(folder / "workspace", "flickr8k"), tiny_flickr8k.make_flickr8k(folder / "raw")
+    place = "--dataset=flickr8k", f"--workspace_dir={found.root}", f"--data_dir={raw}"
+    return found, raw, run_command("data_prep.prepare", *place, **without_tensorflow)
+
+
+def written(found: workspace.Workspace) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in found.dataset_dir.iterdir()}
+
+
+def test_counts_flaws_and_the_next_command_are_printed(prepared):
+    found, _, ended = prepared
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [
+        f"{found.dataset_dir}",
+        "  train       2 images        4 sentences",
+        "  val         1 images        2 sentences",
+        "  test        1 images        2 sentences",
+        "  vocabulary of 15 words and <pad> <unk> <end>",
+        f"dropped: 1 images of a split without a picture: {MISSING}",
+        f"dropped: 1 images with sentences but neither picture nor split: {GHOST}",
+        f"dropped: 1 pictures in no split: {SPARE}",
+        f"next: python -m data_prep.extract --dataset=flickr8k --workspace_dir={found.root}",
+    ]
+
+
+def test_the_workspace_holds_captions_vocabulary_and_description(prepared):
+    found, data_dir, _ = prepared
+
+    rows = captions.read_captions(found.captions_csv)
+    assert sorted(written(found)) == ["captions.csv", "dataset.json", "vocabulary.txt"]
+    assert captions.images_of(rows)["image_id"].tolist() == [*TRAIN, *VAL, *TEST]
+    assert rows["caption"].tolist() == [
+        text for name in (*TRAIN, *VAL, *TEST) for text in tiny_flickr8k.SENTENCES[name]
+    ]
+    description = found.read_description()
+    assert set(description.pop("sources")) == {tiny_flickr8k.TOKENS, *tiny_flickr8k.SPLIT_LISTS}
+    assert description == {
+        "format": 1,
+        "dataset": "flickr8k",
+        "image_dir": str((data_dir / "Flicker8k_Dataset").resolve()),
+        "splits": {
+            "train": {"images": 2, "captions": 4},
+            "val": {"images": 1, "captions": 2},
+            "test": {"images": 1, "captions": 2},
+        },
+        "vocabulary_size": 18,
+        "min_word_count": 1,
+        "flaws": [
+            {"kind": "images of a split without a picture", "count": 1, "names": [MISSING]},
+            {"kind": "images with sentences but neither picture nor split", "count": 1, "names": [GHOST]},
+            {"kind": "pictures in no split", "count": 1, "names": [SPARE]},
+        ],
+    }
+
+
+def test_the_vocabulary_knows_the_words_of_training_images_only(prepared):
+    words = vocabulary.Vocabulary.read(prepared[0].vocabulary_txt)
+
+    assert words.counts[words.ids["dog"]] == 3
+    # Of a validation image, of a test image, of an image in no split, and of one without a picture.
+    assert not {"surfer", "zebra", "lorry", "swims"} & set(words.words)
+
+
+def test_many_flawed_names_are_printed_in_part_and_written_in_full(prepare, found, data_dir):
+    names = [f"8_{number:02d}.jpg" for number in range(11)]
+    for name in names:
+        (data_dir / "Flicker8k_Dataset" / name).touch()
+
+    ended = prepare()
+
+    shown = f"{SPARE}, {names[0]}, {names[1]}, ... (all in {found.dataset_json})"
+    assert f"dropped: 12 pictures in no split: {shown}" in ended.stdout.splitlines()
+    assert found.read_description()["flaws"][-1]["names"] == [SPARE, *names]
+
+
+def test_preparing_again_renews_every_file(prepare, found):
+    prepare()
+
+    prepare("--min_word_count=2")
+
+    kept = vocabulary.Vocabulary.read(found.vocabulary_txt)
+    assert set(kept.words) == {*vocabulary.SPECIAL, "dog", "a", "children"}
+    assert kept.counts[vocabulary.UNK_ID] == 12
+    description = found.read_description()
+    assert (description["min_word_count"], description["vocabulary_size"]) == (2, len(kept))
+
+
+def test_a_home_folder_may_be_written_as_a_tilde(found, data_dir, without_tensorflow):
+    place = "--dataset=flickr8k", f"--workspace_dir={found.root}", "--data_dir=~/raw"
+
+    ended = run_command("data_prep.prepare", *place, HOME=str(data_dir.parent), **without_tensorflow)
+
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_flaws_are_refused_where_asked_for(prepare, found):
+    ended = prepare("--on_flaw=refuse")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == (
+        f"error: the data set has flaws: 1 images of a split without a picture: {MISSING}; 1 images with sentences "
+        f"but neither picture nor split: {GHOST}; 1 pictures in no split: {SPARE}. Mend them, or give --on_flaw=drop\n"
+    )
+    assert not found.root.exists()
+
+
+def test_a_data_set_without_flaws_is_not_refused(prepare, found, data_dir):
+    texts = data_dir / "Flickr8k_text"
+    (data_dir / "Flicker8k_Dataset" / SPARE).unlink()
+    tiny_flickr8k.write_lines(texts / "Flickr_8k.trainImages.txt", TRAIN)
+    lines = [line for line in (texts / tiny_flickr8k.TOKENS).read_text().splitlines() if line[0] in "1234"]
+    tiny_flickr8k.write_lines(texts / tiny_flickr8k.TOKENS, lines)
+
+    ended = prepare("--on_flaw=refuse")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "dropped" not in ended.stdout
+    assert found.read_description()["flaws"] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--data_dir="], "--dataset=flickr8k needs --data_dir=FOLDER"),
+        (["--data_dir=none"], "--data_dir=none is not a folder"),
+        (["--dataset=scenes"], "reads no --data_dir; leave it out"),
+        (["--min_word_count=1000"], "--min_word_count=1000 leaves no word"),
+        (["--min_word_count=0"], "--min_word_count=0"),
+        (["--on_flaw=keep"], "--on_flaw=keep"),
+        (["flickr8k"], "'flickr8k' is not a flag"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line_before_anything_is_written(prepare, found, arguments, said):
+    ended = prepare(*arguments)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("error: ")
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert not found.root.exists()
+
+
+def test_a_refused_command_leaves_what_was_prepared_before(prepare, found):
+    prepare()
+    before = written(found)
+
+    refused = [prepare("--min_word_count=1000"), prepare("--on_flaw=refuse")]
+
+    assert [ended.returncode for ended in refused] == [1, 1]
+    assert written(found) == before
+
+
+_KILLED = """
+import os, signal, sys
+from cmr import command, vocabulary
+from data_prep import prepare
+
+vocabulary.Vocabulary.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+command.run(prepare.main, prepare.__doc__, prepare.GROUPS, uses_tensorflow=False)
+"""
+
+
+def test_killed_between_its_files_it_leaves_no_data_set_that_looks_whole(prepare, found, data_dir):
+    prepare()
+    place = "--dataset=flickr8k", f"--workspace_dir={found.root}", f"--data_dir={data_dir}"
+
+    killed = subprocess.run(
+        [sys.executable, "-c", _KILLED, *place], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    with pytest.raises(errors.WorkspaceError, match=r"holds no prepared data set; run: python -m data_prep\.prepare"):
+        found.read_description()
+    assert prepare().returncode == 0
+    assert sorted(written(found)) == ["captions.csv", "dataset.json", "vocabulary.txt"]
+
+
+def test_a_file_that_cannot_be_written_leaves_no_data_set_that_looks_whole(prepare, found):
+    prepare()
+    found.vocabulary_txt.unlink()
+    found.vocabulary_txt.mkdir()
+
+    ended = prepare()
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert ended.stderr.count("\n") == 1
+    assert not found.dataset_json.exists()
+    assert list(found.dataset_dir.glob(".*")) == []
+
+
+def test_help_lists_the_commands_own_flags_first(without_tensorflow):
+    ended = run_command("data_prep.prepare", "--help", **without_tensorflow)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    lines = ended.stdout.splitlines()
+    titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
+    assert titles == ["Data set and workspace:", "Raw data:", "Everywhere:"]
+    for flag in ("dataset", "workspace_dir", "data_dir", "on_flaw", "min_word_count"):
+        assert any(line.startswith(f"  --{flag}") for line in lines)

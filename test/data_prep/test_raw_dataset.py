@@ -1,0 +1,312 @@
+"""Raw data sets: text files are read as they are, and every image and sentence is either used or named as a flaw."""
+
+import collections
+import hashlib
+import pathlib
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cmr import captions, errors, workspace
+from data_prep import raw_dataset
+from data_prep.raw_dataset import Flaw, Sentence
+
+any_files = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def refusal(read, *arguments) -> str:
+    with pytest.raises(errors.DataError) as caught:
+        read(*arguments)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+# Text files
+
+# Only \n, \r\n and \r end a line; U+FEFF at a file's start is its byte order mark.
+lines_of_text = st.lists(
+    st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\n\r\ufeff"), max_size=12), min_size=1
+).filter(lambda lines: lines[-1].strip())
+
+
+@any_files
+@given(lines=lines_of_text, line_end=st.sampled_from(["\n", "\r\n"]), mark=st.booleans(), empty_lines=st.integers(0, 3))
+def test_lines_are_read_as_they_stand(tmp_path, lines, line_end, mark, empty_lines):
+    path = tmp_path / "lines.txt"
+    path.write_bytes(("\ufeff" * mark + line_end.join(lines) + line_end * empty_lines).encode())
+
+    assert raw_dataset.read_lines(path) == lines
+
+
+@pytest.mark.parametrize("line", ["one\u2028line", "one\x0bline", "one\x0cline", "one\x85line"])
+def test_what_unicode_calls_a_lines_end_is_part_of_a_sentence(tmp_path, line):
+    (tmp_path / "lines.txt").write_bytes(f"{line}\nanother\n".encode())
+
+    assert raw_dataset.read_lines(tmp_path / "lines.txt") == [line, "another"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "lines.txt is missing; unpack"),
+        (b"", "lines.txt is empty; fetch it again"),
+        (b"\n \n\n", "lines.txt is empty; fetch it again"),
+        ("café".encode("latin-1"), "lines.txt is not UTF-8 (byte 3); convert it"),
+        ("a.jpg".encode("utf-16"), "lines.txt is not UTF-8 (byte 0); convert it"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused(tmp_path, content, said):
+    path = tmp_path / "lines.txt"
+    if content is not None:
+        path.write_bytes(content)
+
+    assert said in refusal(raw_dataset.read_lines, path)
+
+
+def test_a_folder_in_a_files_place_is_refused(tmp_path):
+    assert "is missing; unpack" in refusal(raw_dataset.read_lines, tmp_path)
+
+
+# Token files
+
+
+@any_files
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["1_a.jpg", "b.jpg.1", "two words.jpg", "a#b.jpg", "4"]),
+            st.integers(0, 99),
+            st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\n\r"), max_size=12),
+        ),
+        min_size=1,
+        unique_by=lambda row: row[:2],
+    )
+)
+def test_a_token_line_is_an_image_a_number_and_the_sentence_as_published(tmp_path, rows):
+    path = tmp_path / "token.txt"
+    path.write_bytes("".join(f"{image}#{number}\t{text}\n" for image, number, text in rows).encode())
+
+    expected = [Sentence(f"{image}#{number}", image, text) for image, number, text in rows]
+    assert raw_dataset.read_token_file(path) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "a.jpg#1 A dog.", "a.jpg\tA dog.", "#1\tA dog.", "a.jpg#\tA dog.", "a.jpg#x\tA dog.", "a.jpg#-1\tA dog."],
+)
+def test_a_line_of_another_form_is_named_by_its_number(tmp_path, line):
+    path = tmp_path / "token.txt"
+    path.write_text(f"a.jpg#0\tA dog.\n{line}\nb.jpg#0\tA cat.\n")
+
+    assert f"{path}, line 2 is not 'image#number <tab> sentence'" in refusal(raw_dataset.read_token_file, path)
+
+
+def test_a_sentences_id_stands_once(tmp_path):
+    path = tmp_path / "token.txt"
+    path.write_text("a.jpg#0\tA dog.\nb.jpg#0\tA cat.\na.jpg#0\tIt runs.\n")
+
+    assert "line 3 has the id a.jpg#0 again; remove one" in refusal(raw_dataset.read_token_file, path)
+
+
+# Split lists
+
+
+def split_files(folder: pathlib.Path, **contents: str) -> dict[str, pathlib.Path]:
+    paths = {split: folder / f"{split}.txt" for split in contents}
+    for split, content in contents.items():
+        paths[split].write_text(content)
+    return paths
+
+
+def test_a_split_list_keeps_its_order_and_skips_spaces_and_empty_lines(tmp_path):
+    paths = split_files(tmp_path, train="b.jpg \n\n a.jpg\nc.jpg", val="d.jpg\n\n")
+
+    assert raw_dataset.read_split_lists(paths) == {"train": ["b.jpg", "a.jpg", "c.jpg"], "val": ["d.jpg"]}
+
+
+def test_an_image_in_two_splits_is_refused_with_both_lists(tmp_path):
+    paths = split_files(tmp_path, train="a.jpg\nb.jpg\n", test="c.jpg\na.jpg\n")
+
+    said = refusal(raw_dataset.read_split_lists, paths)
+
+    assert said == f"image a.jpg is in {paths['test']} and in {paths['train']}; keep it in one split, once"
+
+
+def test_an_image_twice_in_one_split_is_refused(tmp_path):
+    paths = split_files(tmp_path, train="a.jpg\nb.jpg\na.jpg\n")
+
+    assert f"image a.jpg is in {paths['train']} twice" in refusal(raw_dataset.read_split_lists, paths)
+
+
+# Pictures
+
+
+def test_pictures_are_told_from_what_else_lies_in_their_folder(tmp_path):
+    pictures = {"a.jpg", "b.JPG", "c.jpeg", "d.png", "e f.jpg"}
+    for name in (*pictures, ".DS_Store", "._a.jpg", "Thumbs.db", "a.jpg.1", "readme.txt"):
+        (tmp_path / name).touch()
+
+    assert raw_dataset.picture_names(tmp_path) == pictures
+
+
+def test_a_folder_without_pictures_is_refused(tmp_path):
+    (tmp_path / "._a.jpg").touch()
+
+    assert f"{tmp_path} holds no pictures" in refusal(raw_dataset.picture_names, tmp_path)
+
+
+# Assembling
+
+
+def assemble(sentences, splits, pictures):
+    return raw_dataset.assemble(sentences, splits, frozenset(pictures), pathlib.Path("pictures"), ())
+
+
+# An image that each split can use, so that none is empty, and any number in any state.
+_USABLE = {"train": "train.jpg", "val": "val.jpg", "test": "test.jpg"}
+_WORDLESS = ("", " . ", "?!")
+
+
+@st.composite
+def raw_data(draw):
+    images = {}
+    for split, name in _USABLE.items():
+        images[name] = (split, True, ["A usable picture .", *draw(st.lists(st.sampled_from(_WORDLESS), max_size=1))])
+    for number in range(draw(st.integers(0, 6))):
+        split = draw(st.sampled_from([None, *workspace.SPLITS]))
+        said = draw(st.lists(st.sampled_from(["A dog .", "a Dog", "Ein Hund läuft.", *_WORDLESS]), max_size=4))
+        images[f"{number}.jpg"] = (split, draw(st.booleans()), said)
+    numbered = [
+        Sentence(f"{name}#{n}", name, text) for name, (_, _, said) in images.items() for n, text in enumerate(said)
+    ]
+    sentences = draw(st.permutations(numbered))
+    listed = draw(st.permutations([(name, split) for name, (split, _, _) in images.items() if split]))
+    splits = {split: [name for name, of in listed if of == split] for split in workspace.SPLITS}
+    return sentences, splits, {name for name, (_, has_picture, _) in images.items() if has_picture}
+
+
+@settings(max_examples=150, deadline=None)
+@given(raw=raw_data())
+def test_every_image_with_split_picture_and_sentence_is_kept_once_with_all_its_sentences(raw):
+    sentences, splits, pictures = raw
+
+    found = assemble(sentences, splits, pictures).captions
+
+    # Image by image in the order of the lists, an image's sentences in the order of the token file.
+    expected = [
+        (name, name, split, sentence.caption_id, sentence.text)
+        for split in ("train", "val", "test")
+        for name in splits[split]
+        for sentence in sentences
+        if sentence.image_id == name and name in pictures and any(map(str.isalpha, sentence.text))
+    ]
+    assert list(found.itertuples(index=False, name=None)) == expected
+    assert tuple(found.columns) == captions.COLUMNS
+
+
+@settings(max_examples=150, deadline=None)
+@given(raw=raw_data())
+def test_every_image_is_either_kept_or_named_by_one_flaw(raw):
+    sentences, splits, pictures = raw
+
+    found = assemble(sentences, splits, pictures)
+
+    images = pictures.union(*splits.values(), (sentence.image_id for sentence in sentences))
+    named = [name for flaw in found.flaws if flaw.kind != "sentences without a word" for name in flaw.names]
+    assert collections.Counter([*named, *found.captions["image_id"].unique()]) == collections.Counter(images)
+
+
+@settings(max_examples=150, deadline=None)
+@given(raw=raw_data())
+def test_every_sentence_is_kept_or_wordless_or_of_a_flawed_image(raw):
+    sentences, splits, pictures = raw
+
+    found = assemble(sentences, splits, pictures)
+
+    kept = found.captions["caption_id"].tolist()
+    flaws = {flaw.kind: flaw.names for flaw in found.flaws}
+    wordless = flaws.pop("sentences without a word", ())
+    of_flawed = {s.caption_id for s in sentences if any(s.image_id in names for names in flaws.values())}
+    assert not of_flawed & set(kept)
+    assert collections.Counter([*kept, *(of_flawed | set(wordless))]) == collections.Counter(
+        sentence.caption_id for sentence in sentences
+    )
+
+
+SPLITS = {"train": ["a.jpg"], "val": ["b.jpg"], "test": ["c.jpg"]}
+SENTENCES = [Sentence(f"{name}#0", name, "A dog .") for name in ("a.jpg", "b.jpg", "c.jpg")]
+PICTURES = {"a.jpg", "b.jpg", "c.jpg"}
+Z = Sentence("z.jpg#0", "z.jpg", "A cat .")
+
+
+def test_nothing_is_wrong_with_a_whole_data_set():
+    assert assemble(SENTENCES, SPLITS, PICTURES).flaws == ()
+
+
+@pytest.mark.parametrize(
+    ("sentences", "train", "pictures", "flaw"),
+    [
+        ([], ["z.jpg"], set(), Flaw("images of a split without a picture", ("z.jpg",))),
+        ([Z], ["z.jpg"], set(), Flaw("images of a split without a picture", ("z.jpg",))),
+        (
+            [Sentence("z.jpg.1#0", "z.jpg.1", "A cat ."), Sentence("z.jpg.1#1", "z.jpg.1", "It sits .")],
+            [],
+            set(),
+            Flaw("images with sentences but neither picture nor split", ("z.jpg.1",)),
+        ),
+        ([Z], [], {"z.jpg"}, Flaw("pictures in no split", ("z.jpg",))),
+        ([], [], {"z.jpg", "y.jpg"}, Flaw("pictures in no split", ("y.jpg", "z.jpg"))),
+        ([], ["z.jpg"], {"z.jpg"}, Flaw("images of a split without a sentence", ("z.jpg",))),
+        ([Sentence("a.jpg#1", "a.jpg", "...")], [], set(), Flaw("sentences without a word", ("a.jpg#1",))),
+    ],
+)
+def test_each_kind_of_flaw_has_its_name(sentences, train, pictures, flaw):
+    found = assemble([*SENTENCES, *sentences], {**SPLITS, "train": ["a.jpg", *train]}, PICTURES | pictures)
+
+    assert found.flaws == (flaw,)
+
+
+@pytest.mark.parametrize(
+    ("sentences", "pictures"), [(SENTENCES, {"a.jpg", "c.jpg"}), ([SENTENCES[0], SENTENCES[2]], PICTURES)]
+)
+def test_a_split_without_one_usable_image_is_refused(sentences, pictures):
+    said = refusal(assemble, sentences, SPLITS, pictures)
+
+    assert "none of the 1 images of the val split has both a picture in pictures and a sentence" in said
+
+
+def test_the_text_files_are_remembered_by_their_sha256(tmp_path):
+    (tmp_path / "token.txt").write_bytes(b"a.jpg#0\tA dog.\n")
+
+    found = raw_dataset.assemble(SENTENCES, SPLITS, PICTURES, tmp_path, [tmp_path / "token.txt"])
+
+    assert found.sources == {"token.txt": hashlib.sha256(b"a.jpg#0\tA dog.\n").hexdigest()}
+    assert found.image_dir == str(tmp_path)
+
+
+# Flaws
+
+
+def test_ten_names_are_all_shown_and_eleven_are_not():
+    names = tuple(f"{number}.jpg" for number in range(11))
+    ten, eleven = Flaw("pictures in no split", names[:10]), Flaw("pictures in no split", names)
+
+    assert str(ten) == f"10 pictures in no split: {', '.join(names[:10])}"
+    assert str(eleven) == "11 pictures in no split: 0.jpg, 1.jpg, 2.jpg, ..."
+    assert (ten.shows_all_names, eleven.shows_all_names) == (True, False)
+
+
+def test_refusing_flaws_names_each_of_them():
+    found = assemble(SENTENCES, {**SPLITS, "test": ["c.jpg", "y.jpg"]}, PICTURES | {"z.jpg"})
+
+    assert refusal(found.refuse_flaws) == (
+        "the data set has flaws: 1 images of a split without a picture: y.jpg; 1 pictures in no split: z.jpg. "
+        "Mend them, or give --on_flaw=drop"
+    )
+
+
+def test_there_is_nothing_to_refuse_without_flaws():
+    found = assemble(SENTENCES, SPLITS, PICTURES)
+
+    assert found.refuse_flaws() is None
