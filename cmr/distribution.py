@@ -30,7 +30,7 @@ def make_strategy(name: str, logical_cpus: int = 0) -> tf.distribute.Strategy:
     if name == "multi_worker":
         try:
             return tf.distribute.MultiWorkerMirroredStrategy()
-        except (ValueError, KeyError, RuntimeError) as error:
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
             raise errors.ConfigError(
                 f"--strategy=multi_worker can't read the environment's TF_CONFIG: {error}"
             ) from error

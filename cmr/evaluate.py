@@ -23,6 +23,11 @@ def main() -> None:
     run = runs.Run(pathlib.Path(FLAGS.run_dir).resolve())
     run_config = run.read_config()
     run.read_metrics()
+    if run.path.parts[-3:-1] != (run_config.dataset, "runs"):
+        raise errors.WorkspaceError(
+            f"{run.path} is not where cmr.train writes a run, below its data set in {run_config.dataset}/runs; move it "
+            "back"
+        )
     workspace = workspace_lib.Workspace(run.path.parents[2], run_config.dataset)
     found = inputs.read_inputs(workspace, run_config.vgg_features, run_config.image_features)
     changed = [name for name, kept in run_config.checksums.items() if found.checksums.get(name) != kept]

@@ -7,7 +7,7 @@ import subprocess
 
 import numpy as np
 
-from cmr import config, encoding, image_encoder, inputs, metrics, models, results_table, runs
+from cmr import config, encoding, errors, image_encoder, inputs, metrics, models, results_table, runs
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")
 
@@ -22,9 +22,17 @@ def evaluate_test(run: runs.Run, run_config: config.RunConfig, found: inputs.Inp
 
     Returns:
       The test part of metrics.json, and the table to print.
+
+    Raises:
+      WorkspaceError: the best weights are missing or damaged.
     """
     model = models.retrieval_model(run_config.model)
-    model.load_weights(run.best_weights)
+    try:
+        model.load_weights(run.best_weights)
+    except (OSError, ValueError, KeyError) as error:
+        raise errors.WorkspaceError(
+            f"{run.best_weights} is missing or damaged; remove {run.path} and train the run again"
+        ) from error
     test = found.split("test")
     measured, _ = encoding.evaluate_split(model, test)
     chance = metrics.random_ranking(np.bincount(test.image_of_caption))

@@ -54,7 +54,8 @@ def _thumbnail(picture: pathlib.Path) -> Image.Image:
     try:
         with Image.open(picture) as opened:
             small = ImageOps.contain(ImageOps.exif_transpose(opened).convert("RGB"), (_PICTURE, _PICTURE))
-    except OSError:
+    # Pillow's decoders raise all of these for damaged files.
+    except (OSError, ValueError, SyntaxError, IndexError, Image.DecompressionBombError):
         ImageDraw.Draw(square).text((60, 110), "picture not found", fill=_WRONG, font=ImageFont.load_default(size=14))
         return square
     square.paste(small, ((_PICTURE - small.width) // 2, (_PICTURE - small.height) // 2))

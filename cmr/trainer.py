@@ -88,7 +88,8 @@ class Trainer:
             return
         try:
             self._checkpoints.checkpoint.restore(self._checkpoints.latest_checkpoint).assert_consumed()
-        except (AssertionError, ValueError, tf.errors.OpError) as error:
+        # TensorFlow reports a file that was cut as an IndexError.
+        except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
             raise errors.WorkspaceError(
                 f"{self._run.checkpoints_dir} holds no whole state of this model; remove the run's folder"
             ) from error

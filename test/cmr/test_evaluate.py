@@ -1,0 +1,106 @@
+"""cmr.evaluate: the very table again, or one line that says what has changed."""
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+import tiny_runs
+from conftest import run_command
+
+from cmr import config, features, runs, vocabulary
+
+
+def evaluate(run):
+    return tiny_runs.call_command("cmr.evaluate", f"--run_dir={run.path}")
+
+
+@pytest.fixture
+def copied(scenes_workspace, tmp_path):
+    """A finished run in a workspace of its own, to be damaged."""
+    run, _ = tiny_runs.trained_run(scenes_workspace, "vse")
+    shutil.copytree(scenes_workspace.root, tmp_path / "workspace")
+    return runs.Run(tmp_path / "workspace" / run.path.relative_to(scenes_workspace.root))
+
+
+@pytest.mark.parametrize("model", config.MODELS)
+def test_the_table_is_the_one_that_training_printed(scenes_workspace, model):
+    run, trained = tiny_runs.trained_run(scenes_workspace, model)
+
+    ended = run_command("cmr.evaluate", f"--run_dir={run.path}") if model == "fusion" else evaluate(run)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith(f"{model} on scenes")
+    assert f"\n\n{ended.stdout}\nTensorBoard: " in trained.stdout
+
+
+def test_a_workspace_may_be_moved_with_its_runs(scenes_workspace, copied):
+    trained, _ = tiny_runs.trained_run(scenes_workspace, "vse")
+
+    assert evaluate(copied) == evaluate(trained)
+
+
+def test_evaluation_writes_nothing(copied):
+    root = copied.path.parents[2]
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+
+    evaluate(copied)
+
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+
+
+def change_features(run):
+    path = run.path.parents[1] / "features" / "scene_cnn-objects" / features.FEATURES_NPY
+    np.save(path, np.load(path) + 1)
+
+
+def change_vocabulary(run):
+    path = run.path.parents[1] / "vocabulary.txt"
+    found = vocabulary.Vocabulary.read(path)
+    vocabulary.Vocabulary((*found.words, "zebra"), (*found.counts, 1)).write(path)
+
+
+def change_captions(run):
+    path = run.path.parents[1] / "captions.csv"
+    path.write_text(path.read_text().replace("dog", "cat"))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:200])
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (lambda run: shutil.rmtree(run.path), "holds no run (config.json is missing)"),
+        (lambda run: run.metrics_json.unlink(), "is not finished (metrics.json is missing)"),
+        (lambda run: cut(run.metrics_json), "metrics.json is not JSON"),
+        (lambda run: cut(run.config_json), "config.json is not of this version"),
+        (lambda run: run.config_json.write_text("[]"), "config.json is not of this version"),
+        (lambda run: run.best_weights.unlink(), "best.weights.h5 is missing or damaged; remove"),
+        (lambda run: cut(run.best_weights), "best.weights.h5 is missing or damaged; remove"),
+        (change_features, "another scene_cnn-objects than when"),
+        (change_vocabulary, "another vocabulary than when"),
+        (change_captions, "another captions.csv than when"),
+    ],
+)
+def test_what_is_not_as_training_left_it_is_one_line(copied, damage, sentence):
+    damage(copied)
+
+    ended = evaluate(copied)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.fullmatch(r"error: .*\n", ended.stderr)
+    assert sentence in ended.stderr
+
+
+def test_a_run_moved_out_of_its_workspace_is_one_line(copied, tmp_path):
+    moved = runs.Run(copied.path.rename(tmp_path / "moved"))
+
+    ended = evaluate(moved)
+
+    assert ended == tiny_runs.Ended(
+        1,
+        "",
+        f"error: {moved.path} is not where cmr.train writes a run, below its data set in scenes/runs; move it back\n",
+    )

@@ -1,0 +1,324 @@
+"""cmr.train as a user runs it: the three models, what a run leaves, going on, two devices, and what is refused."""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tiny_runs
+from conftest import ROOT, run_command, write_features
+from tensorboard.backend.event_processing import event_accumulator
+from tiny_runs import TINY, call_command, place, read_json
+
+from cmr import config, features, results_table, runs, vocabulary, workspace
+
+DIRECTIONS = ("sentence_retrieval", "image_retrieval")
+
+
+@pytest.fixture
+def copied(scenes_workspace, tmp_path):
+    """The tiny workspace without runs, to be damaged."""
+    shutil.copytree(scenes_workspace.root, tmp_path / "workspace", ignore=shutil.ignore_patterns("runs"))
+    return workspace.Workspace(tmp_path / "workspace", "scenes")
+
+
+@pytest.fixture(scope="module")
+def fusion(scenes_workspace):
+    """The finished run of the fusion model."""
+    return tiny_runs.trained_run(scenes_workspace, "fusion")[0]
+
+
+@pytest.mark.parametrize("model", config.MODELS)
+def test_every_model_trains_and_prints_its_table_with_the_numbers_of_metrics_json(scenes_workspace, model):
+    run, ended = tiny_runs.trained_run(scenes_workspace, model)
+
+    measured = read_json(run.metrics_json)["test"]
+    (row,) = re.findall(rf"^{model} \(measured here\)(.*)$", ended.stdout, re.MULTILINE)
+    expected = [
+        printed
+        for direction in DIRECTIONS
+        for printed in (
+            *(f"{measured[direction][f'recall_at_{at}']:.1f}" for at in (1, 5, 10)),
+            str(measured[direction]["median_rank"]),
+            f"{measured[direction]['mean_rank']:.1f}",
+        )
+    ]
+    assert row.replace("|", "").split() == expected
+    assert "Random ranking (exact)" in ended.stdout
+    assert "test split: 12 images, 48 sentences." in ended.stdout
+    assert max(map(len, ended.stdout.partition(f"{model} on scenes")[2].splitlines()[:-1])) <= results_table.WIDTH
+
+
+@pytest.mark.parametrize("model", config.MODELS)
+def test_a_linear_map_in_the_captioners_place_is_said_at_the_start_and_under_the_table(scenes_workspace, model):
+    _, ended = tiny_runs.trained_run(scenes_workspace, model)
+
+    first, *others = ended.stdout.splitlines()
+    assert (re.match("no captioner in .*: W_img is a linear map", first) is not None) == (model != "vse")
+    assert any("it stands in for a captioner's" in line for line in others) == (model != "vse")
+
+
+def test_training_learns(fusion):
+    losses = [row["loss"] for row in read_json(fusion.history_json)]
+
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_metrics_json_says_where_its_numbers_come_from(scenes_workspace, fusion):
+    found = read_json(fusion.metrics_json)
+
+    folders = {name: scenes_workspace.features_dir(name) for name in ("scene_cnn-objects", "scene_cnn-layout")}
+    words = vocabulary.Vocabulary.read(scenes_workspace.vocabulary_txt).words
+    assert found["checksums"] == {
+        "captions.csv": sha256(scenes_workspace.captions_csv.read_bytes()),
+        "vocabulary": sha256("\n".join(words).encode()),
+        **{
+            name: sha256((folder / "image_ids.txt").read_bytes() + (folder / "features.npy").read_bytes())
+            for name, folder in folders.items()
+        },
+    }
+    assert found["flags"] == fusion.flags_txt.read_text().splitlines()
+    assert {"--model=fusion", "--margin=0.7", "--batch_size=15"} <= set(found["flags"])
+    assert found["seed"] == 0
+    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"tensorflow", "keras", "numpy"} <= found["packages"].keys()
+    assert found["packages"] == {name: importlib.metadata.version(name) for name in found["packages"]}
+    assert (found["git_commit"] or "").removesuffix("+changes") == head_commit()
+
+
+def sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def head_commit():
+    """The checkout's commit; "" outside git."""
+    return subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
+def test_tensorboard_shows_the_run(fusion):
+    events = event_accumulator.EventAccumulator(str(fusion.tensorboard_dir)).Reload()
+
+    tags = events.Tags()["tensors"]
+    curves = {f"val_{way}/{name}" for way in DIRECTIONS for name in ("recall_at_1", "recall_at_5", "recall_at_10")}
+    curves |= {f"val_{way}/median_rank" for way in DIRECTIONS}
+    curves |= {"val/sum_of_recalls", "epoch/loss", "epoch/learning_rate", "epoch/examples_per_second"}
+    assert [tag for tag in curves if [event.step for event in events.Tensors(tag)] != [1, 2, 3]] == []
+    assert {"train/loss", "flags"} <= set(tags)
+    assert len([tag for tag in tags if tag.startswith("top_sentences/val")]) == 6
+    (shown,) = events.Tensors("flags")
+    assert b"--model=fusion" in tf.make_ndarray(shown.tensor_proto).item()
+    sums = [row["val"]["sum_of_recalls"] for row in read_json(fusion.history_json)]
+    drawn = [float(tf.make_ndarray(event.tensor_proto)) for event in events.Tensors("val/sum_of_recalls")]
+    np.testing.assert_allclose(drawn, sums, rtol=1e-6)
+    assert (fusion.tensorboard_dir / "projector_config.pbtxt").exists()
+
+
+def test_flags_txt_given_as_a_flagfile_names_the_same_run_whose_table_is_printed_without_training(
+    scenes_workspace, fusion
+):
+    _, ended = tiny_runs.trained_run(scenes_workspace, "fusion")
+    weights, written = fusion.best_weights.read_bytes(), fusion.metrics_json.stat().st_mtime_ns
+
+    again = call_command("cmr.train", f"--flagfile={fusion.flags_txt}")
+
+    assert again.returncode == 0, again.stderr
+    assert tiny_runs.run_path(again) == fusion.path
+    assert "epoch 1" not in again.stdout + again.stderr
+    assert again.stdout.partition("fusion on scenes")[2] == ended.stdout.partition("fusion on scenes")[2]
+    assert (fusion.best_weights.read_bytes(), fusion.metrics_json.stat().st_mtime_ns) == (weights, written)
+
+
+def test_another_setting_is_another_run(scenes_workspace, fusion):
+    printed = call_command(
+        "cmr.train", f"--flagfile={fusion.flags_txt}", "--max_epochs=1", "--patience=1", "--margin=0.2"
+    )
+
+    assert printed.returncode == 0, printed.stderr
+    assert tiny_runs.run_path(printed) != fusion.path
+
+
+def test_a_captioners_w_img_is_taken_and_no_stand_in_is_named(copied, tmp_path):
+    kernel = np.random.default_rng(0).normal(size=(14, 4)).astype(np.float32)
+    np.savez(tmp_path / "captioner.npz", **{"image_embedding/weights": kernel})
+
+    ended = call_command(
+        "cmr.train", *place(copied), *TINY, "--model=single", "--max_epochs=1", f"--captioner={tmp_path}/captioner.npz"
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert f"W_img is the captioner's ({tmp_path}/captioner.npz)" in ended.stdout
+    assert "stands in for a captioner's" not in ended.stdout
+    assert sha256(kernel.tobytes()) in (tiny_runs.run_path(ended) / "config.json").read_text()
+
+
+def test_print_model_prints_and_draws_it_and_trains_nothing(copied):
+    ended = call_command("cmr.train", *place(copied), *TINY, "--print_model", "--run_name=printed")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "Total params" in ended.stdout
+    assert "text_encoder" in (copied.run_dir("printed") / "model.dot").read_text()
+    assert {path.name for path in copied.run_dir("printed").iterdir()} <= {"model.dot", "model.png"}
+
+
+def test_two_devices_train_to_the_numbers_of_one(copied):
+    arguments = [*place(copied), *TINY, "--model=vse", "--batch_size=16", "--max_epochs=1"]
+    one = call_command("cmr.train", *arguments, "--run_name=one")
+
+    two = run_command("cmr.train", *arguments, "--run_name=two", "--strategy=mirrored", "--logical_cpus=2")
+
+    assert (one.returncode, two.returncode) == (0, 0), one.stderr + two.stderr
+    (of_one,), (of_two,) = (read_json(copied.run_dir(name) / "history.json") for name in ("one", "two"))
+    np.testing.assert_allclose(of_two["loss"], of_one["loss"], rtol=1e-4)
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for opened in sockets:
+        opened.bind(("localhost", 0))
+    ports = [opened.getsockname()[1] for opened in sockets]
+    for opened in sockets:
+        opened.close()
+    return ports
+
+
+def test_of_two_workers_the_chief_alone_writes_the_run(copied, tmp_path):
+    settings = [*TINY, "--model=vse", "--batch_size=16", "--max_epochs=1", "--run_name=workers"]
+    other = workspace.Workspace(tmp_path / "other", "scenes")
+    shutil.copytree(copied.root, other.root)
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", "cmr.train", *place(found), *settings, "--strategy=multi_worker"],
+            cwd=ROOT,
+            env={**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": n}})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        for n, found in enumerate((copied, other))
+    ]
+    chief, worker = (process.communicate(timeout=300)[0] for process in started)
+
+    assert [process.returncode for process in started] == [0, 0], chief + worker
+    assert "vse (measured here)" in chief
+    assert "vse (measured here)" not in worker
+    assert runs.Run(copied.run_dir("workers")).metrics_json.exists()
+    assert not other.run_dir("workers").parent.exists()
+    alone = call_command("cmr.train", *place(other), *settings)
+    assert alone.returncode == 0, alone.stderr
+    (together,), (expected,) = (read_json(found.run_dir("workers") / "history.json") for found in (copied, other))
+    np.testing.assert_allclose(together["loss"], expected["loss"], rtol=1e-4)
+
+
+def assert_one_line(ended, *sentences):
+    """The command ended with exit code 1 and one line that holds the sentences."""
+    assert ended.returncode == 1
+    assert re.fullmatch(r"error: .*\n", ended.stderr)
+    for sentence in sentences:
+        assert sentence in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "sentence"),
+    [
+        (["--dataset=mscoco"], {}, "run: python -m data_prep.prepare --dataset=mscoco"),
+        (["--vgg_features=none"], {}, "features made so far: scene_cnn-layout, scene_cnn-objects"),
+        (["--batch_size=145"], {}, "144 sentences, fewer than a batch's 145; lower --batch_size"),
+        (["--strategy=mirrored", "--logical_cpus=2"], {}, "--batch_size=15 can't be shared out to 2 replicas"),
+        (
+            ["--batch_size=16", "--num_negatives=5", "--strategy=mirrored", "--logical_cpus=2"],
+            {},
+            "--num_negatives=5 can't be shared out to 2 replicas; take a multiple",
+        ),
+        (["--strategy=multi_worker"], {"TF_CONFIG": "{"}, "can't read the environment's TF_CONFIG"),
+    ],
+)
+def test_what_cannot_be_trained_is_one_line(copied, arguments, environment, sentence):
+    ended = run_command("cmr.train", *place(copied), *TINY, "--model=vse", *arguments, **environment)
+
+    assert_one_line(ended, sentence)
+    assert not list(copied.dataset_dir.glob("runs/*/metrics.json"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--image_features=none"], "features/none/features.npy is missing"),
+        (["--num_negatives=145"], "lower --batch_size (and --num_negatives)"),
+        (["--captioner=none.npz"], "--captioner=none.npz does not exist"),
+        (["--logical_cpus=5"], "--logical_cpus=5 came too late"),
+        (["--run_name=../elsewhere"], "the name of one folder is"),
+        (["--run_name=.."], "the name of one folder is"),
+    ],
+)
+def test_a_flag_that_does_not_fit_the_workspace_is_one_line(copied, arguments, sentence):
+    ended = call_command("cmr.train", *place(copied), *TINY, "--model=single", *arguments)
+
+    assert_one_line(ended, sentence)
+    assert not list(copied.dataset_dir.glob("runs/*/metrics.json"))
+
+
+def test_features_that_are_no_numbers_are_one_line_with_the_image(copied):
+    path = copied.features_dir("scene_cnn-objects") / features.FEATURES_NPY
+    array = np.load(path)
+    array[3, 2] = np.nan
+    np.save(path, array)
+
+    ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse")
+
+    assert_one_line(ended, "NaN or infinite", "train3.png", "run data_prep.extract again")
+
+
+def test_features_of_other_images_are_one_line(copied):
+    write_features(copied, "others", ["a.png", "b.png"], np.ones((2, 3), np.float32))
+
+    ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse", "--vgg_features=others")
+
+    assert_one_line(ended, "has no row for 36 of 36 images, such as train0.png")
+
+
+@pytest.mark.parametrize(
+    ("write", "sentence"),
+    [
+        (lambda path: path.write_bytes(b"garbage"), "holds no kernel of a layer image_embedding"),
+        (
+            lambda path: np.savez(path, **{"image_embedding/weights": np.ones((9, 4), np.float32)}),
+            "W_img is [9, 4] but the image features and --text_space_dim need [14, 4]",
+        ),
+    ],
+)
+def test_a_captioner_that_does_not_serve_is_one_line(copied, tmp_path, write, sentence):
+    write(tmp_path / "captioner.npz")
+
+    ended = call_command(
+        "cmr.train", *place(copied), *TINY, "--model=single", f"--captioner={tmp_path / 'captioner.npz'}"
+    )
+
+    assert_one_line(ended, sentence)
+
+
+def test_the_name_of_a_run_with_other_settings_is_one_line_that_names_them(scenes_workspace, fusion):
+    ended = call_command(
+        "cmr.train",
+        *(*place(scenes_workspace), *TINY, f"--run_name={fusion.path.name}", "--margin=0.2", "--seed=5"),
+    )
+
+    assert_one_line(ended, "train.margin: 0.7 there, 0.2 now", "train.seed: 0 there, 5 now", "--run_name")
+
+
+def test_a_file_in_the_workspaces_place_is_one_line(tmp_path):
+    (tmp_path / "workspace").write_text("")
+
+    ended = call_command("cmr.train", f"--workspace_dir={tmp_path / 'workspace'}")
+
+    assert_one_line(ended, "holds no prepared data set")
