@@ -35,6 +35,7 @@ class Cnn:
       stand_in: what the features stand in for, or "".
       build: makes the model, from `[batch, input_size, input_size, 3]` float32 RGB in 0 ... 255 to
         `[batch, feature_dim]` float32.
+      is_saved: whether cnn.keras is written beside the features.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Cnn:
     input_size: int
     stand_in: str
     build: Callable[[], keras.Model]
+    is_saved: bool = True
 
 
 def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> Cnn:
@@ -150,6 +152,8 @@ def hub(module: str, image_size: int, crops: int) -> Cnn:
         input_size=size,
         stand_in="" if "inception_v3" in module else _PAPER_IMAGE,
         build=lambda: model,
+        # Its SavedModel is no Keras layer that a file could hold.
+        is_saved=False,
     )
 
 

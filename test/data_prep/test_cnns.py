@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from cmr import errors
-from data_prep import cnns, efficientnet_lite, hub_module, image_files
+from cmr import errors, image_files
+from data_prep import cnns, efficientnet_lite, hub_module
 
 # ImageNet's classes 151 to 268 are breeds of dogs.
 _DOGS = range(151, 269)
