@@ -5,6 +5,7 @@ found.model, found.vocabulary, found.train_image_ids
 """
 
 import dataclasses
+import hashlib
 import json
 import os
 import pathlib
@@ -13,7 +14,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cmr import atomic_files, captioner, errors, image_encoder
+from cmr import atomic_files, captioner, errors, image_encoder, runs
 from cmr import vocabulary as vocabulary_lib
 
 FORMAT = 1
@@ -63,6 +64,13 @@ class Captioner:
         """W_img (Eq. 4): `[feature_dim, text_space_dim]` float32."""
         return self.model.get_layer(image_encoder.TEXT_SPACE_LAYER).get_weights()[0]
 
+    def checksum(self) -> str:
+        """SHA-256 of all weights: two captioners with the same one say the same."""
+        digest = hashlib.sha256()
+        for weight in self.model.trainable_variables:
+            digest.update(np.ascontiguousarray(weight.numpy(), np.float32).tobytes())
+        return digest.hexdigest()
+
 
 def write_captioner(path: str | os.PathLike, found: Captioner) -> None:
     """Writes the folder; captioner.json comes last, so its presence means that the rest is whole and of one piece."""
@@ -88,6 +96,18 @@ def write_model(path: str | os.PathLike, model: keras.Model) -> None:
     """Writes captioner.keras alone, as training does whenever it gets better."""
     with atomic_files.atomic_path(pathlib.Path(path) / CAPTIONER_KERAS) as temporary:
         model.save(temporary)
+
+
+def check_not_imported(path: pathlib.Path) -> None:
+    """Refuses to train over a captioner that was not trained there.
+
+    Raises:
+      ConfigError: the folder holds one, without the settings of a training.
+    """
+    if (path / CAPTIONER_JSON).exists() and not runs.Run(path).config_json.exists():
+        raise errors.ConfigError(
+            f"{path} holds a captioner that was imported; give another --captioner_dir or remove it"
+        )
 
 
 def read_captioner(path: str | os.PathLike) -> Captioner:

@@ -36,6 +36,7 @@ class Trainer:
 
     score_name = "sum of recalls"
     item_name = "sentences"
+    rate_flag = "learning_rate"
 
     def __init__(
         self,

@@ -62,6 +62,7 @@ class Task(Protocol):
     Attributes:
       score_name: what `Validation.score` measures, such as "sum of recalls".
       item_name: what the rate counts, such as "sentences".
+      rate_flag: flag of the learning rate.
       steps_per_epoch: batches of an epoch.
       trackables: all that training changes, by the names of the checkpoint.
       learning_rate: of the next step.
@@ -69,6 +70,7 @@ class Task(Protocol):
 
     score_name: str
     item_name: str
+    rate_flag: str
 
     @property
     def steps_per_epoch(self) -> int: ...
@@ -166,7 +168,7 @@ class TrainingLoop:
                 loss, items_of_step = self._task.step(batch)
                 if not math.isfinite(loss):
                     raise errors.ConfigError(
-                        f"the loss is {loss} at step {step} of epoch {epoch + 1}; lower --learning_rate"
+                        f"the loss is {loss} at step {step} of epoch {epoch + 1}; lower --{self._task.rate_flag}"
                     )
                 total += loss
                 items += items_of_step
