@@ -1,20 +1,22 @@
-"""features/<name>/cnn.keras: the CNN that made the features, for pictures that are not in the data set."""
+"""cnn.keras: the CNN of a features' folder or of a captioner's, for pictures outside the cached features."""
 
 import dataclasses
 import functools
 import json
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from cmr import atomic_files, errors
+from cmr import atomic_files, errors, image_files, progress
 from cmr import features as features_lib
 
 CNN_KERAS = "cnn.keras"
+
+_PICTURES_AT_ONCE = 32
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,13 +49,31 @@ class Cnn:
         rows = self._encode(tf.cast(flat, tf.float32)).numpy()
         return rows.reshape(len(squares), self.crops, -1).mean(axis=1, dtype=np.float32)
 
+    def features_of_files(self, paths: Sequence[pathlib.Path]) -> np.ndarray:
+        """Features of picture files, read a few at once, with a bar.
+
+        Returns:
+          `[len(paths), feature_dim]` float32.
+
+        Raises:
+          DataError: one can't be read.
+        """
+        rows = []
+        with progress.progress_bar(len(paths), "image", "features") as bar:
+            for first in range(0, len(paths), _PICTURES_AT_ONCE):
+                batch = paths[first : first + _PICTURES_AT_ONCE]
+                squares = [image_files.read_crops(str(path), self.input_size, self.crops) for path in batch]
+                rows.append(self.features(np.stack(squares)))
+                bar.update(len(batch))
+        return np.concatenate(rows)
+
     @functools.cached_property
     def _encode(self) -> Callable[[tf.Tensor], tf.Tensor]:
         return tf.function(lambda batch: self.model(batch, training=False), reduce_retracing=True)
 
 
 def write_cnn(folder: str | os.PathLike, model: keras.Model) -> None:
-    """Writes cnn.keras into a features' folder."""
+    """Writes cnn.keras into a folder."""
     with atomic_files.atomic_path(pathlib.Path(folder) / CNN_KERAS) as temporary:
         model.save(temporary)
 
@@ -83,8 +103,25 @@ def read_cnn(folder: str | os.PathLike) -> Cnn:
     path = folder / CNN_KERAS
     if not path.exists():
         raise errors.WorkspaceError(f"{path} is missing; run data_prep.extract again, which adds it")
+    return _load(path, crops, "remove it and run data_prep.extract again")
+
+
+def read_own_cnn(captioner_folder: str | os.PathLike) -> Cnn | None:
+    """Reads the CNN that only one captioner has, because it was fine-tuned or imported with it.
+
+    Returns:
+      None where the captioner's CNN is that of its features.
+
+    Raises:
+      WorkspaceError: the file can't be read.
+    """
+    path = pathlib.Path(captioner_folder) / CNN_KERAS
+    return _load(path, 1, "make the captioner again") if path.exists() else None
+
+
+def _load(path: pathlib.Path, crops: int, mend: str) -> Cnn:
     try:
         return Cnn(keras.saving.load_model(path, compile=False), crops)
     # Keras raises all of these for files that are cut off or of other kinds.
     except (ValueError, OSError, KeyError, TypeError, AttributeError, EOFError) as error:
-        raise errors.WorkspaceError(f"{path} is damaged; remove it and run data_prep.extract again") from error
+        raise errors.WorkspaceError(f"{path} is damaged; {mend}") from error
