@@ -19,8 +19,8 @@ from cmr import (
 )
 from cmr import workspace as workspace_lib
 
-# First rates by optimizer and by whether the CNN is trained; those of sgd, its batch and how often its first phase halves
-# the rate are im2txt's.
+# First rates by optimizer and by whether the CNN is trained; those of sgd, its batch and how often its first phase
+# halves the rate are im2txt's.
 _RATES = {("sgd", False): 2.0, ("sgd", True): 5e-4, ("adam", False): 1e-3, ("adam", True): 1e-5}
 _IM2TXT_BATCH, _HALVE_EVERY = 32, 8
 _ADAM_BATCH = 64
