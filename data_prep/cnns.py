@@ -16,8 +16,8 @@ INCEPTION_SIZE = 299
 _VGG_LAYERS = {"fc6": "fc1", "fc7": "fc2"}
 
 # What the paper extracts; anything else stands in for it.
-_PAPER_VGG = "VGG16 fc7"
-_PAPER_IMAGE = "Inception v3"
+PAPER_VGG = "VGG16 fc7"
+PAPER_IMAGE = "Inception v3"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +80,9 @@ def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> Cnn
         output = base.get_layer(_VGG_LAYERS[layer]).output if with_top else base.output
         return keras.Model(pictures, output, name=model_name)
 
-    stand_in = _PAPER_VGG if layer == "pool5_avg" else ""
+    stand_in = PAPER_VGG if layer == "pool5_avg" else ""
     name = workspace.vgg_features_name(model_name, layer, crops, weights)
-    return _described(name, model_name, layer, weights, seed, VGG_SIZE, stand_in, _PAPER_VGG, build)
+    return _described(name, model_name, layer, weights, seed, VGG_SIZE, stand_in, PAPER_VGG, build)
 
 
 def inception_v3(weights: str, seed: int, crops: int) -> Cnn:
@@ -103,7 +103,7 @@ def inception_v3(weights: str, seed: int, crops: int) -> Cnn:
         return keras.Model(pictures, base.output, name="inception_v3")
 
     name = workspace.image_features_name("inception_v3", "", crops, weights)
-    return _described(name, "inception_v3", "pool", weights, seed, INCEPTION_SIZE, "", _PAPER_IMAGE, build)
+    return _described(name, "inception_v3", "pool", weights, seed, INCEPTION_SIZE, "", PAPER_IMAGE, build)
 
 
 def efficientnet_lite2(weights: str, seed: int, crops: int) -> Cnn:
@@ -127,7 +127,7 @@ def efficientnet_lite2(weights: str, seed: int, crops: int) -> Cnn:
 
     name = workspace.image_features_name("efficientnet_lite2", "", crops, weights)
     size = efficientnet_lite.INPUT_SIZE
-    return _described(name, "efficientnet_lite2", "pool", weights, seed, size, _PAPER_IMAGE, _PAPER_IMAGE, build)
+    return _described(name, "efficientnet_lite2", "pool", weights, seed, size, PAPER_IMAGE, PAPER_IMAGE, build)
 
 
 def hub(module: str, image_size: int, crops: int) -> Cnn:
@@ -150,7 +150,7 @@ def hub(module: str, image_size: int, crops: int) -> Cnn:
         weights=module,
         weights_sha256=hub_module.module_checksum(module),
         input_size=size,
-        stand_in="" if "inception_v3" in module else _PAPER_IMAGE,
+        stand_in="" if "inception_v3" in module else PAPER_IMAGE,
         build=lambda: model,
         # Its SavedModel is no Keras layer that a file could hold.
         is_saved=False,
