@@ -66,6 +66,9 @@ def _caption_split(workspace, captioner, own_cnn, config, folder: pathlib.Path) 
     print(found.samples(_SAMPLES))
     print(f"\n{len(found.captions):,} captions of the {FLAGS.split} split of {FLAGS.dataset}, beam {config.width}:")
     print(caption_metrics.scores_table(found.scores.scores, FLAGS.dataset))
+    seen = split_captions.seen_in_training(captioner, FLAGS.dataset, found.image_ids)
+    if seen:
+        print(seen)
     print(f"all of them: {folder / split_captions.CAPTIONS_JSON}")
 
 

@@ -68,6 +68,14 @@ class SplitCaptions:
         return "\n".join(lines)
 
 
+def seen_in_training(captioner: captioner_files.Captioner, dataset: str, image_ids: Sequence[str]) -> str:
+    """A sentence on the images that a captioner learnt from and now captions; "" where it saw none of them."""
+    if captioner.dataset == dataset and not captioner.train_image_ids:
+        return f"It learnt from images of {dataset}, and it is not known from which: some may be among these."
+    seen = set(captioner.train_image_ids).intersection(image_ids)
+    return f"It learnt from {len(seen):,} of these {len(image_ids):,} images." if seen else ""
+
+
 def matching_features(
     workspace: workspace_lib.Workspace, captioner: captioner_files.Captioner
 ) -> features_lib.Features:
