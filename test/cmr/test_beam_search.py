@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmr import beam_search
@@ -61,6 +61,7 @@ def _assert_same(found: list[beam_search.Found], expected: list[beam_search.Foun
     np.testing.assert_allclose([one.score for one in found], [one.score for one in expected])
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     num_words=st.integers(2, 4),
@@ -81,6 +82,7 @@ def test_a_width_that_drops_nothing_finds_what_exhaustive_search_finds(
         _assert_same(found[image], table.sentences(image, config))
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), max_words=st.integers(1, 4))
 def test_a_width_of_one_takes_the_best_word_each_time(seed, max_words):
     table = _Table(seed, 4, max_words)
@@ -98,6 +100,7 @@ def test_a_width_of_one_takes_the_best_word_each_time(seed, max_words):
     _assert_same(found, [beam_search.Found(tuple(words), total, total)])
 
 
+@settings(deadline=None)
 @given(
     seed=st.integers(0, 2**32),
     width=st.integers(1, 6),
