@@ -19,11 +19,10 @@ from cmr import (
 )
 from cmr import workspace as workspace_lib
 
-# First rates by optimizer and by whether the CNN is trained; those of sgd, its batch and how often its first phase
-# halves the rate are im2txt's.
+# First rates by optimizer and by whether the CNN is trained; those of sgd, and how often its first phase halves the
+# rate, are im2txt's.
 _RATES = {("sgd", False): 2.0, ("sgd", True): 5e-4, ("adam", False): 1e-3, ("adam", True): 1e-5}
-_IM2TXT_BATCH, _HALVE_EVERY = 32, 8
-_ADAM_BATCH = 64
+_HALVE_EVERY = 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,13 +156,12 @@ def _cnn_checksum(workspace: workspace_lib.Workspace, name: str) -> str:
 
 
 def _train_config(values: flags.FlagValues) -> captioner_config.CaptionerTrainConfig:
-    is_sgd, finetunes = values.optimizer == "sgd", values.finetune_cnn
     rate = values.pretrain_learning_rate
     return captioner_config.CaptionerTrainConfig(
         optimizer=values.optimizer,
-        batch_size=values.pretrain_batch_size or (_IM2TXT_BATCH if is_sgd or finetunes else _ADAM_BATCH),
-        learning_rate=_RATES[values.optimizer, finetunes] if rate is None else rate,
-        halve_every=_HALVE_EVERY if is_sgd and not finetunes else 0,
+        batch_size=values.pretrain_batch_size,
+        learning_rate=_RATES[values.optimizer, values.finetune_cnn] if rate is None else rate,
+        halve_every=_HALVE_EVERY if values.optimizer == "sgd" and not values.finetune_cnn else 0,
         clip_norm=values.pretrain_clip_norm,
         max_epochs=values.pretrain_epochs,
         patience=values.patience,

@@ -32,7 +32,7 @@ DATASET_DEFAULTS = {
         "learning_rate": 1e-3,
         "max_epochs": 15,
         "lstm_units": 128,
-        "pretrain_epochs": 12,
+        "pretrain_epochs": 10,
     },
     "flickr8k": {**_REAL_IMAGES, "batch_size": 40},
     "flickr30k": {**_REAL_IMAGES, "batch_size": 100},
@@ -178,9 +178,7 @@ def pretrain_flags() -> None:
         config.OPTIMIZERS,
         "adam, or im2txt's sgd, whose rate is halved every 8 epochs.",
     )
-    flags.DEFINE_integer(
-        "pretrain_batch_size", 0, "Sentences a step; 0: 64 with adam, 32 with sgd (im2txt's) and --finetune_cnn.", 0
-    )
+    flags.DEFINE_integer("pretrain_batch_size", 32, "Sentences a step (im2txt's).", lower_bound=1)
     flags.DEFINE_float(
         "pretrain_learning_rate",
         None,

@@ -25,7 +25,7 @@ def flags_of(workspace, **changed):
         "caption_dropout": 0.3,
         "optimizer": "adam",
         "pretrain_learning_rate": None,
-        "pretrain_batch_size": 0,
+        "pretrain_batch_size": 32,
         "pretrain_clip_norm": 5.0,
         "pretrain_epochs": 1,
         "patience": 1,
@@ -62,27 +62,25 @@ def finish_first_phase(workspace, **changed):
 @pytest.mark.parametrize(
     ("optimizer", "finetune_cnn", "expected"),
     [
-        ("adam", False, (1e-3, 64, 0)),
-        ("adam", True, (1e-5, 32, 0)),
-        ("sgd", False, (2.0, 32, 8)),
-        ("sgd", True, (5e-4, 32, 0)),
+        ("adam", False, (1e-3, 0)),
+        ("adam", True, (1e-5, 0)),
+        ("sgd", False, (2.0, 8)),
+        ("sgd", True, (5e-4, 0)),
     ],
 )
-def test_rate_batch_and_halving_are_those_of_the_optimizer_and_the_phase(workspace, optimizer, finetune_cnn, expected):
+def test_rate_and_halving_are_those_of_the_optimizer_and_the_phase(workspace, optimizer, finetune_cnn, expected):
     finish_first_phase(workspace)
 
     setup = captioner_setup.from_flags(flags_of(workspace, optimizer=optimizer, finetune_cnn=finetune_cnn))
 
     train = setup.run_config.train
-    assert (train.learning_rate, train.batch_size, train.halve_every) == expected
+    assert (train.learning_rate, train.halve_every) == expected
 
 
-def test_a_rate_and_a_batch_that_are_given_are_taken(workspace):
-    setup = captioner_setup.from_flags(
-        flags_of(workspace, optimizer="sgd", pretrain_learning_rate=0.5, pretrain_batch_size=7)
-    )
+def test_a_rate_that_is_given_is_taken(workspace):
+    setup = captioner_setup.from_flags(flags_of(workspace, optimizer="sgd", pretrain_learning_rate=0.5))
 
-    assert (setup.run_config.train.learning_rate, setup.run_config.train.batch_size) == (0.5, 7)
+    assert setup.run_config.train.learning_rate == 0.5
 
 
 def test_the_second_phase_begins_with_the_first_ones_captioner_and_writes_beside_it(workspace):

@@ -13,7 +13,14 @@ import pytest
 
 from cmr import captioner_files
 
-PRETRAIN = ("--dataset=scenes", "--pretrain_epochs=2", "--lstm_units=8", "--text_space_dim=9", "--checkpoint_steps=1")
+PRETRAIN = (
+    "--dataset=scenes",
+    "--pretrain_epochs=2",
+    "--lstm_units=8",
+    "--text_space_dim=9",
+    "--pretrain_batch_size=64",
+    "--checkpoint_steps=1",
+)
 
 # The training kills its own process before its fourth step, the second of the second epoch.
 _KILLED = """
