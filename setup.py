@@ -28,7 +28,8 @@ setuptools.setup(
         "pydot>=3.0",
     ],
     extras_require={
+        "captions": ["pycocoevalcap>=1.2"],
         "mat": ["scipy>=1.11"],
-        "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6", "scipy>=1.11"],
+        "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6", "scipy>=1.11", "pycocoevalcap>=1.2"],
     },
 )

@@ -8,6 +8,8 @@ MODELS = ("vse", "single", "fusion")
 NEGATIVES = ("epoch", "batch", "hardest")
 REDUCTIONS = ("sum", "mean")
 STRATEGIES = ("default", "mirrored", "multi_worker")
+IMAGE_EMBEDDINGS = ("captioner", "linear", "raw", "random")
+OPTIMIZERS = ("adam", "sgd")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +23,7 @@ class ModelConfig:
       vocabulary_size: number of ids, the special ones included.
       word_dim: size of a word embedding (Eq. 1).
       gru_units: units of the GRU, which is the size of the joint embedding.
-      text_space_dim: size of X_txt (Eq. 4).
+      text_space_dim: size of X_txt (Eq. 4); 0: there is no W_img and X_txt is X_img itself.
       gru_reset_after: reset gate after the recurrent product (cuDNN's form) and not before it (Eq. 2).
       normalize_features: L2-normalise X_vgg and X_txt before their maps.
       image_norm_in_loss: unit image embeddings in the loss; false is the VSE code's behaviour.
@@ -97,8 +99,11 @@ class RunConfig:
       train: the training's settings.
       vgg_features: folder name of X_vgg's features, "" where the model does not read them.
       image_features: folder name of X_img's features, likewise.
-      text_space: where W_img came from: "" (not used), `linear`, or the captioner's SHA-256.
+      text_space: where W_img came from: "" (not used), `linear`, `raw` (there is none), `random, seed N`, or the
+        SHA-256 of a captioner's.
       checksums: SHA-256 of captions.csv, of the vocabulary and of the features, by name.
+      captioner: what the captioner is, "" without one.
+      leak: what is to be said of the images that it shares with the evaluated splits, "" where it shares none.
     """
 
     dataset: str
@@ -108,6 +113,8 @@ class RunConfig:
     image_features: str
     text_space: str
     checksums: dict[str, str]
+    captioner: str = ""
+    leak: str = ""
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"

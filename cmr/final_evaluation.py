@@ -66,9 +66,18 @@ def _extractors(found: inputs.Inputs) -> list[dict | None]:
 
 
 def _text_space_notes(run_config: config.RunConfig) -> list[str]:
-    if run_config.text_space != "linear":
+    if run_config.captioner:
+        notes = [f"W_img (Eq. 4) is of {run_config.captioner}."]
+        return [*notes, run_config.leak] if run_config.leak else notes
+    if run_config.text_space == "linear":
+        note = "is a linear map trained on the training sentences' words; it stands in for a captioner's."
+    elif run_config.text_space == "raw":
+        note = "is left out: X_txt is X_img, the CNN's features themselves."
+    elif run_config.text_space.startswith("random"):
+        note = f"is a random projection ({run_config.text_space}), not a captioner's."
+    else:
         return []
-    return ["W_img (Eq. 4) is a linear map trained on the training sentences' words; it stands in for a captioner's."]
+    return [f"W_img (Eq. 4) {note}"]
 
 
 def _git_commit() -> str | None:

@@ -17,6 +17,8 @@ _REAL_IMAGES = {
     "gru_units": 1024,
     "learning_rate": 2e-4,
     "max_epochs": 30,
+    "lstm_units": 512,
+    "pretrain_epochs": 30,
 }
 
 # Batch sizes: section 4.2 of the paper. The embedded data set is small, so it takes small networks and a higher rate.
@@ -29,6 +31,8 @@ DATASET_DEFAULTS = {
         "gru_units": 256,
         "learning_rate": 1e-3,
         "max_epochs": 15,
+        "lstm_units": 128,
+        "pretrain_epochs": 10,
     },
     "flickr8k": {**_REAL_IMAGES, "batch_size": 40},
     "flickr30k": {**_REAL_IMAGES, "batch_size": 100},
@@ -85,6 +89,16 @@ def cnn_flags() -> None:
         ("fc7", "fc6", "pool5_avg"),
         "Layer of X_vgg: fc6 or fc7 after ReLU, 4096-d (the paper's fc7), or the 512-d mean over pool5's positions.",
     )
+    _image_cnn()
+
+
+def image_features_flags() -> None:
+    """Image features"""
+    _image_cnn()
+    _image_features()
+
+
+def _image_cnn() -> None:
     flags.DEFINE_enum(
         "image_model",
         None,
@@ -103,14 +117,90 @@ def features_flags() -> None:
         "Folder under features/ read as X_vgg; by default the one named by the CNN flags. Any features serve: "
         "--model=vse --vgg_features=efficientnet_lite2 trains the baseline on those.",
     )
+    _image_features()
+
+
+def _image_features() -> None:
     define_folder_name("image_features", "Folder under features/ read as X_img; by default named by the CNN flags.")
+
+
+def text_space_flags() -> None:
+    """Text space"""
+    flags.DEFINE_enum(
+        "image_embedding",
+        None,
+        config.IMAGE_EMBEDDINGS,
+        "What makes X_txt of X_img (Eq. 4). captioner: W_img of a trained captioner (the paper). linear: a linear map "
+        "trained on the training sentences' words. raw: no map, X_txt is X_img. random: a random projection drawn from "
+        "--seed. By default captioner, or linear where the workspace has no captioner, which the command says.",
+    )
     flags.DEFINE_string(
         "captioner",
         "",
-        "File of a Show-and-Tell captioner whose W_img gives X_txt (Eq. 4): .keras, or .npz with the entry "
-        "image_embedding/weights. By default the workspace's own; without one W_img is a plain linear map, which the "
-        "command says.",
+        "Captioner whose W_img gives X_txt: a folder as cmr.pretrain writes it, a .keras file, or a .npz with the "
+        "entry image_embedding/weights. By default the workspace's own.",
     )
+    flags.DEFINE_bool(
+        "allow_leak",
+        False,
+        "Take a captioner that learnt from images of the val or test split, as an ablation; every table says it.",
+    )
+    _text_space_dim()
+    flags.DEFINE_bool(
+        "train_text_space", False, "Let W_img go on learning; the paper takes it from the captioner as it is."
+    )
+
+
+def _text_space_dim() -> None:
+    flags.DEFINE_integer(
+        "text_space_dim",
+        512,
+        "Size of X_txt (Eq. 4), 512 in Show and Tell. A captioner brings its own; raw features have theirs.",
+        lower_bound=1,
+    )
+
+
+def captioner_flags() -> None:
+    """Captioner"""
+    _text_space_dim()
+    flags.DEFINE_integer(
+        "lstm_units", None, "Units of the captioner's LSTM. " + _by_dataset("lstm_units"), lower_bound=1
+    )
+    flags.DEFINE_float(
+        "caption_dropout", 0.3, "Dropout on the LSTM's input and output (Show and Tell's).", 0.0, upper_bound=0.99
+    )
+    flags.DEFINE_string(
+        "captioner_dir",
+        "",
+        "Folder that it is written to; by default captioner/ of the data set in the workspace, with --finetune_cnn "
+        "captioner_finetuned/.",
+    )
+
+
+def pretrain_flags() -> None:
+    """Pretraining"""
+    flags.DEFINE_enum(
+        "optimizer",
+        "adam",
+        config.OPTIMIZERS,
+        "adam, or im2txt's sgd, whose rate is halved every 8 epochs.",
+    )
+    flags.DEFINE_integer("pretrain_batch_size", 32, "Sentences a step (im2txt's).", lower_bound=1)
+    flags.DEFINE_float(
+        "pretrain_learning_rate",
+        None,
+        "Rate of the first step. Default: adam 1e-3, with --finetune_cnn 1e-5; sgd 2.0, with --finetune_cnn 5e-4 "
+        "(im2txt's).",
+        0.0,
+    )
+    flags.DEFINE_float("pretrain_clip_norm", 5.0, "Global norm to which the gradient is clipped (im2txt's).", 1e-6)
+    flags.DEFINE_integer("pretrain_epochs", None, "Epochs at most. " + _by_dataset("pretrain_epochs"), lower_bound=1)
+    flags.DEFINE_bool(
+        "finetune_cnn",
+        False,
+        "Second phase: go on from --phase_1_captioner and train the CNN of --image_features too, from the pictures.",
+    )
+    flags.DEFINE_string("phase_1_captioner", "", "Folder that --finetune_cnn begins with; by default captioner/.")
 
 
 def model_flags() -> None:
@@ -130,7 +220,6 @@ def model_flags() -> None:
         "Units of the GRU (Eq. 2), which is the size of the joint space. " + _by_dataset("gru_units"),
         lower_bound=1,
     )
-    flags.DEFINE_integer("text_space_dim", 512, "Size of X_txt (Eq. 4); 512 in Show and Tell.", lower_bound=1)
     flags.DEFINE_bool(
         "gru_reset_after",
         False,
@@ -138,9 +227,6 @@ def model_flags() -> None:
     )
     flags.DEFINE_bool(
         "normalize_features", True, "L2-normalise X_vgg and X_txt before their maps, as VSE did with fc7."
-    )
-    flags.DEFINE_bool(
-        "train_text_space", False, "Let W_img go on learning; the paper takes it from the captioner as it is."
     )
     flags.DEFINE_bool(
         "print_model", False, "Print the model's summary, write its diagram to the run's folder and stop."
@@ -187,10 +273,6 @@ def training_flags() -> None:
     flags.DEFINE_float("learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + _by_dataset("learning_rate"), 0.0)
     flags.DEFINE_float("clip_norm", 2.0, "Global norm to which the gradient is clipped (the VSE code's).", 1e-6)
     flags.DEFINE_integer("max_epochs", None, "Epochs at most. " + _by_dataset("max_epochs"), lower_bound=1)
-    flags.DEFINE_integer(
-        "patience", 3, "Epochs without a better validation sum of recalls before training stops.", lower_bound=1
-    )
-    flags.DEFINE_integer("seed", 0, "Seed of the initial weights and of the order of batches.", lower_bound=0)
     flags.DEFINE_enum(
         "strategy",
         "default",
@@ -201,6 +283,17 @@ def training_flags() -> None:
         "logical_cpus", 0, "Split the CPU into this many logical devices, to try --strategy=mirrored without GPUs.", 0
     )
     define_folder_name("run_name", "Folder under runs/; by default the model and a hash of its settings and inputs.")
+
+
+def course_flags() -> None:
+    """Course of training"""
+    flags.DEFINE_integer(
+        "patience",
+        3,
+        "Epochs without a better validation (sum of recalls, or perplexity of a captioner) before training stops.",
+        lower_bound=1,
+    )
+    flags.DEFINE_integer("seed", 0, "Seed of the initial weights and of the order of batches.", lower_bound=0)
     flags.DEFINE_integer(
         "checkpoint_steps", 500, "Steps between two saved states, beside each epoch's end.", lower_bound=1
     )
@@ -215,3 +308,37 @@ def run_flags() -> None:
 def benchmark_flags() -> None:
     """Benchmark"""
     flags.DEFINE_integer("steps", 15, "How often each part is timed; its median is printed.", lower_bound=1)
+
+
+def caption_flags() -> None:
+    """What to caption"""
+    flags.DEFINE_string(
+        "images",
+        "",
+        "Picture files: a path or a pattern in quotes, such as --images='photos/*.jpg'; ** stands for any folders.",
+    )
+    flags.DEFINE_enum(
+        "split",
+        None,
+        ("train", "val", "test"),
+        "Instead of --images: caption a split of the data set from its cached features, print BLEU and CIDEr, and "
+        "write all to captions.json in the captioner's folder.",
+    )
+    flags.DEFINE_string(
+        "captioner", "", "Folder of a captioner; by default captioner/ of the data set in the workspace."
+    )
+
+
+def beam_search_flags() -> None:
+    """Beam search"""
+    flags.DEFINE_integer(
+        "beam_width", 3, "Beginnings kept at each length (im2txt's 3); 1 takes the best word each time.", lower_bound=1
+    )
+    flags.DEFINE_integer("max_words", 20, "Words of a caption at most (im2txt's 20).", lower_bound=1)
+    flags.DEFINE_float(
+        "length_factor",
+        0.0,
+        "A caption of n words, end word included, is ranked by log p / n^length_factor; 0, which is im2txt's, favours "
+        "short ones.",
+        lower_bound=0.0,
+    )

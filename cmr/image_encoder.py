@@ -54,7 +54,9 @@ def image_encoder(config: config_lib.ModelConfig) -> keras.Model:
         terms.append(joint_space_map(_normalized(vgg, "unit_vgg", config), config.gru_units, "vgg_fuse"))
     if config.reads_image_features:
         features = inputs[IMAGE_FEATURES] = keras.Input((config.image_dim,), name=IMAGE_FEATURES)
-        text = image_understanding(features, config.text_space_dim, config.train_text_space)
+        text = features
+        if config.text_space_dim:
+            text = image_understanding(features, config.text_space_dim, config.train_text_space)
         terms.append(joint_space_map(_normalized(text, "unit_text", config), config.gru_units, "text_fuse"))
     embedding = terms[0] if len(terms) == 1 else keras.layers.Add(name="fusion")(terms)
     if config.image_norm_in_loss:

@@ -12,7 +12,8 @@ def retrieval_model(config: config_lib.ModelConfig, text_space_kernel: np.ndarra
 
     Args:
       config: sizes and readings.
-      text_space_kernel: W_img, `[image_dim, text_space_dim]` float32; None leaves a random one (weights follow).
+      text_space_kernel: W_img, `[image_dim, text_space_dim]` float32; None leaves a random one (weights follow), or
+        there is none (text_space_dim 0).
 
     Returns:
       A functional model from a dict of the image encoder's inputs and `caption` to

@@ -5,7 +5,7 @@ import sys
 import tqdm
 
 
-def progress_bar(total: int, unit: str, description: str, initial: int = 0) -> tqdm.tqdm:
+def progress_bar(total: int, unit: str, description: str, initial: int = 0, disable: bool = False) -> tqdm.tqdm:
     """A tqdm bar on standard error: every half second on a terminal, every ten seconds in a log."""
     return tqdm.tqdm(
         total=total,
@@ -14,4 +14,5 @@ def progress_bar(total: int, unit: str, description: str, initial: int = 0) -> t
         desc=description,
         mininterval=0.5 if sys.stderr.isatty() else 10.0,
         dynamic_ncols=True,
+        disable=disable,
     )

@@ -6,7 +6,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
-from cmr import config, image_encoder, inputs, text_space
+from cmr import config, image_encoder, inputs, text_space_choice
 from cmr import workspace as workspace_lib
 
 
@@ -18,7 +18,7 @@ class RunSetup:
       workspace: of the data set.
       inputs: the opened captions, vocabulary and features.
       run_config: the settings.
-      text_space_kernel: W_img `[image_dim, text_space_dim]` float32; None for a model that does not read X_img.
+      text_space_kernel: W_img `[image_dim, text_space_dim]` float32; None for a model without one.
     """
 
     workspace: workspace_lib.Workspace
@@ -39,17 +39,19 @@ def from_flags(values: flags.FlagValues) -> RunSetup:
     workspace = workspace_lib.Workspace(pathlib.Path(values.workspace_dir), values.dataset)
     vgg_features, image_features = inputs.features_read(values.model, *_feature_names(values))
     found = inputs.read_inputs(workspace, vgg_features, image_features)
-    origin, kernel = _text_space(values, workspace, found, image_features)
+    text_space = text_space_choice.from_flags(values, workspace, found, image_features)
     run_config = config.RunConfig(
         dataset=values.dataset,
-        model=_model_config(values, found),
+        model=_model_config(values, found, text_space),
         train=_train_config(values),
         vgg_features=vgg_features,
         image_features=image_features,
-        text_space=origin,
+        text_space=text_space.origin,
         checksums=found.checksums,
+        captioner=text_space.captioner,
+        leak=text_space.leak,
     )
-    return RunSetup(workspace, found, run_config, kernel)
+    return RunSetup(workspace, found, run_config, text_space.kernel)
 
 
 def _feature_names(values: flags.FlagValues) -> tuple[str, str]:
@@ -60,32 +62,9 @@ def _feature_names(values: flags.FlagValues) -> tuple[str, str]:
     )
 
 
-def _text_space(
-    values: flags.FlagValues, workspace: workspace_lib.Workspace, found: inputs.Inputs, image_features: str
-) -> tuple[str, np.ndarray | None]:
-    """W_img and the name of its origin; both empty for a model that does not read X_img."""
-    if not image_features:
-        return "", None
-    path = pathlib.Path(values.captioner) if values.captioner else workspace.captioner_dir / "captioner.keras"
-    if values.captioner or path.exists():
-        kernel = text_space.captioner_kernel(path)
-        print(f"W_img is the captioner's ({path})", flush=True)
-        return text_space.kernel_checksum(kernel), kernel
-    print(
-        f"no captioner in {workspace.captioner_dir}: W_img is a linear map trained on the training sentences' words",
-        flush=True,
-    )
-    kernel = text_space.linear_kernel(
-        workspace.linear_embedding_npz(image_features),
-        found.split("train"),
-        len(found.vocabulary),
-        values.text_space_dim,
-        " ".join(found.checksums[name] for name in ("captions.csv", "vocabulary", image_features)),
-    )
-    return "linear", kernel
-
-
-def _model_config(values: flags.FlagValues, found: inputs.Inputs) -> config.ModelConfig:
+def _model_config(
+    values: flags.FlagValues, found: inputs.Inputs, text_space: text_space_choice.TextSpace
+) -> config.ModelConfig:
     return config.ModelConfig(
         model=values.model,
         vgg_dim=found.feature_dim(image_encoder.VGG_FEATURES),
@@ -93,7 +72,7 @@ def _model_config(values: flags.FlagValues, found: inputs.Inputs) -> config.Mode
         vocabulary_size=len(found.vocabulary),
         word_dim=values.word_dim,
         gru_units=values.gru_units,
-        text_space_dim=values.text_space_dim,
+        text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
         gru_reset_after=values.gru_reset_after,
         normalize_features=values.normalize_features,
         image_norm_in_loss=values.image_norm_in_loss,

@@ -4,8 +4,21 @@ import dataclasses
 import json
 import pathlib
 from collections.abc import Mapping
+from typing import Protocol, TypeVar
 
 from cmr import atomic_files, config, errors
+
+
+class Settings(Protocol):
+    """What config.json keeps."""
+
+    def to_json(self) -> str: ...
+
+    @classmethod
+    def from_json(cls, text: str) -> "Settings": ...
+
+
+Kept = TypeVar("Kept", bound=Settings)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,24 +59,33 @@ class Run:
     def metrics_json(self) -> pathlib.Path:
         return self.path / "metrics.json"
 
-    def start(self, run_config: config.RunConfig, flags_text: str) -> None:
+    def start(self, run_config: Settings, flags_text: str, folder_flag: str = "run_name") -> None:
         """Makes the folder, or checks that it holds a run of the same settings to go on with.
+
+        Args:
+          run_config: the settings.
+          flags_text: the command's flags.
+          folder_flag: the flag that names another folder.
 
         Raises:
           ConfigError: it holds a run of other settings.
         """
         if self.config_json.exists():
-            changed = _differences(self.read_config(), run_config)
+            changed = _differences(self.read_config(type(run_config)), run_config)
             if changed:
                 raise errors.ConfigError(
-                    f"{self.path} holds a run with other settings ({changed}); give another --run_name or remove it"
+                    f"{self.path} holds a run with other settings ({changed}); give another --{folder_flag} or remove "
+                    "it"
                 )
             return
         atomic_files.write_text(self.flags_txt, flags_text)
         atomic_files.write_text(self.config_json, run_config.to_json())
 
-    def read_config(self) -> config.RunConfig:
+    def read_config(self, kind: type[Kept] = config.RunConfig) -> Kept:
         """Reads config.json.
+
+        Args:
+          kind: what the settings are.
 
         Raises:
           WorkspaceError: the folder holds no run, or one of another version.
@@ -71,10 +93,10 @@ class Run:
         if not self.config_json.exists():
             raise errors.WorkspaceError(f"{self.path} holds no run (config.json is missing); train one with cmr.train")
         try:
-            return config.RunConfig.from_json(self.config_json.read_text(encoding="utf-8"))
+            return kind.from_json(self.config_json.read_text(encoding="utf-8"))
         except (ValueError, TypeError, KeyError) as error:
             raise errors.WorkspaceError(
-                f"{self.config_json} is not of this version ({error}); train the run again with cmr.train"
+                f"{self.config_json} is not of this version ({error}); remove {self.path} and train again"
             ) from error
 
     def write_metrics(self, metrics: Mapping) -> None:
@@ -100,7 +122,7 @@ class Run:
             ) from error
 
 
-def _differences(old: config.RunConfig, new: config.RunConfig) -> str:
+def _differences(old: Settings, new: Settings) -> str:
     before, after = (_flat(json.loads(value.to_json())) for value in (old, new))
     changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     return ", ".join(f"{name}: {before.get(name)} there, {after.get(name)} now" for name in changed)

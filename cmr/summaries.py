@@ -5,16 +5,14 @@ import pathlib
 import numpy as np
 import tensorflow as tf
 
-from cmr import atomic_files, encoding, examples, metrics, retrieval_panels
+from cmr import atomic_files, encoding, examples, metrics, retrieval_panels, training_curves
 
-# Every this many steps the loss of a step is a point of the curve.
-_LOSS_EVERY = 20
 _NUM_PANELS = 6
 _PANEL_SENTENCES = 5
 _PROJECTOR_IMAGES = 300
 
 
-class Recorder:
+class Recorder(training_curves.TrainingCurves):
     """Writes TensorBoard events and the projector's files.
 
     Args:
@@ -25,28 +23,11 @@ class Recorder:
     """
 
     def __init__(self, path: pathlib.Path, flags_text: str, val: examples.Examples, image_dir: pathlib.Path):
-        self._path = path
+        super().__init__(path, flags_text, "examples_per_second")
         self._val = val
         self._image_dir = image_dir
-        self._writer = tf.summary.create_file_writer(str(path))
-        lines = "\n".join(f"    {line}" for line in flags_text.splitlines())
-        with self._writer.as_default(step=0):
-            tf.summary.text("flags", lines)
         # The same images in every run and epoch, spread over the split.
         self._shown = np.linspace(0, val.num_images - 1, min(_NUM_PANELS, val.num_images)).astype(int)
-
-    def step_loss(self, step: int, loss: float) -> None:
-        """The loss of one step (counted from 1 over all epochs)."""
-        if step % _LOSS_EVERY == 0:
-            with self._writer.as_default(step=step):
-                tf.summary.scalar("train/loss", loss)
-
-    def epoch(self, epoch: int, loss: float, learning_rate: float, examples_per_second: float) -> None:
-        """What an epoch of training came to."""
-        with self._writer.as_default(step=epoch):
-            tf.summary.scalar("epoch/loss", loss)
-            tf.summary.scalar("epoch/learning_rate", learning_rate)
-            tf.summary.scalar("epoch/examples_per_second", examples_per_second)
 
     def validation(self, epoch: int, measured: metrics.BothDirections, embeddings: encoding.Embeddings) -> None:
         """Recalls of both directions, retrieved sentences and the projector's embeddings after an epoch."""
@@ -58,10 +39,6 @@ class Recorder:
                     tf.summary.scalar(f"val_{direction}/{name}", getattr(of_direction, name))
             self._write_panels(embeddings)
         self._write_projector(embeddings)
-
-    def flush(self) -> None:
-        """Makes what was recorded safe on the disk."""
-        self._writer.flush()
 
     def _write_panels(self, embeddings: encoding.Embeddings) -> None:
         found, similarities = metrics.top_k(embeddings.images[self._shown], embeddings.captions, _PANEL_SENTENCES)

@@ -1,4 +1,4 @@
-"""W_img (Eq. 4): from a Show-and-Tell captioner, or trained here as a plain linear map until there is one."""
+"""W_img (Eq. 4) without a captioner: a plain linear map trained here, or a random projection."""
 
 import contextlib
 import hashlib
@@ -8,7 +8,7 @@ import zipfile
 import keras
 import numpy as np
 
-from cmr import atomic_files, errors, examples, image_encoder, vocabulary
+from cmr import atomic_files, examples, image_encoder, vocabulary
 
 _UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -17,40 +17,15 @@ _BATCH = 128
 _LEARNING_RATE = 1e-3
 
 
-def captioner_kernel(path: pathlib.Path) -> np.ndarray:
-    """Reads W_img out of a captioner's file.
-
-    Args:
-      path: a Keras model (`.keras`) with a Dense layer `image_embedding`, or a `.npz` whose entry
-        `image_embedding/weights` (im2txt's variable name) is the kernel.
-
-    Returns:
-      `[feature_dim, text_space_dim]` float32.
-
-    Raises:
-      WorkspaceError: the file is missing, of another kind, or holds no such kernel.
-    """
-    if not path.exists():
-        raise errors.WorkspaceError(f"--captioner={path} does not exist; give a captioner's .keras or .npz file")
-    try:
-        if path.suffix == ".npz":
-            with np.load(path) as arrays:
-                kernel = arrays["image_embedding/weights"]
-        else:
-            kernel = (
-                keras.saving.load_model(path, compile=False).get_layer(image_encoder.TEXT_SPACE_LAYER).get_weights()[0]
-            )
-    except (*_UNREADABLE, OSError, TypeError, IndexError) as error:
-        raise errors.WorkspaceError(
-            f"--captioner={path} holds no kernel of a layer image_embedding; give a .keras model or a .npz with the "
-            "entry image_embedding/weights"
-        ) from error
-    return np.asarray(kernel, np.float32)
-
-
 def kernel_checksum(kernel: np.ndarray) -> str:
     """SHA-256 of a W_img's values."""
     return hashlib.sha256(np.ascontiguousarray(kernel, np.float32).tobytes()).hexdigest()
+
+
+def random_kernel(feature_dim: int, units: int, seed: int) -> np.ndarray:
+    """A random projection that keeps lengths on average: `[feature_dim, units]` float32, N(0, 1 / units)."""
+    values = np.random.default_rng(seed).normal(size=(feature_dim, units))
+    return (values / np.sqrt(units)).astype(np.float32)
 
 
 def linear_kernel(

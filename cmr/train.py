@@ -16,8 +16,10 @@ FLAGS = flags.FLAGS
 GROUPS = (
     cmr_flags.workspace_flags,
     cmr_flags.model_flags,
+    cmr_flags.text_space_flags,
     cmr_flags.loss_flags,
     cmr_flags.training_flags,
+    cmr_flags.course_flags,
     cmr_flags.cnn_flags,
     cmr_flags.features_flags,
 )

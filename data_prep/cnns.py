@@ -8,8 +8,8 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from cmr import captions, checksums, errors, vocabulary, workspace
-from data_prep import efficientnet_lite, image_files
+from cmr import captions, checksums, errors, image_files, vocabulary, workspace
+from data_prep import efficientnet_lite
 from data_prep import scene_cnn as scene_cnn_lib
 
 VGG_SIZE = 224
@@ -18,8 +18,8 @@ INCEPTION_SIZE = 299
 _VGG_LAYERS = {"fc6": "fc1", "fc7": "fc2"}
 
 # What the paper extracts; anything else stands in for it.
-_PAPER_VGG = "VGG16 fc7"
-_PAPER_IMAGE = "Inception v3"
+PAPER_VGG = "VGG16 fc7"
+PAPER_IMAGE = "Inception v3"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Cnn:
       stand_in: what the features stand in for, or "".
       build: makes the model, from `[batch, input_size, input_size, 3]` float32 RGB in 0 ... 255 to
         `[batch, feature_dim]` float32.
+      is_saved: whether cnn.keras is written beside the features.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Cnn:
     input_size: int
     stand_in: str
     build: Callable[[], keras.Model]
+    is_saved: bool = True
 
 
 def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> Cnn:
@@ -80,9 +82,9 @@ def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> Cnn
         output = base.get_layer(_VGG_LAYERS[layer]).output if with_top else base.output
         return keras.Model(pictures, output, name=model_name)
 
-    stand_in = _PAPER_VGG if layer == "pool5_avg" else ""
+    stand_in = PAPER_VGG if layer == "pool5_avg" else ""
     name = workspace.vgg_features_name(model_name, layer, crops, weights)
-    return _described(name, model_name, layer, weights, seed, VGG_SIZE, stand_in, _PAPER_VGG, build)
+    return _described(name, model_name, layer, weights, seed, VGG_SIZE, stand_in, PAPER_VGG, build)
 
 
 def inception_v3(weights: str, seed: int, crops: int) -> Cnn:
@@ -103,7 +105,7 @@ def inception_v3(weights: str, seed: int, crops: int) -> Cnn:
         return keras.Model(pictures, base.output, name="inception_v3")
 
     name = workspace.image_features_name("inception_v3", "", crops, weights)
-    return _described(name, "inception_v3", "pool", weights, seed, INCEPTION_SIZE, "", _PAPER_IMAGE, build)
+    return _described(name, "inception_v3", "pool", weights, seed, INCEPTION_SIZE, "", PAPER_IMAGE, build)
 
 
 def efficientnet_lite2(weights: str, seed: int, crops: int) -> Cnn:
@@ -118,7 +120,7 @@ def efficientnet_lite2(weights: str, seed: int, crops: int) -> Cnn:
 
     name = workspace.image_features_name("efficientnet_lite2", "", crops, weights)
     size = efficientnet_lite.INPUT_SIZE
-    return _described(name, "efficientnet_lite2", "pool", weights, seed, size, _PAPER_IMAGE, _PAPER_IMAGE, build)
+    return _described(name, "efficientnet_lite2", "pool", weights, seed, size, PAPER_IMAGE, PAPER_IMAGE, build)
 
 
 def hub(module: str, image_size: int, crops: int) -> Cnn:
@@ -138,8 +140,10 @@ def hub(module: str, image_size: int, crops: int) -> Cnn:
         weights=module,
         weights_sha256=hub_module.module_checksum(module),
         input_size=size,
-        stand_in="" if "inception_v3" in module else _PAPER_IMAGE,
+        stand_in="" if "inception_v3" in module else PAPER_IMAGE,
         build=lambda: model,
+        # Its SavedModel is no Keras layer that a file could hold.
+        is_saved=False,
     )
 
 
@@ -175,7 +179,7 @@ def scene_cnn(kind: str, dataset: workspace.Workspace, seed: int, crops: int) ->
         weights=f"scenes, seed {seed}",
         weights_sha256=checksums.files_sha256([dataset.captions_csv]),
         input_size=scene_cnn_lib.INPUT_SIZE,
-        stand_in={"objects": _PAPER_VGG, "layout": _PAPER_IMAGE}[kind],
+        stand_in={"objects": PAPER_VGG, "layout": PAPER_IMAGE}[kind],
         build=build,
     )
 

@@ -77,6 +77,12 @@ def _models() -> dict[str, str]:
 def _cnn(role: str, model_name: str, workspace: workspace_lib.Workspace):
     from data_prep import cnns
 
+    if FLAGS.weights.endswith(".keras"):
+        from data_prep import saved_cnn
+
+        if not FLAGS.features_name:
+            raise errors.ConfigError("--weights=PATH.keras is a CNN of its own; name its features with --features_name")
+        return saved_cnn.saved_cnn(pathlib.Path(FLAGS.weights), cnns.PAPER_VGG if role == "vgg" else cnns.PAPER_IMAGE)
     crops = int(FLAGS.crops)
     if model_name == "scene_cnn":
         return cnns.scene_cnn("objects" if role == "vgg" else "layout", workspace, FLAGS.cnn_seed, crops)

@@ -13,8 +13,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cmr import atomic_files, errors, features, progress
-from data_prep import cnns, image_files
+from cmr import atomic_files, errors, features, image_files, progress
+from cmr import cnn as cnn_lib
+from data_prep import cnns
 
 _PARTIAL = "features.npy.partial"
 _PROGRESS = "progress.json"
@@ -76,13 +77,18 @@ def extract(
     }
     finished = _finished(folder)
     if finished is not None and settings.items() <= finished.items():
+        if cnn.is_saved and not (folder / cnn_lib.CNN_KERAS).exists():
+            cnn_lib.write_cnn(folder, cnn.build())
         return {**finished, "seconds": 0.0}
     _check_files(pictures)
     started = time.monotonic()
     state = _resumed(folder, settings)
-    dim = _run(cnn.build(), pictures, folder, state, crops, image_batch, on_corrupt)
+    model = cnn.build()
+    dim = _run(model, pictures, folder, state, crops, image_batch, on_corrupt)
     # From here to the end the folder holds neither an old description nor a half new one.
     (folder / features.EXTRACTOR_JSON).unlink(missing_ok=True)
+    if cnn.is_saved:
+        cnn_lib.write_cnn(folder, model)
     (folder / _PARTIAL).replace(folder / features.FEATURES_NPY)
     description = {
         "name": folder.name,

@@ -34,7 +34,8 @@ def extract_flags() -> None:
         "weights",
         "imagenet",
         "Weights of the CNN: imagenet (Keras fetches them), random, or the path of a weight file "
-        "(then with --cnn=vgg or --cnn=image).",
+        "(then with --cnn=vgg or --cnn=image). A .keras file is a whole CNN, such as the one that cmr.pretrain "
+        "--finetune_cnn tunes.",
     )
     flags.DEFINE_integer(
         "hub_image_size",
@@ -91,3 +92,12 @@ def features_name_flags() -> None:
         "features_name",
         "Folder name under features/. An extraction's is made from the CNN's flags; an import needs one.",
     )
+
+
+def im2txt_flags() -> None:
+    """Original checkpoint"""
+    flags.DEFINE_string(
+        "checkpoint", None, "Checkpoint of im2txt's training, named without an ending: .../model.ckpt-2000000."
+    )
+    flags.DEFINE_string("word_counts", None, "Its vocabulary, the word_counts.txt of im2txt's data script.")
+    flags.mark_flags_as_required(("checkpoint", "word_counts"))

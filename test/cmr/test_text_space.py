@@ -1,22 +1,12 @@
-"""W_img: a captioner's, read from its file, or the linear map, trained once on each set of inputs."""
+"""W_img without a captioner: the linear map, trained once on each set of inputs, and the random projection."""
 
 import keras
 import numpy as np
 import pytest
 
-from cmr import errors, image_encoder, text_space
+from cmr import image_encoder, text_space
 
 KERNEL = np.random.default_rng(0).normal(size=(14, 5)).astype(np.float32)
-
-
-def captioner_of(layer_name, path):
-    """A Keras model whose layer holds KERNEL."""
-    image = keras.Input((14,))
-    layer = keras.layers.Dense(5, use_bias=False, name=layer_name)
-    model = keras.Model(image, keras.layers.Dense(2)(layer(image)))
-    layer.set_weights([KERNEL])
-    model.save(path)
-    return path
 
 
 def arrays(path, **entries):
@@ -24,46 +14,9 @@ def arrays(path, **entries):
     return path
 
 
-def test_the_kernel_of_a_keras_model_is_its_layer_image_embeddings(tmp_path):
-    path = captioner_of("image_embedding", tmp_path / "captioner.keras")
-
-    np.testing.assert_array_equal(text_space.captioner_kernel(path), KERNEL)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_kernel_of_an_npz_is_its_entry_as_im2txt_names_it(tmp_path, dtype):
-    path = arrays(tmp_path / "captioner.npz", **{"image_embedding/weights": KERNEL.astype(dtype), "other": np.ones(3)})
-
-    found = text_space.captioner_kernel(path)
-
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, KERNEL)
-
-
 def written(path, content):
     path.write_bytes(content)
     return path
-
-
-@pytest.mark.parametrize(
-    "write",
-    [
-        pytest.param(lambda folder: written(folder / "a.npz", b""), id="an empty .npz"),
-        pytest.param(lambda folder: written(folder / "a.npz", b"PK\x03\x04 cut"), id="a cut .npz"),
-        pytest.param(lambda folder: arrays(folder / "a.npz", weights=KERNEL), id="an .npz without the entry"),
-        pytest.param(lambda folder: written(folder / "a.keras", b"garbage"), id="a damaged .keras"),
-        pytest.param(lambda folder: written(folder / "a.txt", b"garbage"), id="a text"),
-        pytest.param(lambda folder: captioner_of("dense", folder / "a.keras"), id="a model without the layer"),
-    ],
-)
-def test_a_file_without_the_kernel_is_refused(tmp_path, write):
-    with pytest.raises(errors.WorkspaceError, match="holds no kernel of a layer image_embedding"):
-        text_space.captioner_kernel(write(tmp_path))
-
-
-def test_a_missing_file_is_refused(tmp_path):
-    with pytest.raises(errors.WorkspaceError, match=r"none\.keras does not exist"):
-        text_space.captioner_kernel(tmp_path / "none.keras")
 
 
 def test_the_checksum_is_that_of_the_values():

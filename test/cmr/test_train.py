@@ -155,7 +155,7 @@ def test_a_captioners_w_img_is_taken_and_no_stand_in_is_named(copied, tmp_path):
     )
 
     assert ended.returncode == 0, ended.stderr
-    assert f"W_img is the captioner's ({tmp_path}/captioner.npz)" in ended.stdout
+    assert f"W_img is of the captioner in captioner.npz ({tmp_path}/captioner.npz)" in ended.stdout
     assert "stands in for a captioner's" not in ended.stdout
     assert sha256(kernel.tobytes()) in (tiny_runs.run_path(ended) / "config.json").read_text()
 
@@ -293,7 +293,7 @@ def test_features_of_other_images_are_one_line(copied):
         (lambda path: path.write_bytes(b"garbage"), "holds no kernel of a layer image_embedding"),
         (
             lambda path: np.savez(path, **{"image_embedding/weights": np.ones((9, 4), np.float32)}),
-            "W_img is [9, 4] but the image features and --text_space_dim need [14, 4]",
+            "captioner.npz is [9, 4], but the image features scene_cnn-layout have 14 values",
         ),
     ],
 )

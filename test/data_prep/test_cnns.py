@@ -1,5 +1,6 @@
 """The CNNs: layers, preprocessing, weights files of the right and of the wrong shapes."""
 
+import json
 import pathlib
 
 import h5py
@@ -9,8 +10,9 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from cmr import errors
-from data_prep import cnns, efficientnet_lite, hub_module, image_files
+from cmr import cnn as cnn_lib
+from cmr import errors, features, image_files
+from data_prep import cnns, efficientnet_lite, hub_module
 
 # ImageNet's classes 151 to 268 are breeds of dogs.
 _DOGS = range(151, 269)
@@ -88,6 +90,20 @@ def test_random_weights_follow_the_seed_and_are_named():
     assert not np.array_equal(first, other)
     cnn = cnns.inception_v3("random", 3, 10)
     assert (cnn.name, cnn.weights, cnn.stand_in) == ("inception_v3-10crop-random", "random, seed 3", "Inception v3")
+
+
+@pytest.mark.parametrize(
+    "described", [cnns.vgg("vgg16", "pool5_avg", "random", 1, 1), cnns.efficientnet_lite2("random", 1, 1)]
+)
+def test_a_cnn_is_the_same_read_back_from_its_file(tmp_path, described):
+    model, pictures = described.build(), _noise(described.input_size, 1)
+
+    cnn_lib.write_cnn(tmp_path, model)
+
+    (tmp_path / features.EXTRACTOR_JSON).write_text(json.dumps({"model": described.model_name, "crops": 1}))
+    found = cnn_lib.read_cnn(tmp_path)
+    assert found.input_size == described.input_size
+    np.testing.assert_allclose(found.features(pictures.astype(np.uint8)[None]), _run(model, pictures), rtol=1e-4)
 
 
 def test_weights_of_another_network_are_refused_in_one_sentence(tmp_path):

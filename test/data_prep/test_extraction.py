@@ -13,7 +13,7 @@ import pytest
 from conftest import ROOT
 from PIL import Image
 
-from cmr import errors, features
+from cmr import cnn, errors, features
 from data_prep import cnns, extraction
 
 _SIZE = 8
@@ -54,6 +54,7 @@ def test_every_image_has_its_row(tmp_path, crops):
     np.testing.assert_allclose(found.array, colours, atol=1e-3)
     assert found.extractor["crops"] == crops
     assert sorted(path.name for path in (tmp_path / "features").iterdir()) == [
+        cnn.CNN_KERAS,
         features.EXTRACTOR_JSON,
         features.FEATURES_NPY,
         features.IMAGE_IDS_TXT,
@@ -69,6 +70,17 @@ def test_what_is_extracted_is_not_extracted_again(tmp_path):
     again = _extract(pictures, tmp_path / "features")
 
     assert again == {**first, "seconds": 0.0}
+
+
+def test_a_cnn_that_is_missing_beside_its_features_is_added(tmp_path):
+    pictures, _ = _pictures(tmp_path, 3)
+    _extract(pictures, tmp_path / "features")
+    (tmp_path / "features" / cnn.CNN_KERAS).unlink()
+
+    again = _extract(pictures, tmp_path / "features")
+
+    assert again["seconds"] == 0
+    assert (tmp_path / "features" / cnn.CNN_KERAS).exists()
 
 
 def test_other_weights_are_extracted_again(tmp_path):
@@ -135,7 +147,8 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
 _KILLED = """
 import os, pathlib, signal, sys, time
 import test_extraction
-from data_prep import extraction, image_files
+from cmr import image_files
+from data_prep import extraction
 
 read_crops = image_files.read_crops
 pictures, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])

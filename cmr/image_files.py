@@ -35,7 +35,7 @@ def read_crops(path: str, size: int, crops: int) -> np.ndarray:
       DataError: the file can't be read as a picture.
     """
     side = size if crops == 1 else round(size * _TEN_CROP_SCALE)
-    picture = _read_square(pathlib.Path(path), side)
+    picture = np.asarray(read_rgb(pathlib.Path(path), side).resize((side, side), Image.Resampling.BICUBIC))
     if crops == 1:
         return picture[None]
     far, middle = side - size, (side - size) // 2
@@ -44,13 +44,24 @@ def read_crops(path: str, size: int, crops: int) -> np.ndarray:
     return np.stack([*plain, *(crop[:, ::-1] for crop in plain)])
 
 
-def _read_square(path: pathlib.Path, side: int) -> np.ndarray:
+def read_rgb(path: pathlib.Path, side: int) -> Image.Image:
+    """Reads a picture upright, as a viewer shows it.
+
+    Args:
+      path: the picture's file, in any format and mode that Pillow reads.
+      side: that the caller will reduce it to; a huge photograph is decoded at no more than some times that.
+
+    Returns:
+      An RGB picture of its own aspect.
+
+    Raises:
+      DataError: the file can't be read as a picture.
+    """
     try:
         with Image.open(path) as opened:
             if max(opened.size) > _LARGE_SIDE:
                 opened.draft("RGB", (2 * side, 2 * side))
-            picture = _rgb(ImageOps.exif_transpose(opened))
-        return np.asarray(picture.resize((side, side), Image.Resampling.BICUBIC))
+            return _rgb(ImageOps.exif_transpose(opened))
     except FileNotFoundError as error:
         raise errors.DataError(f"{path} does not exist; restore it, or prepare the data set again") from error
     except UnidentifiedImageError as error:

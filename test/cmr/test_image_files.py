@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cmr import errors
-from data_prep import image_files
+from cmr import errors, image_files
 
 
 def _quarters() -> np.ndarray:

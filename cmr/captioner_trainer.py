@@ -1,0 +1,130 @@
+"""Training of a captioner: its batches, its step and its validation, in the common training loop."""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+
+from cmr import (
+    caption_loss,
+    captioner_batches,
+    captioner_files,
+    captioner_step,
+    captioner_summaries,
+    cnn,
+    errors,
+    examples,
+    image_encoder,
+    training_loop,
+)
+from cmr import runs as runs_lib
+from cmr.captioner_config import CaptionerTrainConfig
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedCnn:
+    """A CNN that is trained with its captioner.
+
+    Attributes:
+      encoder: the CNN.
+      image_dir: folder of the pictures.
+    """
+
+    encoder: cnn.Cnn
+    image_dir: pathlib.Path
+
+
+class CaptionerTrainer:
+    """Trains a captioner to early stopping on the validation perplexity (a `training_loop.Task`).
+
+    Args:
+      model: of `captioner.captioner_model`.
+      config: the settings.
+      run: the captioner's folder.
+      train: the training split, with `image_features`.
+      val: the validation split, likewise.
+      recorder: what TensorBoard shows.
+      trained_cnn: trained too (the second phase); None: the features are taken as they are.
+    """
+
+    score_name = "perplexity"
+    item_name = "words"
+    rate_flag = "pretrain_learning_rate"
+
+    def __init__(
+        self,
+        model: keras.Model,
+        config: CaptionerTrainConfig,
+        run: runs_lib.Run,
+        train: examples.Examples,
+        val: examples.Examples,
+        recorder: captioner_summaries.CaptionerRecorder,
+        trained_cnn: TrainedCnn | None = None,
+    ):
+        if train.num_captions < config.batch_size:
+            raise errors.ConfigError(
+                f"the training split has {train.num_captions} sentences, fewer than a batch's {config.batch_size}; "
+                "lower --pretrain_batch_size"
+            )
+        self._model = model
+        self._config = config
+        self._run = run
+        self._train = train
+        self._val = val
+        self._recorder = recorder
+        self._trained_cnn = trained_cnn
+        self._losses = caption_loss.SplitLosses(model)
+        cnn_model = trained_cnn.encoder.model if trained_cnn else None
+        self._step = captioner_step.CaptionerStep(model, config, self.steps_per_epoch, cnn_model)
+
+    def fit(self) -> None:
+        """Trains until patience or epochs end; leaves the best model in its folder."""
+        limits = training_loop.Limits(self._config.max_epochs, self._config.patience, self._config.checkpoint_steps)
+        training_loop.TrainingLoop(self, limits, self._run, self._recorder).fit()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self._train.num_captions // self._config.batch_size
+
+    @property
+    def trackables(self) -> Mapping[str, Any]:
+        # TensorFlow's checkpoints pass by the state of the dropout's random numbers, on which the next masks depend.
+        dropout = [variable.value for variable in self._model.non_trainable_variables]
+        tracked = {"model": self._model, "optimizer": self._step.optimizer, "dropout": dropout}
+        return {**tracked, "cnn": self._trained_cnn.encoder.model} if self._trained_cnn else tracked
+
+    @property
+    def learning_rate(self) -> float:
+        return self._step.learning_rate
+
+    def batches(self, epoch: int, first_step: int) -> Iterable:
+        """Batches from a step of an epoch on."""
+        order = (self._config.batch_size, self._config.seed, epoch, first_step)
+        if self._trained_cnn is None:
+            return captioner_batches.feature_batches(self._train, *order)
+        pictures = self._trained_cnn.image_dir, self._trained_cnn.encoder.input_size
+        return captioner_batches.picture_batches(self._train, *pictures, *order)
+
+    def step(self, batch) -> tuple[float, int]:
+        """Trains by one batch; returns the mean loss of a word and the number of words."""
+        loss, words = self._step(batch)
+        return float(loss), int(words)
+
+    def validate(self, epoch: int) -> training_loop.Validation:
+        """Measures the perplexity of the validation split."""
+        val = self._val
+        if self._trained_cnn is not None:
+            val = captioner_batches.with_features_of(self._trained_cnn.encoder, val, self._trained_cnn.image_dir)
+        perplexity = self._losses.perplexity(val)
+        self._recorder.validation(epoch, perplexity, self._model, val.features[image_encoder.IMAGE_FEATURES])
+        score = -perplexity if math.isfinite(perplexity) else -math.inf
+        return training_loop.Validation(score, {"perplexity": perplexity}, f"perplexity {perplexity:.3f}")
+
+    def write_best(self) -> None:
+        """Writes captioner.keras, and the CNN beside it where it is trained."""
+        captioner_files.write_model(self._run.path, self._model)
+        if self._trained_cnn is not None:
+            cnn.write_cnn(self._run.path, self._trained_cnn.encoder.model)

@@ -1,0 +1,103 @@
+"""From image features to sentences with a trained captioner.
+
+sentences = captioning.caption_features(model, features, beam_search.SearchConfig(width=3))
+[captioning.text(found[0].words, vocabulary) for found in sentences]
+"""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cmr import beam_search, captioner, image_encoder, progress, vocabulary
+
+# Three hypotheses of each make 192 rows of log probabilities over the vocabulary.
+_IMAGES_AT_ONCE = 64
+
+# Ids that stand for no word.
+_NEVER_SAID = (vocabulary.PAD_ID, vocabulary.UNK_ID)
+
+
+class Decoder:
+    """A captioner one word at a time, without dropout.
+
+    Args:
+      model: of `captioner.captioner_model`; later changes of its weights are seen.
+    """
+
+    def __init__(self, model: keras.Model):
+        self.start_id = captioner.model_config(model).start_id
+        embed_image = model.get_layer(image_encoder.TEXT_SPACE_LAYER)
+        embed_word = model.get_layer(captioner.WORD_EMBEDDING)
+        project = model.get_layer(captioner.LSTM_INPUT)
+        cell = model.get_layer(captioner.LSTM).cell
+        logits = model.get_layer(captioner.LOGITS)
+
+        @tf.function(reduce_retracing=True)
+        def start(features: tf.Tensor) -> list[tf.Tensor]:
+            zero = tf.zeros([tf.shape(features)[0], cell.units])
+            return cell(project(embed_image(features)), [zero, zero])[1]
+
+        @tf.function(reduce_retracing=True)
+        def step(state: list[tf.Tensor], words: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+            hidden, state = cell(project(embed_word(words)), state)
+            return tf.nn.log_softmax(logits(hidden)), state
+
+        self._start, self._step = start, step
+
+    def start(self, features: np.ndarray) -> beam_search.State:
+        """The LSTM's state after the image.
+
+        Args:
+          features: `[num_images, feature_dim]` float32, X_img.
+
+        Returns:
+          h and c, `[num_images, lstm_units]` float32 each.
+        """
+        return tuple(part.numpy() for part in self._start(tf.constant(features, tf.float32)))
+
+    def step(self, state: beam_search.State, words: np.ndarray) -> tuple[np.ndarray, beam_search.State]:
+        """Feeds a word to each row of a state.
+
+        Args:
+          state: h and c, `[rows, lstm_units]` float32 each.
+          words: `[rows]` int, the last word of each; `start_id` at first.
+
+        Returns:
+          `[rows, vocabulary_size]` float32, log probability of each next word, `<pad>` and `<unk>` being impossible
+          (the others are not raised for that), and the new state.
+        """
+        log_probabilities, state = self._step([tf.constant(part) for part in state], tf.constant(words, tf.int32))
+        # A copy: what TensorFlow hands out is read only.
+        allowed = np.array(log_probabilities)
+        allowed[:, _NEVER_SAID] = -np.inf
+        return allowed, tuple(part.numpy() for part in state)
+
+
+def caption_features(
+    model: keras.Model, features: np.ndarray, config: beam_search.SearchConfig, show_progress: bool = False
+) -> list[list[beam_search.Found]]:
+    """Finds the most probable sentences of images.
+
+    Args:
+      model: of `captioner.captioner_model`.
+      features: `[num_images, feature_dim]` float32, X_img.
+      config: of the beam search.
+      show_progress: whether to draw a bar.
+
+    Returns:
+      For each image at most `config.width` sentences, best first.
+    """
+    decoder, sentences = Decoder(model), []
+    with progress.progress_bar(len(features), "image", "captions", disable=not show_progress) as bar:
+        for first in range(0, len(features), _IMAGES_AT_ONCE):
+            batch = features[first : first + _IMAGES_AT_ONCE]
+            sentences += beam_search.beam_search(
+                decoder.step, decoder.start(batch), decoder.start_id, vocabulary.END_ID, config
+            )
+            bar.update(len(batch))
+    return sentences
+
+
+def text(words: tuple[int, ...], vocabulary_of_words: vocabulary.Vocabulary) -> str:
+    """The sentence of word ids, as `Vocabulary.encode` takes it apart."""
+    return " ".join(vocabulary_of_words.words[word] for word in words)

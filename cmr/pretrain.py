@@ -1,0 +1,79 @@
+"""Trains the Show-and-Tell captioner whose image embedding cmr.train reuses.
+
+    python -m cmr.pretrain --dataset=flickr8k
+    python -m cmr.pretrain --dataset=flickr8k --finetune_cnn
+
+The first trains on cached features, the second goes on from its captioner and trains the CNN too, from the pictures. A
+training that was stopped goes on when the same command is given again.
+"""
+
+from absl import flags
+
+from cmr import command
+from cmr import flags as cmr_flags
+
+FLAGS = flags.FLAGS
+
+GROUPS = (
+    cmr_flags.workspace_flags,
+    cmr_flags.captioner_flags,
+    cmr_flags.pretrain_flags,
+    cmr_flags.course_flags,
+    cmr_flags.image_features_flags,
+)
+
+
+def main() -> None:
+    from cmr import captioner_files, captioner_setup, runs
+
+    cmr_flags.apply_dataset_defaults(FLAGS)
+    setup = captioner_setup.from_flags(FLAGS)
+    run = runs.Run(setup.path)
+    captioner_files.check_not_imported(run.path)
+    flags_text = cmr_flags.flagfile_text(FLAGS)
+    run.start(setup.run_config, flags_text, "captioner_dir")
+    print(f"captioner {run.path}", flush=True)
+    if not (run.path / captioner_files.CAPTIONER_JSON).exists():
+        _train(setup, run, flags_text)
+    found = captioner_files.read_captioner(run.path)
+    print(f"\nvalidation perplexity {found.validation_perplexity:.3f}\n\nTensorBoard: tensorboard --logdir={run.path}")
+    _print_next(setup, found)
+
+
+def _train(setup, run, flags_text: str) -> None:
+    import json
+
+    from cmr import captioner_files, captioner_summaries, captioner_trainer
+
+    found = setup.inputs
+    train, val = found.split("train"), found.split("val")
+    model = setup.model()
+    print(
+        f"{train.num_images} training images with {train.num_captions} sentences, {len(found.vocabulary)} words, "
+        f"{model.count_params():,} weights",
+        flush=True,
+    )
+    recorder = captioner_summaries.CaptionerRecorder(
+        run.tensorboard_dir, flags_text, val, found.vocabulary, found.image_dir
+    )
+    config = setup.run_config.train
+    captioner_trainer.CaptionerTrainer(model, config, run, train, val, recorder, setup.trained_cnn).fit()
+    best = min(row["val"]["perplexity"] for row in json.loads(run.history_json.read_text(encoding="utf-8")))
+    model = captioner_files.read_model(run.path / captioner_files.CAPTIONER_KERAS)
+    captioner_files.write_captioner(run.path, setup.finished(model, best))
+
+
+def _print_next(setup, found) -> None:
+    from cmr import cnn
+
+    where = f"--dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}"
+    if setup.trained_cnn is not None:
+        print(
+            f"next: python -m data_prep.extract {where} --cnn=image --weights={setup.path / cnn.CNN_KERAS} "
+            f"--features_name={found.features}"
+        )
+    print(f"next: python -m cmr.train {where} --image_features={found.features} --captioner={setup.path}")
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS)
