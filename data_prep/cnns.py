@@ -6,9 +6,11 @@ import warnings
 from collections.abc import Callable
 
 import keras
+import numpy as np
 
-from cmr import checksums, errors, workspace
-from data_prep import efficientnet_lite
+from cmr import captions, checksums, errors, vocabulary, workspace
+from data_prep import efficientnet_lite, image_files
+from data_prep import scene_cnn as scene_cnn_lib
 
 VGG_SIZE = 224
 INCEPTION_SIZE = 299
@@ -150,6 +152,43 @@ def hub(module: str, image_size: int, crops: int) -> Cnn:
         input_size=size,
         stand_in="" if "inception_v3" in module else _PAPER_IMAGE,
         build=lambda: model,
+    )
+
+
+def scene_cnn(kind: str, dataset: workspace.Workspace, seed: int, crops: int) -> Cnn:
+    """A small CNN that is trained on the training split's pictures and words when it is built.
+
+    Args:
+      kind: `objects` in the role of X_vgg, `layout` in that of X_img (see scene_cnn.py).
+      dataset: the prepared scenes.
+      seed: of its weights and of the order of its training.
+      crops: part of the features' name.
+    """
+
+    def build() -> keras.Model:
+        rows = captions.in_split(captions.read_captions(dataset.captions_csv), "train")
+        images = captions.images_of(rows)
+        image_dir = dataset.dataset_dir / dataset.read_description()["image_dir"]
+        pictures = np.concatenate(
+            [image_files.read_crops(str(image_dir / name), scene_cnn_lib.INPUT_SIZE, 1) for name in images["file_name"]]
+        )
+        words = vocabulary.Vocabulary.read(dataset.vocabulary_txt)
+        targets = scene_cnn_lib.word_targets(rows, images["image_id"].tolist(), words)
+        return scene_cnn_lib.train_scene_cnn(kind, pictures, targets, seed)
+
+    names = {
+        "objects": workspace.vgg_features_name("scene_cnn", "", crops),
+        "layout": workspace.image_features_name("scene_cnn", "", crops),
+    }
+    return Cnn(
+        name=names[kind],
+        model_name="scene_cnn",
+        layer=kind,
+        weights=f"scenes, seed {seed}",
+        weights_sha256=checksums.files_sha256([dataset.captions_csv]),
+        input_size=scene_cnn_lib.INPUT_SIZE,
+        stand_in={"objects": _PAPER_VGG, "layout": _PAPER_IMAGE}[kind],
+        build=build,
     )
 
 

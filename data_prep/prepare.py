@@ -1,0 +1,102 @@
+"""Prepares a data set: captions and splits, the vocabulary, and what of the raw data had to be left out.
+
+python -m data_prep.prepare
+python -m data_prep.prepare --dataset=flickr8k --data_dir=~/data/flickr8k
+"""
+
+import pathlib
+
+from absl import flags
+
+from cmr import captions as captions_lib
+from cmr import command, errors
+from cmr import flags as cmr_flags
+from cmr import vocabulary as vocabulary_lib
+from cmr import workspace as workspace_lib
+from data_prep import flags as prep_flags
+from data_prep import flickr8k, raw_dataset, scene_drawing, scenes, scenes_reader
+
+FLAGS = flags.FLAGS
+
+GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags)
+
+_READERS = {"flickr8k": flickr8k.read_flickr8k}
+
+
+def main() -> None:
+    workspace = workspace_lib.Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
+    if FLAGS.dataset == "scenes":
+        _prepare_scenes(workspace)
+    else:
+        raw = _read()
+        if FLAGS.on_flaw == "refuse":
+            raw.refuse_flaws()
+        _write(workspace, raw)
+    print(f"next: python -m data_prep.extract --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
+
+
+def _prepare_scenes(workspace: workspace_lib.Workspace) -> None:
+    if FLAGS.data_dir:
+        raise errors.ConfigError(
+            "--dataset=scenes draws its own pictures and reads no --data_dir; leave it out, or name another --dataset"
+        )
+    drawn = scenes.make_scenes(FLAGS.scenes_seed, FLAGS.num_scenes)
+    # While pictures and captions change, nothing may say that they are whole.
+    workspace.dataset_json.unlink(missing_ok=True)
+    scene_drawing.draw_scenes(drawn, workspace.dataset_dir / scenes_reader.IMAGE_DIR)
+    _write(workspace, scenes_reader.raw_scenes(drawn))
+
+
+def _read() -> raw_dataset.RawDataset:
+    if FLAGS.dataset not in _READERS:
+        raise errors.ConfigError(
+            f"--dataset={FLAGS.dataset} is not readable yet; choose scenes or {' or '.join(_READERS)}"
+        )
+    if not FLAGS.data_dir:
+        raise errors.ConfigError(
+            f"--dataset={FLAGS.dataset} needs --data_dir=FOLDER, where its pictures and sentences lie"
+        )
+    # A shell leaves the ~ of --data_dir=~/data as it is.
+    return _READERS[FLAGS.dataset](pathlib.Path(FLAGS.data_dir).expanduser())
+
+
+def _write(workspace: workspace_lib.Workspace, raw: raw_dataset.RawDataset) -> None:
+    """Writes captions.csv, vocabulary.txt and dataset.json, and prints what is in them."""
+    training = raw.captions[raw.captions["split"] == "train"]["caption"]
+    vocabulary = vocabulary_lib.Vocabulary.from_captions(training, FLAGS.min_word_count)
+    words = len(vocabulary) - len(vocabulary_lib.SPECIAL)
+    if not words:
+        raise errors.ConfigError(f"--min_word_count={FLAGS.min_word_count} leaves no word; give a smaller one")
+    splits = _split_sizes(raw)
+    workspace.dataset_json.unlink(missing_ok=True)
+    captions_lib.write_captions(workspace.captions_csv, raw.captions)
+    vocabulary.write(workspace.vocabulary_txt)
+    workspace.write_description(
+        {
+            "dataset": workspace.dataset,
+            "image_dir": raw.image_dir,
+            "splits": splits,
+            "vocabulary_size": len(vocabulary),
+            "min_word_count": FLAGS.min_word_count,
+            "flaws": [{"kind": flaw.kind, "count": len(flaw.names), "names": flaw.names} for flaw in raw.flaws],
+            "sources": dict(raw.sources),
+        }
+    )
+    print(workspace.dataset_dir)
+    for split, size in splits.items():
+        print(f"  {split:5} {size['images']:7,} images {size['captions']:8,} sentences")
+    print(f"  vocabulary of {words:,} words and {' '.join(vocabulary_lib.SPECIAL)}")
+    for flaw in raw.flaws:
+        print(f"dropped: {flaw}" + ("" if flaw.shows_all_names else f" (all in {workspace.dataset_json})"))
+
+
+def _split_sizes(raw: raw_dataset.RawDataset) -> dict[str, dict[str, int]]:
+    sizes = {}
+    for split in workspace_lib.SPLITS:
+        rows = raw.captions[raw.captions["split"] == split]
+        sizes[split] = {"images": rows["image_id"].nunique(), "captions": len(rows)}
+    return sizes
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS)
