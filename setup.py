@@ -25,6 +25,7 @@ setuptools.setup(
         "absl-py>=2.1",
         "pillow>=10.1",
         "tqdm>=4.66",
+        "requests>=2.31",
         "pydot>=3.0",
     ],
     extras_require={

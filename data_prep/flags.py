@@ -2,12 +2,12 @@
 
 from absl import flags
 
+from data_prep import data_sources
+
 
 def prepare_flags() -> None:
     """Raw data"""
-    flags.DEFINE_string(
-        "data_dir", "", "Folder of the raw data set in its official layout; scenes draws its own and needs none."
-    )
+    _data_dir_flag()
     flags.DEFINE_enum(
         "on_flaw",
         "drop",
@@ -89,4 +89,32 @@ def features_name_flags() -> None:
         "features_name",
         "",
         "Folder name under features/. An extraction's is made from the CNN's flags; an import needs one.",
+    )
+
+
+def download_flags() -> None:
+    """Download"""
+    _data_dir_flag()
+    flags.DEFINE_list(
+        "parts",
+        None,
+        "Fetch these archives instead of those marked *. " + data_sources.listed_parts(),
+    )
+    flags.DEFINE_string(
+        "mirror",
+        "",
+        "Address of a folder that has the archives under their own names, to fetch from instead of the official one. "
+        "Whatever comes from there must have the published size and digest.",
+    )
+    flags.register_validator(
+        "mirror",
+        lambda mirror: not mirror or mirror.startswith(("http://", "https://")),
+        message="it is the address of a folder, http://... or https://...",
+    )
+    flags.DEFINE_bool("dry_run", False, "Print what would be fetched and its size, and stop.")
+
+
+def _data_dir_flag() -> None:
+    flags.DEFINE_string(
+        "data_dir", "", "Folder of the raw data set in its official layout; scenes draws its own and needs none."
     )
