@@ -30,6 +30,7 @@ setuptools.setup(
     ],
     extras_require={
         "mat": ["scipy>=1.11"],
+        "tfds": ["tensorflow-datasets>=4.9.4"],
         "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6", "scipy>=1.11"],
     },
 )

@@ -99,6 +99,7 @@ class RunConfig:
       image_features: folder name of X_img's features, likewise.
       text_space: where W_img came from: "" (not used), `linear`, or the captioner's SHA-256.
       checksums: SHA-256 of captions.csv, of the vocabulary and of the features, by name.
+      test_folds: equal parts of the test split whose numbers are averaged.
     """
 
     dataset: str
@@ -108,9 +109,14 @@ class RunConfig:
     image_features: str
     text_space: str
     checksums: dict[str, str]
+    test_folds: int = 1
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+        values = dataclasses.asdict(self)
+        if self.test_folds == 1:
+            # Runs from before there were folds keep their content, and so their names.
+            del values["test_folds"]
+        return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "RunConfig":

@@ -48,6 +48,7 @@ def from_flags(values: flags.FlagValues) -> RunSetup:
         image_features=image_features,
         text_space=origin,
         checksums=found.checksums,
+        test_folds=found.test_folds,
     )
     return RunSetup(workspace, found, run_config, kernel)
 

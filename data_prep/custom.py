@@ -71,8 +71,8 @@ def _captions_path(data_dir: pathlib.Path, captions_file: str) -> pathlib.Path:
         if path.is_file():
             return path
     raise errors.DataError(
-        f"{candidates[0]} is missing; write a CSV file with the columns image, caption and, if you like, split, and name "
-        "it with --captions_file"
+        f"{candidates[0]} is missing; write a CSV file with the columns image, caption and, if you like, split, and "
+        "name it with --captions_file"
     )
 
 

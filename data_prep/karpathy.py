@@ -1,7 +1,7 @@
 """Reads Karpathy's dataset_flickr8k.json, dataset_flickr30k.json and dataset_coco.json: sentences and splits in one.
 
-https://cs.stanford.edu/people/karpathy/deepimagesent: `images` of `filename`, `split` (train, val, test, and restval for
-the validation images of MSCOCO that are left), `sentences` of `raw`, and for MSCOCO `filepath`, the picture's folder.
+https://cs.stanford.edu/people/karpathy/deepimagesent: `images` of `filename`, `split` (train, val, test; restval for
+the validation images of MSCOCO that are left over), `sentences` of `raw`, for MSCOCO `filepath`, the picture's folder.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Reads MSCOCO (Lin et al., 2014) of 2014 or 2017: captions_*.json and pictures in train2014/, val2014/ ..., by protocol.
+"""Reads MSCOCO (Lin et al., 2014), of 2014 or 2017: captions_*.json, pictures in train2014/, val2014/ ..., a protocol.
 
 The protocols (section 2 of the design; `random_1k` is the paper's) differ in who is in the test split:
 
@@ -39,7 +39,7 @@ _SHARE = 5
 
 @dataclasses.dataclass(frozen=True)
 class _Part:
-    """An official file: `train2014` ...; an image's id is its file name there, as in `COCO_val2014_000000000042.jpg`."""
+    """An official file, such as `train2014`; an image's id is its file name, as in `COCO_val2014_000000000042.jpg`."""
 
     name: str
     path: pathlib.Path
@@ -68,8 +68,8 @@ def read_mscoco(
     """Reads sentences, pictures and splits.
 
     Args:
-      data_dir: holds `train2014/` and `val2014/`, or those of 2017, or both (a picture is found by its number, whichever
-        year's folder it lies in), and `annotations/captions_*.json`.
+      data_dir: holds `train2014/` and `val2014/`, or those of 2017, or both (a picture is found by its number, in
+        whichever year's folder it lies), and `annotations/captions_*.json`.
       protocol: of `PROTOCOLS`.
       restval: whether the validation images left over are training images.
       seed: of `random_1k`.
@@ -188,7 +188,7 @@ def _pictures(data_dir: pathlib.Path, folders: Mapping[str, str], required: bool
 
 
 def _random_1k(train: _Part, val: _Part, pictures: raw_dataset.Pictures, restval: bool, seed: int) -> _Splits:
-    """The paper's protocol; where the validation images have no pictures, the training images are drawn from."""
+    """The paper's protocol; where no validation image has a picture, the training images are drawn from."""
     usable = [image_id for image_id in val.image_ids if pictures.can_use(image_id)]
     if usable:
         drawn = drawn_splits.draw_splits(usable, seed, _SHARE)
@@ -237,9 +237,8 @@ def _karpathy_splits(splits: Mapping[str, Sequence[str]], protocol: str, restval
         "karpathy_5x1k": f"mean over five parts of {len(used) // 5:,} of Karpathy's test images",
         "karpathy_5k": f"Karpathy's {len(used):,} test images at once",
     }[protocol]
-    joined = (
-        f"the {len(rest):,} remaining validation images (restval) are {'training images' if restval else 'left out'}"
-    )
+    place = "training images" if restval else "left out"
+    joined = f"the {len(rest):,} remaining validation images (restval) are {place}"
     return _Splits(
         {"train": [*splits["train"], *(rest if restval else ())], "val": splits["val"], "test": used},
         frozenset([*(() if restval else rest), *test[len(used) :]]),

@@ -236,7 +236,7 @@ def _names(folder: pathlib.Path) -> list[str]:
         return [
             entry.name
             for entry in entries
-            if os.path.splitext(entry.name)[1].lower() in _PICTURE_ENDINGS and not entry.name.startswith(".")
+            if pathlib.PurePath(entry.name).suffix.lower() in _PICTURE_ENDINGS and not entry.name.startswith(".")
         ]
 
 
