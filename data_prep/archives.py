@@ -78,8 +78,8 @@ def unpack(archive: pathlib.Path, data_dir: pathlib.Path, folder: str) -> int:
                     bar.update()
         _move_into(staging, data_dir)
         return sum(not member.is_dir() for member in members)
-    # zipfile raises the last two for encryption and compression that it does not know.
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    # zipfile raises RuntimeError for encryption, and its NotImplementedError for compression that it does not know.
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         raise errors.DataError(f"{archive} can't be unpacked ({error}); remove it and fetch it anew") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)

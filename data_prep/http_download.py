@@ -71,12 +71,12 @@ def fetch(http: requests.Session, url: str, path: pathlib.Path, size: int) -> pa
     """
     partial = partial_path(path)
     partial.parent.mkdir(parents=True, exist_ok=True)
-    if not partial.exists() or partial.stat().st_size > size:
-        partial.write_bytes(b"")
-    farthest = partial.stat().st_size
+    if _arrived(partial) > size:
+        discard(path)
+    farthest = _arrived(partial)
     fruitless, cut = 0, ""
     with progress.progress_bar(size, "B", path.name, initial=farthest, scaled=True) as bar:
-        while partial.stat().st_size < size:
+        while _arrived(partial) < size:
             if fruitless == _FRUITLESS_ANSWERS:
                 raise errors.DataError(
                     f"{url} stopped {fruitless} times at the same place, after {farthest:,} of {size:,} bytes{cut}; "
@@ -84,16 +84,20 @@ def fetch(http: requests.Session, url: str, path: pathlib.Path, size: int) -> pa
                 )
             with _ask_for_rest(http, url, path, size) as response:
                 cut = _write(response, partial, size, bar)
-            arrived = partial.stat().st_size
+            arrived = _arrived(partial)
             fruitless = 0 if arrived > farthest else fruitless + 1
             farthest = max(farthest, arrived)
     return partial
 
 
+def _arrived(partial: pathlib.Path) -> int:
+    return partial.stat().st_size if partial.exists() else 0
+
+
 def _ask_for_rest(http: requests.Session, url: str, path: pathlib.Path, size: int) -> requests.Response:
     """An answer whose body continues the partial file, which is emptied where it has to start anew."""
     partial = partial_path(path)
-    offset = partial.stat().st_size
+    offset = _arrived(partial)
     known = _read_state(path)
     response = _get(http, url, path, _range_headers(offset, known, url) if offset else {})
     if response.status_code == 206 and not _continues(response, offset, known, url):

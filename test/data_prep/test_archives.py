@@ -156,6 +156,17 @@ def test_a_damaged_archive_is_one_sentence_and_nothing_is_written(data_dir):
     assert _files(data_dir) == {}
 
 
+def test_an_archive_with_a_password_is_one_sentence(data_dir):
+    archive = _zip(data_dir / "a.zip", {"a.jpg": b"a"})
+    locked = bytearray(archive.read_bytes())
+    # The flag of encryption, in the file's own header and in the archive's directory.
+    locked[6] |= 1
+    locked[locked.index(b"PK\1\2") + 8] |= 1
+    archive.write_bytes(locked)
+    with pytest.raises(errors.DataError, match=r"can't be unpacked .*password.* fetch it anew"):
+        archives.unpack(archive, data_dir, "")
+
+
 def test_what_is_no_archive_is_one_sentence(data_dir):
     (data_dir / "a.zip").write_bytes(b"<html>not found</html>")
     with pytest.raises(errors.DataError, match="can't be unpacked"):

@@ -214,6 +214,7 @@ def test_a_server_that_is_not_there_is_one_sentence(path):
     assert "Connection refused" in sentence
     assert "object at 0x" not in sentence
     assert f"put it at {path}" in sentence
+    assert list(path.parent.iterdir()) == []
 
 
 def test_an_unreadable_state_file_only_costs_the_condition(path):
