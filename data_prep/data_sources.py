@@ -158,9 +158,18 @@ def chosen(dataset: str, parts: list[str]) -> tuple[Archive, ...]:
         return tuple(archive for archive in archives if archive.part in parts)
     defaults = tuple(archive for archive in archives if archive.by_default)
     if not defaults:
-        nowhere = f"{dataset} is not fetched by this command; it is read from where you have it: give data_prep.prepare"
-        raise errors.ConfigError(_INSTEAD.get(dataset, f"{nowhere} the flags that name it (--help lists them)"))
+        raise errors.ConfigError(_instead(dataset))
     return defaults
+
+
+def _instead(dataset: str) -> str:
+    if dataset.startswith("tfds:"):
+        return (
+            f"{dataset} is fetched by tensorflow-datasets itself; run: python -m data_prep.prepare --dataset={dataset}"
+        )
+    return _INSTEAD.get(
+        dataset, f"{dataset} is your own data and needs no download; data_prep.prepare reads it in place"
+    )
 
 
 def listed_parts() -> str:

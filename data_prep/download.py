@@ -9,6 +9,7 @@ fetched in some other way, are checked and unpacked.
 """
 
 import pathlib
+from collections.abc import Sequence
 
 from absl import flags
 
@@ -47,10 +48,15 @@ def main() -> None:
         raw_download.require_space(steps, data_dir)
         return
     raw_download.carry_out(steps, data_dir, http_download.session())
-    print(
-        f"next: python -m data_prep.prepare --dataset={FLAGS.dataset} --data_dir={data_dir} "
-        f"--workspace_dir={FLAGS.workspace_dir}"
-    )
+    print(f"next: python -m data_prep.prepare --dataset={FLAGS.dataset} {_prepare_flags(chosen, data_dir)}")
+
+
+def _prepare_flags(chosen: Sequence[data_sources.Archive], data_dir: pathlib.Path) -> str:
+    named = f"--data_dir={data_dir} --workspace_dir={FLAGS.workspace_dir}"
+    if [archive.part for archive in chosen] == ["karpathy"]:
+        # Captions and splits without photographs, for features computed elsewhere.
+        named += f" --karpathy_json={data_dir / chosen[0].holds} --pictures=optional"
+    return named
 
 
 def _line(step) -> str:
