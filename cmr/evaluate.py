@@ -33,8 +33,8 @@ def main() -> None:
         )
     if found.test_folds != run_config.test_folds:
         raise errors.WorkspaceError(
-            f"{workspace.dataset_dir} is prepared for {found.test_folds} test folds and {run.path.name} was trained for "
-            f"{run_config.test_folds}; prepare it as it was, or train again"
+            f"{workspace.dataset_dir} is prepared for {found.test_folds} test folds and {run.path.name} was trained "
+            f"for {run_config.test_folds}; prepare it as it was, or train again"
         )
     _, table = final_evaluation.evaluate_test(run, run_config, found)
     print(table)

@@ -2,6 +2,7 @@
 
 import array
 import dataclasses
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -9,19 +10,20 @@ import pandas as pd
 
 from cmr import captions as captions_lib
 from cmr import features as features_lib
+from cmr import stored_rows
 from cmr import vocabulary as vocabulary_lib
 
 
 @dataclasses.dataclass(frozen=True)
 class FeatureRows:
-    """Rows of a memory-mapped array, one for each image of a split.
+    """Rows of an array on the disk, one for each image of a split.
 
     Attributes:
-      array: `[any, feature_dim]` float32; only the rows asked for are read.
+      array: `[any, feature_dim]` float32, a NumPy array or on the disk; only the rows asked for are read.
       rows: `[num_images]` int64.
     """
 
-    array: np.ndarray
+    array: np.ndarray | stored_rows.StoredRows
     rows: np.ndarray
 
     def take(self, images: np.ndarray) -> np.ndarray:
@@ -74,18 +76,18 @@ class Examples:
         return padded
 
     def folds(self, number: int) -> Iterator[tuple[slice, np.ndarray]]:
-        """Cuts the split into parts of equally many images that stand together.
+        """Cuts the split into parts of images that stand together, equally many but for one.
 
         Args:
-          number: of parts; it divides the number of images.
+          number: of parts.
 
         Yields:
           The images of a part, and the numbers of their sentences.
         """
-        size = self.num_images // number
-        for start in range(0, self.num_images, size):
-            inside = (self.image_of_caption >= start) & (self.image_of_caption < start + size)
-            yield slice(start, start + size), np.flatnonzero(inside)
+        bounds = [self.num_images * part // number for part in range(number + 1)]
+        for start, stop in itertools.pairwise(bounds):
+            inside = (self.image_of_caption >= start) & (self.image_of_caption < stop)
+            yield slice(start, stop), np.flatnonzero(inside)
 
     def image_inputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """The image encoder's inputs for images of the split."""

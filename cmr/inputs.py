@@ -52,7 +52,7 @@ class Inputs:
 
 
 def read_inputs(workspace: workspace_lib.Workspace, vgg_features: str, image_features: str) -> Inputs:
-    """Opens what a run reads; features are memory-mapped.
+    """Opens what a run reads; of the features only rows are read, once all of them are checked.
 
     Args:
       workspace: of the data set.
@@ -65,8 +65,6 @@ def read_inputs(workspace: workspace_lib.Workspace, vgg_features: str, image_fea
     description = workspace.read_description()
     names = {image_encoder.VGG_FEATURES: vgg_features, image_encoder.IMAGE_FEATURES: image_features}
     features = {key: features_lib.read_features(workspace.features_dir(name)) for key, name in names.items() if name}
-    for found in features.values():
-        found.check_finite()
     vocabulary = vocabulary_lib.Vocabulary.read(workspace.vocabulary_txt)
     captions = captions_lib.read_captions(workspace.captions_csv)
     checksums = {

@@ -96,7 +96,7 @@ def _csv_rows(path: pathlib.Path) -> Iterator[tuple[str, dict]]:
                     )
                 yield f"{path}, line {reader.line_num}", row
     except csv.Error as error:
-        raise errors.DataError(f"{path}, line {reader.line_num}: {error}; mend the line") from error
+        raise errors.DataError(f"{path}, after line {reader.line_num}: {error}; mend the quotes there") from error
     except UnicodeDecodeError as error:
         raise errors.DataError(f"{path} is not UTF-8 (byte {error.start}); save it as UTF-8") from error
 

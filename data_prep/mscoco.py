@@ -188,7 +188,7 @@ def _pictures(data_dir: pathlib.Path, folders: Mapping[str, str], required: bool
 
 
 def _random_1k(train: _Part, val: _Part, pictures: raw_dataset.Pictures, restval: bool, seed: int) -> _Splits:
-    """The paper's protocol; where no validation image has a picture, the training images are drawn from."""
+    """The paper's protocol; it draws from the training images where no validation image has a picture."""
     usable = [image_id for image_id in val.image_ids if pictures.can_use(image_id)]
     if usable:
         drawn = drawn_splits.draw_splits(usable, seed, _SHARE)
@@ -218,8 +218,8 @@ def _karpathy_path(data_dir: pathlib.Path, karpathy_json: str) -> pathlib.Path:
     path = pathlib.Path(karpathy_json).expanduser() if karpathy_json else _annotations(data_dir, _KARPATHY_JSON)
     if path is None:
         raise errors.DataError(
-            f"{data_dir / _KARPATHY_JSON} is missing, which the protocols after Karpathy read; put it there, or name it "
-            "with --karpathy_json"
+            f"{data_dir / _KARPATHY_JSON} is missing, which the protocols after Karpathy read; put it there, or name "
+            "it with --karpathy_json"
         )
     return path
 
@@ -228,9 +228,9 @@ def _karpathy_splits(splits: Mapping[str, Sequence[str]], protocol: str, restval
     test, rest = splits["test"], splits["restval"]
     folds = 5 if protocol == "karpathy_5x1k" else 1
     used = test[:_TEST_IMAGES_OF_1K] if protocol == "karpathy_1k" else test
-    if len(used) % folds:
+    if len(used) < folds:
         raise errors.DataError(
-            f"the {len(used):,} test images can't be cut into five equal parts; give --coco_protocol=karpathy_5k"
+            f"{len(used)} test images can't be cut into five parts; give --coco_protocol=karpathy_5k"
         )
     words = {
         "karpathy_1k": f"the first {len(used):,} of Karpathy's test images",

@@ -117,4 +117,4 @@ def _write(workspace: workspace_lib.Workspace, raw: raw_dataset.RawDataset) -> N
 
 
 if __name__ == "__main__":
-    command.run(main, __doc__, GROUPS)
+    command.run(main, __doc__, GROUPS, uses_tensorflow=False)
