@@ -37,22 +37,26 @@ class Watch:
         """Ends the watch; the process may have ended before."""
         self._stopped.set()
         self._thread.join()
+        self._look()
         return self._peak
 
     def _follow(self) -> None:
         while not self._stopped.wait(_SECONDS):
-            try:
-                lines = self._status.read_text().splitlines()
-            except OSError:
-                return
-            found = dict(line.split(":", 1) for line in lines)
-            # A process that has ended has no memory.
-            if "VmHWM" in found:
-                self._peak = Peak(
-                    max(self._peak.total, _mib(found["VmHWM"])),
-                    max(self._peak.anonymous, _mib(found["RssAnon"])),
-                    max(self._peak.file, _mib(found["RssFile"])),
-                )
+            self._look()
+
+    def _look(self) -> None:
+        try:
+            lines = self._status.read_text().splitlines()
+        except OSError:
+            return
+        found = dict(line.split(":", 1) for line in lines)
+        # A process that has ended has no memory.
+        if "VmHWM" in found:
+            self._peak = Peak(
+                max(self._peak.total, _mib(found["VmHWM"])),
+                max(self._peak.anonymous, _mib(found["RssAnon"])),
+                max(self._peak.file, _mib(found["RssFile"])),
+            )
 
 
 def _mib(kilobytes: str) -> float:
