@@ -24,7 +24,8 @@ _ROLES = {
 }
 
 _COLUMNS = ("R@1", "R@5", "R@10", "Med r", "mean r")
-_COLUMN_WIDTHS = (6, 6, 6, 6, 8)
+# 100.00 and a space.
+_COLUMN_WIDTHS = (7, 7, 7, 6, 8)
 _LABEL_WIDTH = len(f"{RANDOM_SYSTEM} (paper, as printed)")
 _SEPARATOR = "  | "
 
