@@ -13,5 +13,5 @@ def size_flags() -> None:
         "",
         "Folder that the simulated data goes into (4 GB), removed at the end; by default a temporary one.",
     )
-    flags.DEFINE_integer("steps", 10, "Steps timed at each size, in turn; their median is printed.", lower_bound=1)
+    flags.DEFINE_integer("steps", 20, "Steps timed at each size, in turn; their median is printed.", lower_bound=1)
     flags.mark_flag_as_required("data_dir")

@@ -49,11 +49,11 @@ def main() -> None:
         for size, share in _SHARES.items():
             workspaces[size], stages[size] = _measure(folder / size.replace(" ", "_"), sentences, share)
         _print_stages(stages)
-        print("\nmedian of a step, both sizes in turn")
+        print("\nmedian of a step for each word of its longest sentence, both sizes in turn")
         steps = _in_process(training_start.time_steps, list(workspaces.values()), FLAGS.steps)[0]
         for size, seconds in zip(workspaces, steps, strict=True):
-            print(f"  {size:10} {seconds:6.2f} s")
-        print(f"  ratio      {steps[1] / steps[0]:6.2f}")
+            print(f"  {size:10} {seconds:7.3f} s")
+        print(f"  ratio      {steps[1] / steps[0]:7.3f}")
     finally:
         shutil.rmtree(folder)
     highest = max(measured.peak.total for measured in stages["full size"].values())

@@ -9,6 +9,7 @@ from cmr import config, tensorflow_startup
 from cmr import workspace as workspace_lib
 
 _FEATURES = ("vgg16-fc7", "inception_v3")
+_MORE_STEPS = 5
 
 
 # Section 4.2 of the paper for MSCOCO.
@@ -30,29 +31,41 @@ _PAPER = config.TrainConfig(
 def seconds_to_first_step(workspace: workspace_lib.Workspace) -> float:
     """Seconds from an empty process, but for its Python, until the first step of the paper's fusion model is done.
 
+    A few more steps follow, so that the process's peak of memory is that of training.
+
     Args:
       workspace: with features of the names that the paper's CNNs have.
     """
     started = time.perf_counter()
-    next(_steps(workspace))
-    return time.perf_counter() - started
+    steps = _steps(workspace)
+    next(steps)
+    seconds = time.perf_counter() - started
+    for _ in range(_MORE_STEPS):
+        next(steps)
+    return seconds
 
 
 def time_steps(workspaces: Sequence[workspace_lib.Workspace], steps: int) -> list[float]:
-    """Median seconds of a step on each workspace; they take turns, so that a noisy machine disturbs them alike."""
+    """Median seconds of a step for each word of the batch's longest sentence, on each workspace.
+
+    The GRU takes as many turns as that sentence has words, which differs from batch to batch. The workspaces take turns,
+    so that a noisy machine disturbs them alike.
+    """
     running = [_steps(workspace) for workspace in workspaces]
     taken: list[list[float]] = [[] for _ in workspaces]
-    # One round more than asked for: the first one compiles.
-    for _ in range(steps + 1):
+    for step in running:
+        # The first one compiles.
+        next(step)
+    for _ in range(steps):
         for step, seconds in zip(running, taken, strict=True):
             started = time.perf_counter()
-            next(step)
-            seconds.append(time.perf_counter() - started)
-    return [statistics.median(seconds[1:]) for seconds in taken]
+            words = next(step)
+            seconds.append((time.perf_counter() - started) / words)
+    return [statistics.median(seconds) for seconds in taken]
 
 
-def _steps(workspace: workspace_lib.Workspace) -> Iterator[float]:
-    """Starts a training; every `next` is one step and gives its loss."""
+def _steps(workspace: workspace_lib.Workspace) -> Iterator[int]:
+    """Starts a training; every `next` is one step and gives the words of its longest sentence."""
     tensorflow_startup.import_tensorflow(show_logs=False)
 
     import numpy as np
@@ -73,5 +86,7 @@ def _steps(workspace: workspace_lib.Workspace) -> Iterator[float]:
     for batch in itertools.chain.from_iterable(
         batches.training_batches(train, schedule, epoch, 0, 1) for epoch in itertools.count()
     ):
-        yield float(step(batch))
+        # Read, because TensorFlow hands out results before they are computed.
+        float(step(batch))
+        yield batch["caption"].shape[1]
     del val
