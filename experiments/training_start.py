@@ -48,8 +48,8 @@ def seconds_to_first_step(workspace: workspace_lib.Workspace) -> float:
 def time_steps(workspaces: Sequence[workspace_lib.Workspace], steps: int) -> list[float]:
     """Median seconds of a step for each word of the batch's longest sentence, on each workspace.
 
-    The GRU takes as many turns as that sentence has words, which differs from batch to batch. The workspaces take turns,
-    so that a noisy machine disturbs them alike.
+    The GRU takes as many turns as that sentence has words, which differs from batch to batch. The workspaces take turns
+    too, so that a noisy machine disturbs them alike.
     """
     running = [_steps(workspace) for workspace in workspaces]
     taken: list[list[float]] = [[] for _ in workspaces]
