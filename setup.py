@@ -25,11 +25,13 @@ setuptools.setup(
         "absl-py>=2.1",
         "pillow>=10.1",
         "tqdm>=4.66",
+        "requests>=2.31",
         "pydot>=3.0",
     ],
     extras_require={
         "captions": ["pycocoevalcap>=1.2"],
         "mat": ["scipy>=1.11"],
+        "tfds": ["tensorflow-datasets>=4.9.4"],
         "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6", "scipy>=1.11", "pycocoevalcap>=1.2"],
     },
 )

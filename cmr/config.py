@@ -104,6 +104,7 @@ class RunConfig:
       checksums: SHA-256 of captions.csv, of the vocabulary and of the features, by name.
       captioner: what the captioner is, "" without one.
       leak: what is to be said of the images that it shares with the evaluated splits, "" where it shares none.
+      test_folds: equal parts of the test split whose numbers are averaged.
     """
 
     dataset: str
@@ -115,6 +116,7 @@ class RunConfig:
     checksums: dict[str, str]
     captioner: str = ""
     leak: str = ""
+    test_folds: int = 1
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"

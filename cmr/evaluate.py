@@ -36,6 +36,11 @@ def main() -> None:
             f"{workspace.dataset_dir} has another {changed[0]} than when {run.path.name} was trained; "
             "prepare and extract it as it was, or train again"
         )
+    if found.test_folds != run_config.test_folds:
+        raise errors.WorkspaceError(
+            f"{workspace.dataset_dir} is prepared for {found.test_folds} test folds and {run.path.name} was trained "
+            f"for {run_config.test_folds}; prepare it as it was, or train again"
+        )
     _, table = final_evaluation.evaluate_test(run, run_config, found)
     print(table)
 

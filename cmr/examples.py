@@ -1,26 +1,29 @@
 """Sentences and image features of one split, as training and evaluation read them."""
 
+import array
 import dataclasses
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
 from cmr import captions as captions_lib
 from cmr import features as features_lib
+from cmr import stored_rows
 from cmr import vocabulary as vocabulary_lib
 
 
 @dataclasses.dataclass(frozen=True)
 class FeatureRows:
-    """Rows of a memory-mapped array, one for each image of a split.
+    """Rows of an array on the disk, one for each image of a split.
 
     Attributes:
-      array: `[any, feature_dim]` float32; only the rows asked for are read.
+      array: `[any, feature_dim]` float32, a NumPy array or on the disk; only the rows asked for are read.
       rows: `[num_images]` int64.
     """
 
-    array: np.ndarray
+    array: np.ndarray | stored_rows.StoredRows
     rows: np.ndarray
 
     def take(self, images: np.ndarray) -> np.ndarray:
@@ -72,6 +75,20 @@ class Examples:
         padded[inside] = self.tokens[(starts[:, None] + columns[None, :])[inside]]
         return padded
 
+    def folds(self, number: int) -> Iterator[tuple[slice, np.ndarray]]:
+        """Cuts the split into parts of images that stand together, equally many but for one.
+
+        Args:
+          number: of parts.
+
+        Yields:
+          The images of a part, and the numbers of their sentences.
+        """
+        bounds = [self.num_images * part // number for part in range(number + 1)]
+        for start, stop in itertools.pairwise(bounds):
+            inside = (self.image_of_caption >= start) & (self.image_of_caption < stop)
+            yield slice(start, stop), np.flatnonzero(inside)
+
     def image_inputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """The image encoder's inputs for images of the split."""
         return {name: rows.take(images) for name, rows in self.features.items()}
@@ -97,15 +114,18 @@ def split_examples(
     rows = captions_lib.in_split(captions, split)
     images = captions_lib.images_of(rows)
     row_of_image = {image_id: row for row, image_id in enumerate(images["image_id"])}
-    encoded = [vocabulary.encode(caption) for caption in rows["caption"]]
-    starts = np.concatenate([[0], np.cumsum([len(ids) for ids in encoded])]).astype(np.int64)
+    # Flat arrays: lists of MSCOCO's words would be ten times as large.
+    tokens, starts = array.array("i"), array.array("q", [0])
+    for caption in rows["caption"]:
+        tokens.extend(vocabulary.encode(caption))
+        starts.append(len(tokens))
     image_ids = images["image_id"].tolist()
     return Examples(
         image_ids=image_ids,
         file_names=images["file_name"].tolist(),
         captions=rows["caption"].tolist(),
-        tokens=np.concatenate(encoded).astype(np.int32),
-        starts=starts,
+        tokens=np.array(tokens, np.int32),
+        starts=np.array(starts, np.int64),
         image_of_caption=rows["image_id"].map(row_of_image).to_numpy(np.int32),
         features={name: FeatureRows(found.array, found.rows(image_ids)) for name, found in features.items()},
     )

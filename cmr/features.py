@@ -1,7 +1,9 @@
-"""features/<name>/: CNN features of every image, one row an image, read through a memory map."""
+"""features/<name>/: CNN features of every image, one row an image, of which only rows are read."""
 
+import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
 import os
 import pathlib
@@ -9,11 +11,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cmr import atomic_files, checksums, errors
+from cmr import atomic_files, errors, stored_rows
 
 FEATURES_NPY = "features.npy"
 IMAGE_IDS_TXT = "image_ids.txt"
 EXTRACTOR_JSON = "extractor.json"
+CHECKED_JSON = "checked.json"
 
 # 16 MB of 4096-d features at once.
 _BLOCK_ROWS = 1024
@@ -25,13 +28,13 @@ class Features:
 
     Attributes:
       path: the folder `features/<name>`.
-      array: `[num_images, feature_dim]` float32, memory-mapped, read only.
+      array: `[num_images, feature_dim]` float32, on the disk.
       image_ids: the image of each row.
       extractor: what extractor.json says of their origin.
     """
 
     path: pathlib.Path
-    array: np.ndarray
+    array: stored_rows.StoredRows
     image_ids: tuple[str, ...]
     extractor: dict
 
@@ -61,27 +64,49 @@ class Features:
             )
         return np.array([self._row_of[image_id] for image_id in image_ids], np.int64)
 
-    def check_finite(self) -> None:
-        """Reads every row once, by blocks.
+    def checksum(self) -> str:
+        """SHA-256 of image_ids.txt and features.npy, every value of which is checked on the way.
+
+        It is kept in checked.json and computed again when a file's size or time of change is another: MSCOCO's features
+        are 3 GB.
 
         Raises:
           WorkspaceError: a value is NaN or infinite, which training would spread to every weight.
         """
+        path = self.path / CHECKED_JSON
+        stamps = self._stamps()
+        # What can't be read is computed again.
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+            kept = json.loads(path.read_text(encoding="utf-8"))
+            if kept["stamps"] == stamps:
+                return kept["sha256"]
+        digest = self._checked_digest()
+        # A workspace that may only be read is checked each time.
+        with contextlib.suppress(OSError):
+            atomic_files.write_text(path, json.dumps({"sha256": digest, "stamps": stamps}, indent=2) + "\n")
+        return digest
+
+    def _stamps(self) -> dict[str, list[int]]:
+        found = {name: (self.path / name).stat() for name in (IMAGE_IDS_TXT, FEATURES_NPY)}
+        return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in found.items()}
+
+    def _checked_digest(self) -> str:
+        digest = hashlib.sha256((self.path / IMAGE_IDS_TXT).read_bytes())
+        digest.update(self.array.header())
         for start in range(0, len(self.array), _BLOCK_ROWS):
-            broken = np.flatnonzero(~np.isfinite(self.array[start : start + _BLOCK_ROWS]).all(axis=1))
+            block = self.array[start : start + _BLOCK_ROWS]
+            broken = np.flatnonzero(~np.isfinite(block).all(axis=1))
             if len(broken):
                 raise errors.WorkspaceError(
                     f"{self.path / FEATURES_NPY} holds NaN or infinite values, first for image "
                     f"{self.image_ids[start + broken[0]]}; run data_prep.extract again"
                 )
-
-    def checksum(self) -> str:
-        """SHA-256 of image_ids.txt and features.npy."""
-        return checksums.files_sha256([self.path / IMAGE_IDS_TXT, self.path / FEATURES_NPY])
+            digest.update(block)
+        return digest.hexdigest()
 
 
 def read_features(path: str | os.PathLike) -> Features:
-    """Opens `features/<name>` as a memory map.
+    """Opens `features/<name>`.
 
     Raises:
       WorkspaceError: a file is missing, or the array is not float32 `[len(image_ids), feature_dim]`.
@@ -95,12 +120,12 @@ def read_features(path: str | os.PathLike) -> Features:
                 f"the features made so far: {', '.join(made) or 'none'}"
             )
     try:
-        array = np.load(path / FEATURES_NPY, mmap_mode="r")
+        array = stored_rows.StoredRows(path / FEATURES_NPY)
         extractor = json.loads((path / EXTRACTOR_JSON).read_text(encoding="utf-8"))
         image_ids = tuple((path / IMAGE_IDS_TXT).read_text(encoding="utf-8").splitlines())
     except (ValueError, EOFError) as error:
         raise errors.WorkspaceError(f"{path} can't be read ({error}); run data_prep.extract again") from error
-    if array.ndim != 2 or array.dtype != np.float32 or len(array) != len(image_ids):
+    if array.dtype != np.float32 or len(array) != len(image_ids):
         raise errors.WorkspaceError(
             f"{path / FEATURES_NPY} is {array.dtype} {list(array.shape)} beside {len(image_ids)} image ids, "
             "not float32 [images, feature_dim]; run data_prep.extract again"

@@ -34,8 +34,14 @@ def evaluate_test(run: runs.Run, run_config: config.RunConfig, found: inputs.Inp
             f"{run.best_weights} is missing or damaged; remove {run.path} and train the run again"
         ) from error
     test = found.split("test")
-    measured, _ = encoding.evaluate_split(model, test)
-    chance = metrics.random_ranking(np.bincount(test.image_of_caption))
+    measured = encoding.evaluate_folds(model, test, found.test_folds)
+    chance = metrics.mean_over_folds(
+        [
+            metrics.random_ranking(np.bincount(test.image_of_caption[captions] - images.start))
+            for images, captions in test.folds(found.test_folds)
+        ]
+    )
+    splits = [results_table.SplitCounts(name, *sizes) for name, sizes in found.split_sizes().items()]
     table = results_table.format_results(
         dataset=run_config.dataset,
         model=run_config.model.model,
@@ -43,9 +49,16 @@ def evaluate_test(run: runs.Run, run_config: config.RunConfig, found: inputs.Inp
         random=chance,
         counts=results_table.SplitCounts("test", test.num_images, test.num_captions),
         features_note=results_table.describe_features(*_extractors(found)),
-        notes=_text_space_notes(run_config),
+        notes=[results_table.describe_splits(found.protocol, splits), *_text_space_notes(run_config)],
     )
-    return {"test": measured.to_dict(), "random_ranking": chance.to_dict()}, table
+    values = {
+        "test": measured.to_dict(),
+        "random_ranking": chance.to_dict(),
+        "test_folds": found.test_folds,
+        "protocol": found.protocol,
+        "splits": {each.split: {"images": each.images, "captions": each.captions} for each in splits},
+    }
+    return values, table
 
 
 def provenance(run_config: config.RunConfig, flags_text: str) -> dict:

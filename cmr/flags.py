@@ -4,11 +4,15 @@ A command passes the groups it takes to `command.run`. `apply_dataset_defaults` 
 the data set's own default.
 """
 
+import re
+
 from absl import flags
 
 from cmr import config, workspace
 
-DATASETS = ("scenes", "flickr8k", "flickr30k", "mscoco")
+DATASETS = ("scenes", "flickr8k", "flickr30k", "mscoco", "custom")
+# `tfds:NAME` is the data set NAME of tensorflow-datasets.
+TFDS = "tfds:"
 
 _REAL_IMAGES = {
     "vgg_model": "vgg16",
@@ -37,12 +41,14 @@ DATASET_DEFAULTS = {
     "flickr8k": {**_REAL_IMAGES, "batch_size": 40},
     "flickr30k": {**_REAL_IMAGES, "batch_size": 100},
     "mscoco": {**_REAL_IMAGES, "batch_size": 100},
+    "custom": {**_REAL_IMAGES, "batch_size": 40},
+    "tfds": {**_REAL_IMAGES, "batch_size": 100},
 }
 
 
 def apply_dataset_defaults(values: flags.FlagValues) -> None:
     """Sets every flag that the user left open to the default of `values.dataset`."""
-    for name, default in DATASET_DEFAULTS[values.dataset].items():
+    for name, default in DATASET_DEFAULTS[values.dataset.partition(":")[0]].items():
         if name in values and values[name].value is None:
             values[name].value = default
 
@@ -69,9 +75,21 @@ def define_folder_name(name: str, help_text: str) -> None:
     )
 
 
+def _is_dataset(name: str) -> bool:
+    return name in DATASETS or re.fullmatch(rf"{TFDS}\w+(/[\w.:-]+)?", name) is not None
+
+
 def workspace_flags() -> None:
     """Data set and workspace"""
-    flags.DEFINE_enum("dataset", "scenes", DATASETS, "Data set; scenes is drawn on the spot and needs no download.")
+    flags.DEFINE_string(
+        "dataset",
+        "scenes",
+        f"Data set: {', '.join(DATASETS)} (your own pictures) or {TFDS}NAME of tensorflow-datasets. scenes is drawn "
+        "on the spot and needs no download.",
+    )
+    flags.register_validator(
+        "dataset", _is_dataset, message=f"choose {', '.join(DATASETS)} or {TFDS}NAME of tensorflow-datasets"
+    )
     flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
 
 

@@ -23,6 +23,8 @@ class Inputs:
       vocabulary: of the training sentences.
       features: model input name -> features of all images.
       image_dir: folder of the pictures.
+      protocol: how the images came to their splits; "" where dataset.json does not say.
+      test_folds: equal parts of the test split that are evaluated apart and averaged.
       checksums: SHA-256 of each of them, by name.
     """
 
@@ -30,11 +32,19 @@ class Inputs:
     vocabulary: vocabulary_lib.Vocabulary
     features: Mapping[str, features_lib.Features]
     image_dir: pathlib.Path
+    protocol: str
+    test_folds: int
     checksums: dict[str, str]
 
     def split(self, name: str) -> examples.Examples:
         """Examples of `train`, `val` or `test`."""
         return examples.split_examples(self.captions, name, self.vocabulary, self.features)
+
+    def split_sizes(self) -> dict[str, tuple[int, int]]:
+        """Images and sentences of each split."""
+        grouped = self.captions.groupby("split", sort=False)
+        images, sentences = grouped["image_id"].nunique(), grouped.size()
+        return {split: (int(images.get(split, 0)), int(sentences.get(split, 0))) for split in workspace_lib.SPLITS}
 
     def feature_dim(self, name: str) -> int:
         """Size of a model input; 0 where the model does not read it."""
@@ -42,7 +52,7 @@ class Inputs:
 
 
 def read_inputs(workspace: workspace_lib.Workspace, vgg_features: str, image_features: str) -> Inputs:
-    """Opens what a run reads; features are memory-mapped.
+    """Opens what a run reads; of the features only rows are read, once all of them are checked.
 
     Args:
       workspace: of the data set.
@@ -55,8 +65,6 @@ def read_inputs(workspace: workspace_lib.Workspace, vgg_features: str, image_fea
     description = workspace.read_description()
     names = {image_encoder.VGG_FEATURES: vgg_features, image_encoder.IMAGE_FEATURES: image_features}
     features = {key: features_lib.read_features(workspace.features_dir(name)) for key, name in names.items() if name}
-    for found in features.values():
-        found.check_finite()
     vocabulary = vocabulary_lib.Vocabulary.read(workspace.vocabulary_txt)
     captions = captions_lib.read_captions(workspace.captions_csv)
     checksums = {
@@ -66,7 +74,15 @@ def read_inputs(workspace: workspace_lib.Workspace, vgg_features: str, image_fea
     }
     # An absolute image_dir stays as it is; the scenes' pictures lie in the workspace.
     image_dir = workspace.dataset_dir / description["image_dir"]
-    return Inputs(captions, vocabulary, features, image_dir, checksums)
+    return Inputs(
+        captions=captions,
+        vocabulary=vocabulary,
+        features=features,
+        image_dir=image_dir,
+        protocol=description.get("protocol", ""),
+        test_folds=description.get("test_folds", 1),
+        checksums=checksums,
+    )
 
 
 def features_read(model: str, vgg_features: str, image_features: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ import collections
 import dataclasses
 import fractions
 import math
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -35,7 +36,7 @@ class RetrievalMetrics:
       recall_at_1: percent of the queries whose rank is 1; likewise the next two.
       recall_at_5: percent of the queries whose rank is at most 5.
       recall_at_10: percent of the queries whose rank is at most 10.
-      median_rank: VSE's: floor of the median of the zero-based ranks, plus 1.
+      median_rank: VSE's: floor of the median of the zero-based ranks, plus 1; a mean over folds need not be whole.
       mean_rank: mean of the one-based ranks.
       num_queries: number of queries behind the numbers.
     """
@@ -43,7 +44,7 @@ class RetrievalMetrics:
     recall_at_1: float
     recall_at_5: float
     recall_at_10: float
-    median_rank: int
+    median_rank: float
     mean_rank: float
     num_queries: int
 
@@ -112,6 +113,23 @@ def evaluate(
         RetrievalMetrics.from_ranks(sentence_retrieval_ranks(*arrays)),
         RetrievalMetrics.from_ranks(image_retrieval_ranks(*arrays)),
     )
+
+
+def mean_over_folds(folds: Sequence[BothDirections]) -> BothDirections:
+    """The mean of every number over parts of a test split that were evaluated apart; their queries are added up."""
+    return BothDirections(
+        _mean_direction([fold.sentence_retrieval for fold in folds]),
+        _mean_direction([fold.image_retrieval for fold in folds]),
+    )
+
+
+def _mean_direction(folds: Sequence[RetrievalMetrics]) -> RetrievalMetrics:
+    if len(folds) == 1:
+        return folds[0]
+    means = (
+        statistics.fmean(values) for values in zip(*(dataclasses.astuple(fold)[:-1] for fold in folds), strict=True)
+    )
+    return RetrievalMetrics(*means, sum(fold.num_queries for fold in folds))
 
 
 def sentence_retrieval_ranks(

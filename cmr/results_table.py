@@ -11,7 +11,8 @@ from cmr import metrics as metrics_lib
 
 WIDTH = 110
 
-DATASET_TITLES = {"scenes": "scenes", "flickr8k": "Flickr8K", "flickr30k": "Flickr30K", "mscoco": "MSCOCO"}
+# A user's own data set or one of tensorflow-datasets goes by its name.
+DATASET_TITLES = {"flickr8k": "Flickr8K", "flickr30k": "Flickr30K", "mscoco": "MSCOCO"}
 PAPER_SYSTEMS = {"vse": "VSE", "single": "Ours_single", "fusion": "Ours_fusion"}
 RANDOM_SYSTEM = "Random Ranking"
 
@@ -23,7 +24,8 @@ _ROLES = {
 }
 
 _COLUMNS = ("R@1", "R@5", "R@10", "Med r", "mean r")
-_COLUMN_WIDTHS = (6, 6, 6, 6, 8)
+# 100.00 and a space.
+_COLUMN_WIDTHS = (7, 7, 7, 6, 8)
 _LABEL_WIDTH = len(f"{RANDOM_SYSTEM} (paper, as printed)")
 _SEPARATOR = "  | "
 
@@ -120,6 +122,17 @@ def describe_features(vgg: dict | None, image: dict | None) -> str:
     return "; ".join(parts)
 
 
+def describe_splits(protocol: str, splits: Sequence[SplitCounts]) -> str:
+    """Says what was trained and measured on, such as `Splits (the official split lists): train 6,000 images, ...`.
+
+    Args:
+      protocol: how the images came to their splits; "" where nobody says.
+      splits: their sizes.
+    """
+    sizes = "; ".join(f"{each.split} {each.images:,} images, {each.captions:,} sentences" for each in splits)
+    return f"Splits{f' ({protocol})' if protocol else ''}: {sizes}."
+
+
 def format_results(
     dataset: str,
     model: str,
@@ -132,7 +145,7 @@ def format_results(
     """The table, for a terminal or a Markdown code block, at most `WIDTH` columns wide.
 
     Args:
-      dataset: a key of `DATASET_TITLES`.
+      dataset: its name.
       model: a key of `PAPER_SYSTEMS`.
       metrics: what was measured.
       random: `metrics.random_ranking` of the very same images and sentences.
@@ -145,7 +158,7 @@ def format_results(
     """
     printed = [row for row in (_row_of(dataset, RANDOM_SYSTEM), paper_row(dataset, model)) if row is not None]
     lines = [
-        f"{model} on {DATASET_TITLES[dataset]}, {counts.split} split (recalls in percent)",
+        f"{model} on {DATASET_TITLES.get(dataset, dataset)}, {counts.split} split (recalls in percent)",
         "",
         _line("", ["sentence retrieval".center(sum(_COLUMN_WIDTHS))], ["image retrieval".center(sum(_COLUMN_WIDTHS))]),
         _row("", _COLUMNS, _COLUMNS),
@@ -174,7 +187,7 @@ def _both(metrics: metrics_lib.BothDirections, decimals: int) -> tuple[list[str]
     return tuple(
         [
             *(f"{recall:.{decimals}f}" for recall in direction.recalls),
-            str(direction.median_rank),
+            f"{direction.median_rank:g}",
             f"{direction.mean_rank:.1f}",
         ]
         for direction in (metrics.sentence_retrieval, metrics.image_retrieval)

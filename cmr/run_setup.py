@@ -50,6 +50,7 @@ def from_flags(values: flags.FlagValues) -> RunSetup:
         checksums=found.checksums,
         captioner=text_space.captioner,
         leak=text_space.leak,
+        test_folds=found.test_folds,
     )
     return RunSetup(workspace, found, run_config, text_space.kernel)
 

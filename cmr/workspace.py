@@ -17,7 +17,7 @@ class Workspace:
 
     Attributes:
       root: the folder of `--workspace_dir`.
-      dataset: name of the data set, which is also its folder's name.
+      dataset: name of the data set, which is also its folder's name; `tfds:coco_captions` lies in `tfds-coco_captions`.
     """
 
     root: pathlib.Path
@@ -25,7 +25,7 @@ class Workspace:
 
     @property
     def dataset_dir(self) -> pathlib.Path:
-        return self.root / self.dataset
+        return self.root / re.sub(r"[:/]", "-", self.dataset)
 
     @property
     def dataset_json(self) -> pathlib.Path:

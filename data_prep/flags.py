@@ -3,12 +3,30 @@
 from absl import flags
 
 from cmr import flags as cmr_flags
+from data_prep import data_sources, mscoco
 
 
 def prepare_flags() -> None:
     """Raw data"""
+    _data_dir_flag()
+    flags.DEFINE_enum(
+        "pictures",
+        "required",
+        ("required", "optional"),
+        "required: an image without a picture is a flaw. optional: it is kept, for features computed elsewhere "
+        "(data_prep.import_features).",
+    )
     flags.DEFINE_string(
-        "data_dir", "", "Folder of the raw data set in its official layout; scenes draws its own and needs none."
+        "karpathy_json",
+        "",
+        "Karpathy's dataset_flickr8k.json, dataset_flickr30k.json or dataset_coco.json: sentences and splits from it. "
+        "For --coco_protocol=karpathy_... by default the one in --data_dir.",
+    )
+    flags.DEFINE_string(
+        "captions_file",
+        "",
+        "File of --dataset=custom: CSV with the columns image, caption and, if there are splits, split; or the same as "
+        "JSON Lines (.jsonl). By default captions.csv or captions.jsonl in --data_dir.",
     )
     flags.DEFINE_enum(
         "on_flaw",
@@ -25,6 +43,29 @@ def prepare_flags() -> None:
     )
     flags.DEFINE_integer("scenes_seed", 0, "Seed from which the scenes and their sentences are drawn.", lower_bound=0)
     flags.DEFINE_integer("num_scenes", 900, "Number of scenes: two thirds train, a sixth val, a sixth test.", 12)
+
+
+def split_flags() -> None:
+    """Splits"""
+    flags.DEFINE_enum(
+        "coco_protocol",
+        "random_1k",
+        mscoco.PROTOCOLS,
+        "MSCOCO's test images. random_1k: 1,000 drawn from the validation images, and 1,000 others to validate (the "
+        "paper). karpathy_1k: the first 1,000 of Karpathy's. karpathy_5x1k: his 5,000 in five parts, whose numbers are "
+        "averaged. karpathy_5k: his 5,000 at once.",
+    )
+    flags.DEFINE_bool(
+        "coco_restval",
+        False,
+        "Train on the validation images that MSCOCO's protocol leaves over, too (30,504 of Karpathy's).",
+    )
+    flags.DEFINE_integer(
+        "split_seed",
+        0,
+        "Seed of splits that are drawn: random_1k's, and those of custom and tfds data that name none.",
+        lower_bound=0,
+    )
 
 
 def extract_flags() -> None:
@@ -101,3 +142,34 @@ def im2txt_flags() -> None:
     )
     flags.DEFINE_string("word_counts", None, "Its vocabulary, the word_counts.txt of im2txt's data script.")
     flags.mark_flags_as_required(("checkpoint", "word_counts"))
+
+
+def download_flags() -> None:
+    """Download"""
+    _data_dir_flag()
+    flags.DEFINE_list(
+        "parts",
+        None,
+        "Fetch these archives instead of those marked *. " + data_sources.listed_parts(),
+    )
+    flags.DEFINE_string(
+        "mirror",
+        "",
+        "Address of a folder that has the archives under their own names, to fetch from instead of the official one. "
+        "Whatever comes from there must have the published size and digest.",
+    )
+    flags.register_validator(
+        "mirror",
+        lambda mirror: not mirror or mirror.startswith(("http://", "https://")),
+        message="it is the address of a folder, http://... or https://...",
+    )
+    flags.DEFINE_bool("dry_run", False, "Print what would be fetched and its size, and stop.")
+
+
+def _data_dir_flag() -> None:
+    flags.DEFINE_string(
+        "data_dir",
+        "",
+        "Folder of the raw data set in its official layout; of custom, where its image paths start; of tfds, that of "
+        "tensorflow-datasets (it has a default). scenes draws its own and needs none.",
+    )

@@ -17,34 +17,42 @@ _IMAGE_DIRS = ("Flicker8k_Dataset", "Flickr8k_Dataset/Flicker8k_Dataset", "Flick
 _TEXT_DIRS = ("Flickr8k_text", ".")
 
 
-def read_flickr8k(data_dir: pathlib.Path) -> raw_dataset.RawDataset:
+def read_flickr8k(data_dir: pathlib.Path, pictures_required: bool = True) -> raw_dataset.RawDataset:
     """Reads the official pictures, sentences and split lists.
 
     Args:
       data_dir: holds `Flicker8k_Dataset/` and the text files, those in `Flickr8k_text/` or beside it.
+      pictures_required: whether images without a picture are flawed.
 
     Raises:
       DataError: a folder or file is missing or not in its format; the message says which, and the mend.
     """
     if not data_dir.is_dir():
         raise errors.DataError(f"--data_dir={data_dir} is not a folder; name the one that holds Flicker8k_Dataset")
-    image_dir = _first_folder(data_dir, _IMAGE_DIRS, "", "Flickr8k_Dataset.zip")
-    text_dir = _first_folder(data_dir, _TEXT_DIRS, _TOKENS, "Flickr8k_text.zip")
+    pictures = flickr8k_pictures(data_dir, pictures_required)
+    text_dir = _text_dir(data_dir)
     token_file = text_dir / _TOKENS
     split_files = {split: text_dir / name for split, name in _SPLIT_LISTS.items()}
     return raw_dataset.assemble(
         sentences=raw_dataset.read_token_file(token_file),
         splits=raw_dataset.read_split_lists(split_files),
-        pictures=raw_dataset.picture_names(image_dir),
-        image_dir=image_dir,
+        pictures=pictures,
         sources=(token_file, *split_files.values()),
+        protocol="the official split lists",
     )
 
 
-def _first_folder(data_dir: pathlib.Path, names: tuple[str, ...], holding: str, archive: str) -> pathlib.Path:
-    """The first of the named folders that is there, with the file `holding` if one is named."""
-    for name in names:
-        if (data_dir / name).is_dir() and (data_dir / name / holding).exists():
+def flickr8k_pictures(data_dir: pathlib.Path, required: bool) -> raw_dataset.Pictures:
+    """The pictures of Flickr8k_Dataset.zip.
+
+    Raises:
+      DataError: they are required and not there.
+    """
+    return raw_dataset.pictures_in(data_dir, _IMAGE_DIRS, "Flickr8k_Dataset.zip", required)
+
+
+def _text_dir(data_dir: pathlib.Path) -> pathlib.Path:
+    for name in _TEXT_DIRS:
+        if (data_dir / name / _TOKENS).exists():
             return (data_dir / name).resolve()
-    missing = "/".join(part for part in (names[0], holding) if part)
-    raise errors.DataError(f"{data_dir / missing} is missing; unpack {archive} into {data_dir}")
+    raise errors.DataError(f"{data_dir / _TEXT_DIRS[0] / _TOKENS} is missing; unpack Flickr8k_text.zip into {data_dir}")

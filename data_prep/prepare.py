@@ -2,6 +2,8 @@
 
 python -m data_prep.prepare
 python -m data_prep.prepare --dataset=flickr8k --data_dir=~/data/flickr8k
+python -m data_prep.prepare --dataset=mscoco --data_dir=~/data/mscoco --coco_protocol=karpathy_5k
+python -m data_prep.prepare --dataset=custom --data_dir=~/pictures --captions_file=~/sentences.csv
 """
 
 import pathlib
@@ -14,13 +16,11 @@ from cmr import flags as cmr_flags
 from cmr import vocabulary as vocabulary_lib
 from cmr import workspace as workspace_lib
 from data_prep import flags as prep_flags
-from data_prep import flickr8k, raw_dataset, scene_drawing, scenes, scenes_reader
+from data_prep import raw_dataset, raw_readers, scene_drawing, scenes, scenes_reader
 
 FLAGS = flags.FLAGS
 
-GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags)
-
-_READERS = {"flickr8k": flickr8k.read_flickr8k}
+GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags, prep_flags.split_flags)
 
 
 def main() -> None:
@@ -28,11 +28,12 @@ def main() -> None:
     if FLAGS.dataset == "scenes":
         _prepare_scenes(workspace)
     else:
-        raw = _read()
+        raw = _read(workspace)
         if FLAGS.on_flaw == "refuse":
             raw.refuse_flaws()
         _write(workspace, raw, _vocabulary(raw))
-    print(f"next: python -m data_prep.extract --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
+    following = "extract" if FLAGS.pictures == "required" else "import_features"
+    print(f"next: python -m data_prep.{following} --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
 
 
 def _prepare_scenes(workspace: workspace_lib.Workspace) -> None:
@@ -49,17 +50,38 @@ def _prepare_scenes(workspace: workspace_lib.Workspace) -> None:
     _write(workspace, raw, vocabulary)
 
 
-def _read() -> raw_dataset.RawDataset:
-    if FLAGS.dataset not in _READERS:
-        raise errors.ConfigError(
-            f"--dataset={FLAGS.dataset} is not readable yet; choose scenes or {' or '.join(_READERS)}"
-        )
-    if not FLAGS.data_dir:
+def _read(workspace: workspace_lib.Workspace) -> raw_dataset.RawDataset:
+    from_tfds = FLAGS.dataset.startswith(cmr_flags.TFDS)
+    if not FLAGS.data_dir and not from_tfds:
         raise errors.ConfigError(
             f"--dataset={FLAGS.dataset} needs --data_dir=FOLDER, where its pictures and sentences lie"
         )
     # A shell leaves the ~ of --data_dir=~/data as it is.
-    return _READERS[FLAGS.dataset](pathlib.Path(FLAGS.data_dir).expanduser())
+    data_dir = pathlib.Path(FLAGS.data_dir).expanduser() if FLAGS.data_dir else None
+    if from_tfds:
+        return _read_tfds(workspace, data_dir)
+    return raw_readers.read(
+        FLAGS.dataset,
+        data_dir,
+        raw_readers.Choices(
+            pictures_required=FLAGS.pictures == "required",
+            karpathy_json=FLAGS.karpathy_json,
+            captions_file=FLAGS.captions_file,
+            coco_protocol=FLAGS.coco_protocol,
+            coco_restval=FLAGS.coco_restval,
+            split_seed=FLAGS.split_seed,
+        ),
+    )
+
+
+def _read_tfds(workspace: workspace_lib.Workspace, data_dir: pathlib.Path | None) -> raw_dataset.RawDataset:
+    from data_prep import tfds_reader
+
+    builder = tfds_reader.load_builder(FLAGS.dataset.removeprefix(cmr_flags.TFDS), data_dir)
+    # While pictures and captions change, nothing may say that they are whole.
+    workspace.dataset_json.unlink(missing_ok=True)
+    images_dir = workspace.dataset_dir / tfds_reader.IMAGE_DIR
+    return tfds_reader.read_tfds(builder, images_dir, FLAGS.coco_restval, FLAGS.split_seed)
 
 
 def _vocabulary(raw: raw_dataset.RawDataset) -> vocabulary_lib.Vocabulary:
@@ -74,7 +96,7 @@ def _write(
     workspace: workspace_lib.Workspace, raw: raw_dataset.RawDataset, vocabulary: vocabulary_lib.Vocabulary
 ) -> None:
     """Writes captions.csv, vocabulary.txt and dataset.json, and prints what is in them."""
-    splits = _split_sizes(raw)
+    splits = raw.split_sizes()
     workspace.dataset_json.unlink(missing_ok=True)
     captions_lib.write_captions(workspace.captions_csv, raw.captions)
     vocabulary.write(workspace.vocabulary_txt)
@@ -83,6 +105,8 @@ def _write(
             "dataset": workspace.dataset,
             "image_dir": raw.image_dir,
             "splits": splits,
+            "protocol": raw.protocol,
+            "test_folds": raw.test_folds,
             "vocabulary_size": len(vocabulary),
             "min_word_count": FLAGS.min_word_count,
             "flaws": [{"kind": flaw.kind, "count": len(flaw.names), "names": flaw.names} for flaw in raw.flaws],
@@ -92,18 +116,12 @@ def _write(
     print(workspace.dataset_dir)
     for split, size in splits.items():
         print(f"  {split:5} {size['images']:7,} images {size['captions']:8,} sentences")
+    if raw.protocol:
+        print(f"  splits: {raw.protocol}")
     special = vocabulary_lib.SPECIAL
     print(f"  vocabulary of {len(vocabulary) - len(special):,} words and {' '.join(special)}")
     for flaw in raw.flaws:
         print(f"dropped: {flaw}" + ("" if flaw.shows_all_names else f" (all in {workspace.dataset_json})"))
-
-
-def _split_sizes(raw: raw_dataset.RawDataset) -> dict[str, dict[str, int]]:
-    sizes = {}
-    for split in workspace_lib.SPLITS:
-        rows = raw.captions[raw.captions["split"] == split]
-        sizes[split] = {"images": rows["image_id"].nunique(), "captions": len(rows)}
-    return sizes
 
 
 if __name__ == "__main__":

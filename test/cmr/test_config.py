@@ -20,6 +20,13 @@ def test_a_config_of_another_version_does_not_pass_for_this_one():
         config.RunConfig.from_json(RUN.to_json().replace('"margin"', '"margins"'))
 
 
+def test_test_folds_come_back_from_json_and_change_the_hash():
+    folded = dataclasses.replace(RUN, test_folds=5)
+
+    assert config.RunConfig.from_json(folded.to_json()) == folded
+    assert folded.short_hash() != RUN.short_hash()
+
+
 def every_changed_run():
     for field in dataclasses.fields(config.TrainConfig):
         value = getattr(TRAIN, field.name)

@@ -62,3 +62,20 @@ def test_a_split_is_measured_by_its_embeddings(model, val):
     assert measured == metrics.evaluate(embeddings.images, embeddings.captions, val.image_of_caption)
     assert measured.sentence_retrieval.num_queries == val.num_images
     assert measured.image_retrieval.num_queries == val.num_captions
+
+
+def test_folds_are_measured_apart_and_averaged(model, val):
+    embeddings = encoding.embed_split(model, val)
+    halves = []
+    for start in (0, val.num_images // 2):
+        captions = [i for i, image in enumerate(val.image_of_caption) if start <= image < start + val.num_images // 2]
+        images = embeddings.images[start : start + val.num_images // 2]
+        halves.append(metrics.evaluate(images, embeddings.captions[captions], val.image_of_caption[captions] - start))
+
+    measured = encoding.evaluate_folds(model, val, 2)
+
+    assert measured == metrics.mean_over_folds(halves)
+
+
+def test_one_fold_is_the_whole_split(model, val):
+    assert encoding.evaluate_folds(model, val, 1) == encoding.evaluate_split(model, val)[0]

@@ -77,3 +77,17 @@ def test_an_image_without_features_is_refused_by_name(found):
 def test_an_empty_split_is_refused(found):
     with pytest.raises(errors.WorkspaceError, match="no image in the test split"):
         examples.split_examples(CAPTIONS, "test", VOCABULARY, found)
+
+
+@pytest.mark.parametrize(("number", "images"), [(1, [slice(0, 5)]), (2, [slice(0, 2), slice(2, 5)])])
+def test_folds_cut_images_and_their_sentences(number, images):
+    image_of_caption = np.array([0, 0, 1, 2, 2, 2, 3, 4], np.int32)
+    split = examples.Examples([""] * 5, [""] * 5, [""] * 8, np.zeros(8), np.arange(9), image_of_caption, {})
+
+    folds = list(split.folds(number))
+
+    assert [fold[0] for fold in folds] == images
+    for inside, numbers in folds:
+        assert numbers.tolist() == [
+            n for n, image in enumerate(image_of_caption) if inside.start <= image < inside.stop
+        ]

@@ -1,6 +1,8 @@
 """features/<name>/: rows by image id through a memory map, and what is refused."""
 
+import hashlib
 import json
+import os
 
 import numpy as np
 import pytest
@@ -20,11 +22,9 @@ def folder(tmp_path):
     return path
 
 
-def test_features_are_read_through_a_memory_map(folder):
+def test_features_are_read_from_the_disk(folder):
     found = features.read_features(folder)
 
-    assert isinstance(found.array, np.memmap)
-    assert not found.array.flags.writeable
     np.testing.assert_array_equal(found.array, ARRAY)
     assert (found.name, found.feature_dim, found.image_ids) == ("vgg16-fc7", 4, IDS)
     assert found.extractor == {"name": "vgg16-fc7"}
@@ -87,7 +87,8 @@ def test_a_damaged_description_is_refused(folder, name, content):
     ("array", "message"),
     [
         (ARRAY.astype(np.float64), r"float64 \[3, 4\] beside 3 image ids"),
-        (ARRAY.ravel(), r"float32 \[12\] beside 3"),
+        (ARRAY.ravel(), "not one 2-D array in C order"),
+        (np.asfortranarray(ARRAY), "not one 2-D array in C order"),
         (ARRAY[:2], r"float32 \[2, 4\] beside 3"),
     ],
 )
@@ -107,7 +108,32 @@ def test_a_value_that_is_no_number_is_refused_with_its_image(folder, monkeypatch
     np.save(folder / "features.npy", broken)
 
     with pytest.raises(errors.WorkspaceError, match=r"NaN or infinite values, first for image a.jpg"):
-        features.read_features(folder).check_finite()
+        features.read_features(folder).checksum()
+
+
+def test_a_checked_array_is_not_read_again_until_its_file_changes(folder, monkeypatch):
+    digest = features.read_features(folder).checksum()
+    read = []
+    monkeypatch.setattr(features.Features, "_checked_digest", lambda self: read.append(self) or "new")
+
+    again = features.read_features(folder).checksum()
+    os.utime(folder / features.FEATURES_NPY, ns=(1, 1))
+    changed = features.read_features(folder).checksum()
+
+    assert (again, changed, len(read)) == (digest, "new", 1)
+
+
+def test_a_damaged_checked_json_is_made_again(folder):
+    digest = features.read_features(folder).checksum()
+    (folder / features.CHECKED_JSON).write_text("[1")
+
+    assert features.read_features(folder).checksum() == digest
+
+
+def test_the_checksum_is_the_sha256_of_both_files(folder):
+    both = (folder / "image_ids.txt").read_bytes() + (folder / "features.npy").read_bytes()
+
+    assert features.read_features(folder).checksum() == hashlib.sha256(both).hexdigest()
 
 
 def test_the_description_is_complete_when_extractor_json_is_there(folder):

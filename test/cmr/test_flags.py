@@ -26,7 +26,9 @@ def test_every_data_set_has_a_default_for_each_flag_left_open(dataset):
     assert [name for name, value in values.items() if value is None] == ["image_embedding"]
 
 
-@pytest.mark.parametrize(("dataset", "batch_size"), [("flickr8k", 40), ("flickr30k", 100), ("mscoco", 100)])
+@pytest.mark.parametrize(
+    ("dataset", "batch_size"), [("flickr8k", 40), ("flickr30k", 100), ("mscoco", 100), ("tfds:coco_captions/2014", 100)]
+)
 def test_the_papers_setting_is_the_default_on_its_data_sets(dataset, batch_size):
     values, _ = parsed(f"--dataset={dataset}")
 

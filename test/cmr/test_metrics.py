@@ -268,3 +268,23 @@ def test_arrays_that_do_not_fit_are_refused_with_the_reason(images, captions, ro
 def test_random_ranking_refuses_an_image_without_a_sentence():
     with pytest.raises(errors.DataError, match="one sentence of every image"):
         metrics.random_ranking([5, 0])
+
+
+def test_the_mean_over_folds_is_the_mean_of_every_number_and_the_sum_of_queries():
+    first, second = (
+        metrics.BothDirections(
+            metrics.RetrievalMetrics(10.0 * n, 20.0, 30.0, 4 + n, 5.0, 100), metrics.RetrievalMetrics(1, 2, 3, 4, 5, 6)
+        )
+        for n in (1, 2)
+    )
+
+    mean = metrics.mean_over_folds([first, second])
+
+    assert mean.sentence_retrieval == metrics.RetrievalMetrics(15.0, 20.0, 30.0, 5.5, 5.0, 200)
+    assert mean.image_retrieval.num_queries == 12
+
+
+def test_one_fold_is_its_own_mean():
+    only = metrics.random_ranking([5] * 1000)
+
+    assert metrics.mean_over_folds([only]) == only

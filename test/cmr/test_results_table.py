@@ -172,3 +172,28 @@ def test_features_in_the_other_role_are_a_stand_in():
     image = {"name": "inception_v3", "model": "inception_v3", "stand_in": ""}
 
     assert results_table.describe_features(image, None) == "VGG features inception_v3: stands in for VGG16 fc7"
+
+
+def test_the_splits_and_their_protocol_are_said():
+    splits = [results_table.SplitCounts("train", 82783, 414113), results_table.SplitCounts("test", 1000, 5000)]
+
+    assert results_table.describe_splits("karpathy_1k", splits) == (
+        "Splits (karpathy_1k): train 82,783 images, 414,113 sentences; test 1,000 images, 5,000 sentences."
+    )
+    assert results_table.describe_splits("", splits).startswith("Splits: train")
+
+
+def test_a_median_rank_that_is_a_mean_over_folds_is_printed_with_its_fraction():
+    folds = [metrics.random_ranking([1] * size) for size in (10, 13)]
+
+    text = results_table.format_results(
+        "tfds:coco_captions",
+        "vse",
+        metrics.mean_over_folds(folds),
+        folds[0],
+        results_table.SplitCounts("test", 23, 23),
+        "VGG features",
+    )
+
+    assert row_starting(text, "vse (measured here)").split("|")[1].split()[3] == "6"
+    assert text.startswith("vse on tfds:coco_captions, test split")

@@ -82,3 +82,7 @@ def test_vgg_features_are_named_by_network_layer_crops_and_weights(arguments, na
 )
 def test_image_features_are_named_by_network_or_module(arguments, name):
     assert workspace.image_features_name(*arguments) == name
+
+
+def test_a_data_set_of_tensorflow_datasets_has_a_plain_folder_name(tmp_path):
+    assert workspace.Workspace(tmp_path, "tfds:coco_captions/2014").dataset_dir == tmp_path / "tfds-coco_captions-2014"
