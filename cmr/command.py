@@ -58,8 +58,10 @@ def _run(
             tensorflow_startup.import_tensorflow(show_logs=flags.FLAGS.tensorflow_logs)
         main()
         sys.stdout.flush()
-    except (errors.CmrError, flags.Error) as error:
+    except errors.CmrError as error:
         return _fail(_one_line(error))
+    except flags.Error as error:
+        return _fail(_flag_error(error))
     except KeyboardInterrupt:
         return _fail("stopped; the same command goes on from what is already written", code=130)
     except BrokenPipeError:
@@ -111,6 +113,12 @@ def _flag_help(flag: flags.Flag) -> list[str]:
     # absl puts an enum's choices before its help; here they stand behind the name.
     text = re.sub(r"^<[^>]*>: ", "", flag.help) + default
     return [f"  {name}", *textwrap.wrap(text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)]
+
+
+def _flag_error(error: flags.Error) -> str:
+    # absl's words for a flag that must be given read as if it had been given as None.
+    missing = re.match(r"flag --(\w+)=None: ", str(error))
+    return f"--{missing[1]} is missing; --help tells what it is" if missing else _one_line(error)
 
 
 def _os_error(error: OSError) -> str:

@@ -8,7 +8,7 @@ import zipfile
 import keras
 import numpy as np
 
-from cmr import atomic_files, examples, image_encoder, vocabulary
+from cmr import atomic_files, examples, image_encoder, progress, vocabulary
 
 _UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
@@ -74,13 +74,15 @@ def _train(train: examples.Examples, vocabulary_size: int, units: int) -> np.nda
     random = np.random.default_rng(0)
     captions = np.argsort(train.image_of_caption, kind="stable")
     first = np.searchsorted(train.image_of_caption[captions], np.arange(train.num_images + 1))
-    for _ in range(_EPOCHS):
-        order = random.permutation(train.num_images)
-        for batch in np.split(order, range(_BATCH, len(order), _BATCH)):
-            counts = np.zeros((len(batch), vocabulary_size), np.float32)
-            for row, image_row in enumerate(batch):
-                ids = train.padded(captions[first[image_row] : first[image_row + 1]])
-                np.add.at(counts[row], ids[ids > vocabulary.END_ID], 1.0)
-            counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
-            model.train_on_batch(features.take(batch) / scale, counts)
+    with progress.progress_bar(_EPOCHS * train.num_images, "image", "linear W_img") as bar:
+        for _ in range(_EPOCHS):
+            order = random.permutation(train.num_images)
+            for batch in np.split(order, range(_BATCH, len(order), _BATCH)):
+                counts = np.zeros((len(batch), vocabulary_size), np.float32)
+                for row, image_row in enumerate(batch):
+                    ids = train.padded(captions[first[image_row] : first[image_row + 1]])
+                    np.add.at(counts[row], ids[ids > vocabulary.END_ID], 1.0)
+                counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+                model.train_on_batch(features.take(batch) / scale, counts)
+                bar.update(len(batch))
     return model.get_layer(image_encoder.TEXT_SPACE_LAYER).get_weights()[0] / scale

@@ -36,7 +36,7 @@ class Flaw:
         shown, rest = self.names, ""
         if len(shown) > _NAMES_SHOWN:
             shown, rest = shown[:_NAMES_OF_MANY], ", ..."
-        return f"{len(self.names):,} {self.kind}: {', '.join(shown)}{rest}"
+        return f"{self.kind} ({len(self.names):,}): {', '.join(shown)}{rest}"
 
     @property
     def shows_all_names(self) -> bool:

@@ -27,7 +27,10 @@ def batch_of(captions):
     }
 
 
-BATCH = batch_of([[5, 3, 2], [2, 0, 0], [6, 2, 0]])
+def three_captions():
+    return batch_of([[5, 3, 2], [2, 0, 0], [6, 2, 0]])
+
+
 REAL = np.array([[True, True, True], [True, False, False], [True, True, False]])
 
 
@@ -40,16 +43,16 @@ def reference_losses(model, batch):
 
 
 def test_only_real_words_have_a_loss_which_is_minus_their_log_probability(model):
-    losses, sentences = caption_loss.word_losses(model)(BATCH, False)
+    losses, sentences = caption_loss.word_losses(model)(three_captions(), False)
 
-    np.testing.assert_allclose(losses.numpy(), reference_losses(model, BATCH)[REAL], rtol=1e-5)
+    np.testing.assert_allclose(losses.numpy(), reference_losses(model, three_captions())[REAL], rtol=1e-5)
     assert sentences.numpy().tolist() == [0, 0, 0, 1, 2, 2]
 
 
 def test_padding_changes_nothing(model):
-    padded = {**BATCH, "caption": tf.pad(BATCH["caption"], [[0, 0], [0, 4]])}
+    padded = {**three_captions(), "caption": tf.pad(three_captions()["caption"], [[0, 0], [0, 4]])}
 
-    losses, _ = caption_loss.word_losses(model)(BATCH, False)
+    losses, _ = caption_loss.word_losses(model)(three_captions(), False)
     of_padded, _ = caption_loss.word_losses(model)(padded, False)
 
     np.testing.assert_allclose(of_padded.numpy(), losses.numpy(), rtol=1e-6)
@@ -65,7 +68,7 @@ def test_the_gradient_is_that_of_the_mean_loss_of_a_word(model):
     """Central differences of the float64 reference, for one value of each weight."""
     losses_of = caption_loss.word_losses(model)
     with tf.GradientTape() as tape:
-        loss = tf.reduce_mean(losses_of(BATCH, True)[0])
+        loss = tf.reduce_mean(losses_of(three_captions(), True)[0])
     gradients = tape.gradient(loss, model.trainable_variables)
 
     for weight, gradient in zip(model.trainable_variables, gradients, strict=True):
@@ -77,7 +80,7 @@ def test_the_gradient_is_that_of_the_mean_loss_of_a_word(model):
         sides = []
         for value in (original + step, original - step):
             weight.assign(value)
-            sides.append(reference_losses(model, BATCH)[REAL].mean())
+            sides.append(reference_losses(model, three_captions())[REAL].mean())
         weight.assign(original)
         np.testing.assert_allclose(gradient[place], (sides[0] - sides[1]) / 2e-2, rtol=2e-2, err_msg=weight.path)
 

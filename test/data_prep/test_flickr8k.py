@@ -103,8 +103,10 @@ def test_a_missing_token_file_is_named_with_its_archive(data_dir):
 def test_a_missing_folder_of_pictures_is_named_with_its_archive(data_dir):
     (data_dir / "Flicker8k_Dataset").rename(data_dir / "pictures")
 
-    said = f"{data_dir / 'Flicker8k_Dataset'} is missing; unpack Flickr8k_Dataset.zip into {data_dir}"
-    assert refusal(data_dir) == said
+    assert refusal(data_dir) == (
+        f"{data_dir / 'Flicker8k_Dataset'} is missing; unpack Flickr8k_Dataset.zip into {data_dir}, or give "
+        "--pictures=optional to do without pictures"
+    )
 
 
 def test_an_empty_folder_of_pictures_is_refused(data_dir):

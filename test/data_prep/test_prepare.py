@@ -62,10 +62,11 @@ def test_counts_flaws_and_the_next_command_are_printed(prepared):
         "  train       2 images        4 sentences",
         "  val         1 images        2 sentences",
         "  test        1 images        2 sentences",
+        "  splits: the official split lists",
         "  vocabulary of 15 words and <pad> <unk> <end>",
-        f"dropped: 1 images of a split without a picture: {MISSING}",
-        f"dropped: 1 images with sentences but neither picture nor split: {GHOST}",
-        f"dropped: 1 pictures in no split: {SPARE}",
+        f"dropped: images of a split without a picture (1): {MISSING}",
+        f"dropped: images with sentences but neither picture nor split (1): {GHOST}",
+        f"dropped: pictures in no split (1): {SPARE}",
         f"next: python -m data_prep.extract --dataset=flickr8k --workspace_dir={found.root}",
     ]
 
@@ -90,6 +91,8 @@ def test_the_workspace_holds_captions_vocabulary_and_description(prepared):
             "val": {"images": 1, "captions": 2},
             "test": {"images": 1, "captions": 2},
         },
+        "protocol": "the official split lists",
+        "test_folds": 1,
         "vocabulary_size": 18,
         "min_word_count": 1,
         "flaws": [
@@ -116,7 +119,7 @@ def test_many_flawed_names_are_printed_in_part_and_written_in_full(prepare, foun
     ended = prepare()
 
     shown = f"{SPARE}, {names[0]}, {names[1]}, ... (all in {found.dataset_json})"
-    assert f"dropped: 12 pictures in no split: {shown}" in ended.stdout.splitlines()
+    assert f"dropped: pictures in no split (12): {shown}" in ended.stdout.splitlines()
     assert found.read_description()["flaws"][-1]["names"] == [SPARE, *names]
 
 
@@ -145,8 +148,9 @@ def test_flaws_are_refused_where_asked_for(prepare, found):
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == (
-        f"error: the data set has flaws: 1 images of a split without a picture: {MISSING}; 1 images with sentences "
-        f"but neither picture nor split: {GHOST}; 1 pictures in no split: {SPARE}. Mend them, or give --on_flaw=drop\n"
+        f"error: the data set has flaws: images of a split without a picture (1): {MISSING}; images with sentences "
+        f"but neither picture nor split (1): {GHOST}; pictures in no split (1): {SPARE}. Mend them, or give "
+        "--on_flaw=drop\n"
     )
     assert not found.root.exists()
 
@@ -242,6 +246,6 @@ def test_help_lists_the_commands_own_flags_first(without_tensorflow):
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert titles == ["Data set and workspace:", "Raw data:", "Everywhere:"]
+    assert titles == ["Data set and workspace:", "Raw data:", "Splits:", "Everywhere:"]
     for flag in ("dataset", "workspace_dir", "data_dir", "on_flaw", "min_word_count"):
         assert any(line.startswith(f"  --{flag}") for line in lines)

@@ -160,7 +160,9 @@ def test_a_folder_without_pictures_is_refused(tmp_path):
 
 
 def assemble(sentences, splits, pictures):
-    return raw_dataset.assemble(sentences, splits, frozenset(pictures), pathlib.Path("pictures"), ())
+    return raw_dataset.assemble(
+        sentences, splits, raw_dataset.Pictures(pathlib.Path("pictures"), frozenset(pictures)), ()
+    )
 
 
 # An image that each split can use, so that none is empty, and any number in any state.
@@ -279,7 +281,9 @@ def test_a_split_without_one_usable_image_is_refused(sentences, pictures):
 def test_the_text_files_are_remembered_by_their_sha256(tmp_path):
     (tmp_path / "token.txt").write_bytes(b"a.jpg#0\tA dog.\n")
 
-    found = raw_dataset.assemble(SENTENCES, SPLITS, PICTURES, tmp_path, [tmp_path / "token.txt"])
+    found = raw_dataset.assemble(
+        SENTENCES, SPLITS, raw_dataset.Pictures(tmp_path, frozenset(PICTURES)), [tmp_path / "token.txt"]
+    )
 
     assert found.sources == {"token.txt": hashlib.sha256(b"a.jpg#0\tA dog.\n").hexdigest()}
     assert found.image_dir == str(tmp_path)
@@ -292,8 +296,8 @@ def test_ten_names_are_all_shown_and_eleven_are_not():
     names = tuple(f"{number}.jpg" for number in range(11))
     ten, eleven = Flaw("pictures in no split", names[:10]), Flaw("pictures in no split", names)
 
-    assert str(ten) == f"10 pictures in no split: {', '.join(names[:10])}"
-    assert str(eleven) == "11 pictures in no split: 0.jpg, 1.jpg, 2.jpg, ..."
+    assert str(ten) == f"pictures in no split (10): {', '.join(names[:10])}"
+    assert str(eleven) == "pictures in no split (11): 0.jpg, 1.jpg, 2.jpg, ..."
     assert (ten.shows_all_names, eleven.shows_all_names) == (True, False)
 
 
@@ -301,7 +305,7 @@ def test_refusing_flaws_names_each_of_them():
     found = assemble(SENTENCES, {**SPLITS, "test": ["c.jpg", "y.jpg"]}, PICTURES | {"z.jpg"})
 
     assert refusal(found.refuse_flaws) == (
-        "the data set has flaws: 1 images of a split without a picture: y.jpg; 1 pictures in no split: z.jpg. "
+        "the data set has flaws: images of a split without a picture (1): y.jpg; pictures in no split (1): z.jpg. "
         "Mend them, or give --on_flaw=drop"
     )
 
