@@ -91,8 +91,7 @@ class CaptionerTrainer:
 
     @property
     def trackables(self) -> Mapping[str, Any]:
-        # TensorFlow's checkpoints pass by the state of the dropout's random numbers, on which the next masks depend.
-        dropout = [variable.value for variable in self._model.non_trainable_variables]
+        dropout = training_loop.dropout_states(self._model)
         tracked = {"model": self._model, "optimizer": self._step.optimizer, "dropout": dropout}
         return {**tracked, "cnn": self._trained_cnn.encoder.model} if self._trained_cnn else tracked
 

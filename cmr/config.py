@@ -28,6 +28,7 @@ class ModelConfig:
       normalize_features: L2-normalise X_vgg and X_txt before their maps.
       image_norm_in_loss: unit image embeddings in the loss; false is the VSE code's behaviour.
       train_text_space: whether W_img goes on learning.
+      dropout: rate, in training, on the image's features and on the word embeddings.
     """
 
     model: str
@@ -41,6 +42,7 @@ class ModelConfig:
     normalize_features: bool = True
     image_norm_in_loss: bool = True
     train_text_space: bool = False
+    dropout: float = 0.0
 
     @property
     def reads_vgg(self) -> bool:

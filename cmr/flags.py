@@ -246,6 +246,14 @@ def model_flags() -> None:
     flags.DEFINE_bool(
         "normalize_features", True, "L2-normalise X_vgg and X_txt before their maps, as VSE did with fc7."
     )
+    flags.DEFINE_float(
+        "dropout",
+        0.0,
+        "Dropout, in training, on the image's features and on the word embeddings; the paper names none. 0.3 keeps a "
+        "model from learning Flickr8K's 6,000 images by heart.",
+        lower_bound=0.0,
+        upper_bound=0.9,
+    )
     flags.DEFINE_bool(
         "print_model", False, "Print the model's summary, write its diagram to the run's folder and stop."
     )

@@ -51,20 +51,23 @@ def image_encoder(config: config_lib.ModelConfig) -> keras.Model:
     inputs, terms = {}, []
     if config.reads_vgg:
         vgg = inputs[VGG_FEATURES] = keras.Input((config.vgg_dim,), name=VGG_FEATURES)
-        terms.append(joint_space_map(_normalized(vgg, "unit_vgg", config), config.gru_units, "vgg_fuse"))
+        terms.append(joint_space_map(_prepared(vgg, "vgg", config), config.gru_units, "vgg_fuse"))
     if config.reads_image_features:
         features = inputs[IMAGE_FEATURES] = keras.Input((config.image_dim,), name=IMAGE_FEATURES)
         text = features
         if config.text_space_dim:
             text = image_understanding(features, config.text_space_dim, config.train_text_space)
-        terms.append(joint_space_map(_normalized(text, "unit_text", config), config.gru_units, "text_fuse"))
+        terms.append(joint_space_map(_prepared(text, "text", config), config.gru_units, "text_fuse"))
     embedding = terms[0] if len(terms) == 1 else keras.layers.Add(name="fusion")(terms)
     if config.image_norm_in_loss:
         embedding = keras.layers.UnitNormalization(name="unit_embedding")(embedding)
     return keras.Model(inputs, embedding, name="image_encoder")
 
 
-def _normalized(features, name: str, config: config_lib.ModelConfig):
-    if not config.normalize_features:
-        return features
-    return keras.layers.UnitNormalization(name=name)(features)
+def _prepared(features, name: str, config: config_lib.ModelConfig):
+    """What a map of Eq. 5 reads: features of one length, some of them dropped in training, where asked for."""
+    if config.normalize_features:
+        features = keras.layers.UnitNormalization(name=f"unit_{name}")(features)
+    if config.dropout:
+        features = keras.layers.Dropout(config.dropout, name=f"{name}_dropout")(features)
+    return features

@@ -78,6 +78,7 @@ def _model_config(
         normalize_features=values.normalize_features,
         image_norm_in_loss=values.image_norm_in_loss,
         train_text_space=values.train_text_space,
+        dropout=values.dropout,
     )
 
 

@@ -71,7 +71,8 @@ class Trainer:
 
     @property
     def trackables(self) -> Mapping[str, Any]:
-        return {"model": self._model, "optimizer": self._step.optimizer}
+        dropout = training_loop.dropout_states(self._model)
+        return {"model": self._model, "optimizer": self._step.optimizer, "dropout": dropout}
 
     @property
     def learning_rate(self) -> float:

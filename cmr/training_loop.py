@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
+import keras
 import tensorflow as tf
 
 from cmr import atomic_files, errors, progress
@@ -92,6 +93,14 @@ class Task(Protocol):
 
     def write_best(self) -> None:
         """Keeps the model as it is."""
+
+
+def dropout_states(model: keras.Model) -> list[tf.Variable]:
+    """The states of a model's random numbers, on which its next dropout masks depend, for a task's trackables.
+
+    TensorFlow's checkpoints pass by them. The other variables that are not trained come along, twice but unharmed.
+    """
+    return [variable.value for variable in model.non_trainable_variables]
 
 
 class TrainingLoop:

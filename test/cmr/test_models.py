@@ -158,3 +158,22 @@ def test_saved_weights_give_the_same_embeddings(tmp_path, name, gru_reset_after)
 
     for output in ("image", "caption"):
         np.testing.assert_array_equal(loaded(inputs)[output].numpy(), saved(inputs)[output].numpy())
+
+
+@pytest.mark.parametrize("name", config.MODELS)
+def test_dropout_acts_on_images_and_words_in_training_alone(name):
+    plain = models.retrieval_model(model_config(name))
+    dropping = models.retrieval_model(model_config(name, dropout=0.5))
+    for ours, theirs in zip(dropping.trainable_variables, plain.trainable_variables, strict=True):
+        ours.assign(theirs)
+    if name != "vse":
+        dropping.get_layer("image_encoder").get_layer("image_embedding").set_weights(
+            plain.get_layer("image_encoder").get_layer("image_embedding").get_weights()
+        )
+    expected = plain(inputs_of(plain), training=True)
+
+    evaluated, trained = (dropping(inputs_of(dropping), training=training) for training in (False, True))
+
+    for side in ("image", "caption"):
+        np.testing.assert_allclose(evaluated[side], expected[side], rtol=1e-5)
+        assert np.abs(trained[side] - expected[side]).max() > 0.01

@@ -170,7 +170,8 @@ def test_print_model_prints_and_draws_it_and_trains_nothing(copied):
 
 
 def test_two_devices_train_to_the_numbers_of_one(copied):
-    arguments = [*place(copied), *TINY, "--model=vse", "--batch_size=16", "--max_epochs=1"]
+    # Each device would draw dropout masks of its own.
+    arguments = [*place(copied), *TINY, "--model=vse", "--batch_size=16", "--max_epochs=1", "--dropout=0"]
     one = call_command("cmr.train", *arguments, "--run_name=one")
 
     two = run_command("cmr.train", *arguments, "--run_name=two", "--strategy=mirrored", "--logical_cpus=2")
@@ -178,6 +179,16 @@ def test_two_devices_train_to_the_numbers_of_one(copied):
     assert (one.returncode, two.returncode) == (0, 0), one.stderr + two.stderr
     (of_one,), (of_two,) = (read_json(copied.run_dir(name) / "history.json") for name in ("one", "two"))
     np.testing.assert_allclose(of_two["loss"], of_one["loss"], rtol=1e-4)
+
+
+def test_devices_train_with_dropout(copied):
+    arguments = [*place(copied), *TINY, "--model=fusion", "--batch_size=16", "--max_epochs=2", "--run_name=dropout"]
+
+    ended = run_command("cmr.train", *arguments, "--strategy=mirrored", "--logical_cpus=2")
+
+    assert ended.returncode == 0, ended.stderr
+    first, second = read_json(copied.run_dir("dropout") / "history.json")
+    assert second["loss"] < first["loss"]
 
 
 def free_ports(count):
@@ -191,7 +202,7 @@ def free_ports(count):
 
 
 def test_of_two_workers_the_chief_alone_writes_the_run(copied, tmp_path):
-    settings = [*TINY, "--model=vse", "--batch_size=16", "--max_epochs=1", "--run_name=workers"]
+    settings = [*TINY, "--model=vse", "--batch_size=16", "--max_epochs=1", "--dropout=0", "--run_name=workers"]
     other = workspace.Workspace(tmp_path / "other", "scenes")
     shutil.copytree(copied.root, other.root)
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}

@@ -26,6 +26,7 @@ TINY = (
     "--max_epochs=3",
     "--learning_rate=0.01",
     "--checkpoint_steps=4",
+    "--dropout=0.2",
 )
 
 
