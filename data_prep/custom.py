@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cmr import errors
 from cmr import workspace as workspace_lib
-from data_prep import drawn_splits, raw_dataset
+from data_prep import drawn_splits, raw_dataset, text_files
 
 _FILES = ("captions.csv", "captions.jsonl")
 _SPLIT_NAMES = {
@@ -103,7 +103,7 @@ def _csv_rows(path: pathlib.Path) -> Iterator[tuple[str, dict]]:
 
 def _json_lines(path: pathlib.Path) -> Iterator[tuple[str, dict]]:
     """Yields where a line stands and its object."""
-    for number, line in enumerate(raw_dataset.read_lines(path), start=1):
+    for number, line in enumerate(text_files.read_lines(path), start=1):
         if not line.strip():
             continue
         try:

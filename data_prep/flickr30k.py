@@ -4,7 +4,7 @@ import pathlib
 import re
 
 from cmr import errors
-from data_prep import raw_dataset
+from data_prep import raw_dataset, text_files
 
 _TOKENS = "results_20130124.token"
 _CSV = "results.csv"
@@ -43,8 +43,8 @@ def read_flickr30k(data_dir: pathlib.Path, pictures_required: bool = True) -> ra
     pictures = flickr30k_pictures(data_dir, pictures_required)
     captions_file = _captions_file(data_dir)
     split_files = {split: _split_list(data_dir, names) for split, names in _SPLIT_LISTS.items()}
-    read = raw_dataset.read_token_file if captions_file.suffix == ".token" else read_results_csv
-    listed = raw_dataset.read_split_lists(split_files)
+    read = text_files.read_token_file if captions_file.suffix == ".token" else read_results_csv
+    listed = text_files.read_split_lists(split_files)
     # Lists of names without their ending are in use too.
     splits = {split: [_with_ending(name) for name in names] for split, names in listed.items()}
     raw_dataset.check_complete(splits, COMPLETE, f"the split lists in {data_dir}")
@@ -72,7 +72,7 @@ def read_results_csv(path: pathlib.Path) -> list[raw_dataset.Sentence]:
     Raises:
       DataError: the header or a line is of another form, or an id stands twice.
     """
-    header, *lines = raw_dataset.read_lines(path)
+    header, *lines = text_files.read_lines(path)
     if tuple(cell.strip() for cell in header.split("|")) != _CSV_HEADER:
         raise errors.DataError(f"{path} does not begin with {'| '.join(_CSV_HEADER)!r}; fetch it again")
     sentences, seen = [], set()

@@ -3,7 +3,7 @@
 import pathlib
 
 from cmr import errors
-from data_prep import raw_dataset
+from data_prep import raw_dataset, text_files
 
 _TOKENS = "Flickr8k.token.txt"
 _SPLIT_LISTS = {
@@ -34,8 +34,8 @@ def read_flickr8k(data_dir: pathlib.Path, pictures_required: bool = True) -> raw
     token_file = text_dir / _TOKENS
     split_files = {split: text_dir / name for split, name in _SPLIT_LISTS.items()}
     return raw_dataset.assemble(
-        sentences=raw_dataset.read_token_file(token_file),
-        splits=raw_dataset.read_split_lists(split_files),
+        sentences=text_files.read_token_file(token_file),
+        splits=text_files.read_split_lists(split_files),
         pictures=pictures,
         sources=(token_file, *split_files.values()),
         protocol="the official split lists",

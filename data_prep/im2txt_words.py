@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 
 from cmr import errors, vocabulary
-from data_prep import raw_dataset
+from data_prep import text_files
 
 _START, _END, _UNKNOWN = "<S>", "</S>", "<UNK>"
 
@@ -34,7 +34,7 @@ def read_word_counts(path: pathlib.Path) -> Im2txtWords:
       DataError: the file is missing or not of that form.
     """
     words, counts = [], []
-    for number, line in enumerate(raw_dataset.read_lines(path), start=1):
+    for number, line in enumerate(text_files.read_lines(path), start=1):
         word, _, count = line.rpartition(" ")
         if not word or not count.isdecimal():
             raise errors.DataError(f"{path}, line {number} is not 'word count': {line[:60]!r}; give word_counts.txt")

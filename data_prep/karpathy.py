@@ -9,7 +9,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 
 from cmr import errors
-from data_prep import raw_dataset
+from data_prep import raw_dataset, text_files
 
 _SPLITS = ("train", "val", "test", "restval")
 
@@ -93,7 +93,7 @@ def read_karpathy(path: pathlib.Path, dataset: str, pictures: raw_dataset.Pictur
 
 
 def _images(path: pathlib.Path, dataset: str) -> list:
-    content = raw_dataset.read_json_object(path)
+    content = text_files.read_json_object(path)
     if not isinstance(content.get("images"), list) or not content["images"]:
         raise errors.DataError(f"{path} has no list of images; give a dataset_{dataset}.json of Karpathy's")
     named = content.get("dataset", dataset)

@@ -17,7 +17,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from cmr import errors
-from data_prep import drawn_splits, karpathy, raw_dataset
+from data_prep import drawn_splits, karpathy, raw_dataset, text_files
 
 PROTOCOLS = ("random_1k", "karpathy_1k", "karpathy_5x1k", "karpathy_5k")
 
@@ -123,7 +123,7 @@ def _annotations(data_dir: pathlib.Path, name: str) -> pathlib.Path | None:
 
 
 def _read_part(name: str, path: pathlib.Path) -> _Part:
-    content = raw_dataset.read_json_object(path)
+    content = text_files.read_json_object(path)
     try:
         file_names = {image["id"]: image["file_name"] for image in content["images"]}
         said = [(file_names[note["image_id"]], note["caption"]) for note in content["annotations"]]
