@@ -28,7 +28,7 @@ class ModelConfig:
       normalize_features: L2-normalise X_vgg and X_txt before their maps.
       image_norm_in_loss: unit image embeddings in the loss; false is the VSE code's behaviour.
       train_text_space: whether W_img goes on learning.
-      dropout: rate, in training, on the image's features and on the word embeddings.
+      dropout: rate, in training, on the image's features.
     """
 
     model: str
@@ -64,6 +64,7 @@ class TrainConfig:
       num_negatives: sentences, and as many images, that `epoch` brings to each batch; 0: as many as the batch.
       batch_size: sentence-image pairs a step, over all replicas.
       learning_rate: Adam's.
+      decay_epochs: epochs after which the rate falls to a tenth; 0: never.
       clip_norm: global norm to which the gradient is clipped.
       max_epochs: passes over the training sentences at most.
       patience: epochs without a better validation sum of recalls before training stops.
@@ -82,6 +83,7 @@ class TrainConfig:
     patience: int
     checkpoint_steps: int
     seed: int
+    decay_epochs: int = 0
 
     @property
     def negatives_per_batch(self) -> int:

@@ -249,8 +249,8 @@ def model_flags() -> None:
     flags.DEFINE_float(
         "dropout",
         0.0,
-        "Dropout, in training, on the image's features and on the word embeddings; the paper names none. 0.3 keeps a "
-        "model from learning Flickr8K's 6,000 images by heart.",
+        "Dropout, in training, on the image's features; the paper names none. 0.3 keeps a model from learning "
+        "Flickr8K's 6,000 images by heart.",
         lower_bound=0.0,
         upper_bound=0.9,
     )
@@ -297,6 +297,9 @@ def training_flags() -> None:
         "batch_size", None, "Pairs a step, over all replicas (section 4.2). " + _by_dataset("batch_size"), lower_bound=2
     )
     flags.DEFINE_float("learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + _by_dataset("learning_rate"), 0.0)
+    flags.DEFINE_integer(
+        "decay_epochs", 0, "Epochs after which the rate falls to a tenth, as in VSE++; 0: never, as in VSE.", 0
+    )
     flags.DEFINE_float("clip_norm", 2.0, "Global norm to which the gradient is clipped (the VSE code's).", 1e-6)
     flags.DEFINE_integer("max_epochs", None, "Epochs at most. " + _by_dataset("max_epochs"), lower_bound=1)
     flags.DEFINE_enum(

@@ -25,7 +25,7 @@ def retrieval_model(config: config_lib.ModelConfig, text_space_kernel: np.ndarra
     """
     images = image_encoder.image_encoder(config)
     captions = text_encoder.text_encoder(
-        config.vocabulary_size, config.word_dim, config.gru_units, config.gru_reset_after, config.dropout
+        config.vocabulary_size, config.word_dim, config.gru_units, config.gru_reset_after
     )
     caption = keras.Input((None,), dtype="int32", name="caption")
     inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in images.input.items()}

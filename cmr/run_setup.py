@@ -90,6 +90,7 @@ def _train_config(values: flags.FlagValues) -> config.TrainConfig:
         num_negatives=values.num_negatives,
         batch_size=values.batch_size,
         learning_rate=values.learning_rate,
+        decay_epochs=values.decay_epochs,
         clip_norm=values.clip_norm,
         max_epochs=values.max_epochs,
         patience=values.patience,

@@ -36,7 +36,7 @@ def time_parts(
     """
     schedule = batches.Schedule(train.lengths, config)
     dataset = iter(batches.training_batches(train, schedule, 0, 0, 1).repeat())
-    step = training_step.TrainingStep(model, config, strategy)
+    step = training_step.TrainingStep(model, config, strategy, schedule.steps_per_epoch)
     variables = model.trainable_variables
     gradients = [tf.fill(variable.shape, 1e-3) for variable in variables]
     images, captions = model.get_layer("image_encoder"), model.get_layer("text_encoder")

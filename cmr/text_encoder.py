@@ -84,9 +84,7 @@ def sentence_state(words, units: int, reset_after: bool):
     return keras.layers.RNN(ResetBeforeCell(units), name="gru")(projected)
 
 
-def text_encoder(
-    vocabulary_size: int, word_dim: int, units: int, reset_after: bool, dropout: float = 0.0
-) -> keras.Model:
+def text_encoder(vocabulary_size: int, word_dim: int, units: int, reset_after: bool) -> keras.Model:
     """Sentences to unit vectors of the joint space.
 
     Args:
@@ -94,7 +92,6 @@ def text_encoder(
       word_dim: size of `x_t = W_e s_t` (Eq. 1).
       units: size of the GRU's state, which is the embedding.
       reset_after: see `sentence_state`.
-      dropout: rate on the word embeddings in training.
 
     Returns:
       A functional model: `caption` `[batch, time]` int32, right-padded with 0, to `[batch, units]` float32 of norm 1.
@@ -103,8 +100,6 @@ def text_encoder(
     words = keras.layers.Embedding(
         vocabulary_size, word_dim, mask_zero=True, embeddings_initializer=_uniform(), name="word_embedding"
     )(caption)
-    if dropout:
-        words = keras.layers.Dropout(dropout, name="word_dropout")(words)
     state = sentence_state(words, units, reset_after)
     embedding = keras.layers.UnitNormalization(name="caption_embedding")(state)
     return keras.Model(caption, embedding, name="text_encoder")

@@ -57,7 +57,7 @@ class Trainer:
         self._val = val
         self._recorder = recorder
         self._schedule = batches.Schedule(train.lengths, config)
-        self._step = training_step.TrainingStep(model, config, strategy)
+        self._step = training_step.TrainingStep(model, config, strategy, self._schedule.steps_per_epoch)
 
     def fit(self) -> None:
         """Trains until patience or epochs end; leaves the best weights in the run's folder."""

@@ -85,6 +85,18 @@ def _gather(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return tuple(context.all_gather(tensor, axis=0) for tensor in tensors)
 
 
+def _learning_rate(
+    config: config_lib.TrainConfig, steps_per_epoch: int
+) -> float | keras.optimizers.schedules.LearningRateSchedule:
+    """Adam's rate, or its two: the optimizer counts its steps itself, so a resumed run takes the right one."""
+    if not config.decay_epochs:
+        return config.learning_rate
+    # The boundary is the last step of the higher rate, counted from 0.
+    return keras.optimizers.schedules.PiecewiseConstantDecay(
+        [config.decay_epochs * steps_per_epoch - 1], [config.learning_rate, config.learning_rate / 10]
+    )
+
+
 class TrainingStep:
     """Trains a model by one batch.
 
@@ -92,20 +104,27 @@ class TrainingStep:
       model: of `models.retrieval_model`, made in the strategy's scope.
       config: the training's settings.
       strategy: distributes the batch.
+      steps_per_epoch: batches of an epoch, by which the rate's decay counts.
 
     Attributes:
       loss: the ranking loss.
       optimizer: Adam.
     """
 
-    def __init__(self, model: keras.Model, config: config_lib.TrainConfig, strategy: tf.distribute.Strategy):
+    def __init__(
+        self,
+        model: keras.Model,
+        config: config_lib.TrainConfig,
+        strategy: tf.distribute.Strategy,
+        steps_per_epoch: int,
+    ):
         self._model = model
         self._config = config
         self._strategy = strategy
         self._num_replicas = strategy.num_replicas_in_sync
         with strategy.scope():
             self.loss = loss_lib.PairwiseRankingLoss(config.margin, config.reduction, self._num_replicas)
-            self.optimizer = keras.optimizers.Adam(config.learning_rate)
+            self.optimizer = keras.optimizers.Adam(_learning_rate(config, steps_per_epoch))
             self.optimizer.build(model.trainable_variables)
 
     @property

@@ -81,8 +81,8 @@ def _steps(workspace: workspace_lib.Workspace) -> Iterator[int]:
     model_config = config.ModelConfig("fusion", vgg_dim, image_dim, len(found.vocabulary))
     kernel = np.random.default_rng(0).normal(size=(image_dim, model_config.text_space_dim)).astype(np.float32)
     model = models.retrieval_model(model_config, kernel)
-    step = training_step.TrainingStep(model, _PAPER, tf.distribute.get_strategy())
     schedule = batches.Schedule(train.lengths, _PAPER)
+    step = training_step.TrainingStep(model, _PAPER, tf.distribute.get_strategy(), schedule.steps_per_epoch)
     for batch in itertools.chain.from_iterable(
         batches.training_batches(train, schedule, epoch, 0, 1) for epoch in itertools.count()
     ):

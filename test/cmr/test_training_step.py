@@ -15,6 +15,9 @@ tf.config.set_logical_device_configuration(
 )
 
 
+STEPS_PER_EPOCH = 3
+
+
 @pytest.fixture(scope="module")
 def strategies():
     return {1: tf.distribute.get_strategy(), 2: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])}
@@ -69,7 +72,7 @@ def train_steps(train, settings, strategy, steps, optimizer=None):
     """Losses of some steps, and how far they moved each trainable weight."""
     with strategy.scope():
         model = new_model(train)
-        step = training_step.TrainingStep(model, settings, strategy)
+        step = training_step.TrainingStep(model, settings, strategy, STEPS_PER_EPOCH)
         if optimizer:
             step.optimizer = optimizer()
             step.optimizer.build(model.trainable_variables)
@@ -144,7 +147,7 @@ def test_clipping_scales_the_whole_batchs_gradient_to_the_norm(train, strategies
 def test_a_step_lowers_the_loss_of_its_batch(train, strategies):
     settings = train_config(negatives="batch")
     model = new_model(train)
-    step = training_step.TrainingStep(model, settings, strategies[1])
+    step = training_step.TrainingStep(model, settings, strategies[1], STEPS_PER_EPOCH)
     batch = next(iter(distributed_batches(train, settings, strategies[1])))
 
     losses = [float(step(batch)) for _ in range(5)]
@@ -154,7 +157,9 @@ def test_a_step_lowers_the_loss_of_its_batch(train, strategies):
 
 
 def test_the_learning_rate_is_adams(train, strategies):
-    step = training_step.TrainingStep(new_model(train), train_config(learning_rate=0.03), strategies[1])
+    step = training_step.TrainingStep(
+        new_model(train), train_config(learning_rate=0.03), strategies[1], STEPS_PER_EPOCH
+    )
 
     assert isinstance(step.optimizer, keras.optimizers.Adam)
     np.testing.assert_allclose(step.learning_rate, 0.03, rtol=1e-6)
