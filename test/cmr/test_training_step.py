@@ -163,3 +163,16 @@ def test_the_learning_rate_is_adams(train, strategies):
 
     assert isinstance(step.optimizer, keras.optimizers.Adam)
     np.testing.assert_allclose(step.learning_rate, 0.03, rtol=1e-6)
+
+
+def test_the_rate_falls_to_a_tenth_after_the_epochs_asked_for(train, strategies):
+    settings = train_config(learning_rate=0.03, decay_epochs=2, negatives="batch")
+    step = training_step.TrainingStep(new_model(train), settings, strategies[1], STEPS_PER_EPOCH)
+    batch = next(iter(distributed_batches(train, settings, strategies[1])))
+
+    rates = []
+    for _ in range(3 * STEPS_PER_EPOCH):
+        rates.append(step.learning_rate)
+        step(batch)
+
+    np.testing.assert_allclose(rates, 2 * STEPS_PER_EPOCH * [0.03] + STEPS_PER_EPOCH * [0.003], rtol=1e-5)

@@ -27,6 +27,7 @@ TINY = (
     "--learning_rate=0.01",
     "--checkpoint_steps=4",
     "--dropout=0.2",
+    "--decay_epochs=2",
 )
 
 
