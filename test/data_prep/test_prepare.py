@@ -1,4 +1,4 @@
-"""The command data_prep.prepare on Flickr8K: what it writes and prints, what it refuses, and what a kill leaves."""
+"""The command data_prep.prepare: what it writes and prints, what it refuses, and what a kill leaves."""
 
 import signal
 import subprocess
@@ -249,3 +249,36 @@ def test_help_lists_the_commands_own_flags_first(without_tensorflow):
     assert titles == ["Data set and workspace:", "Raw data:", "Splits:", "Everywhere:"]
     for flag in ("dataset", "workspace_dir", "data_dir", "on_flaw", "min_word_count"):
         assert any(line.startswith(f"  --{flag}") for line in lines)
+
+
+def test_a_users_own_pictures_are_split_by_a_draw_that_is_said(tmp_path, without_tensorflow):
+    (tmp_path / "pictures").mkdir()
+    lines = ["image,caption"]
+    for number in range(20):
+        (tmp_path / "pictures" / f"{number}.jpg").write_bytes(b"not looked into")
+        lines += [f'pictures/{number}.jpg,"A dog, number {number}."', f"pictures/{number}.jpg,Another dog."]
+    (tmp_path / "captions.csv").write_text("\n".join(lines))
+    place = "--dataset=custom", f"--workspace_dir={tmp_path / 'workspace'}", f"--data_dir={tmp_path}"
+
+    ended = run_command("data_prep.prepare", *place, **without_tensorflow)
+
+    assert ended.returncode == 0, ended.stderr
+    assert (
+        "  splits: captions.csv names no splits: 2 test and 2 validation images are drawn with seed 0"
+        in ended.stdout.splitlines()
+    )
+    rows = captions.read_captions(tmp_path / "workspace/custom/captions.csv")
+    assert captions.images_of(rows)["split"].value_counts().to_dict() == {"train": 16, "val": 2, "test": 2}
+    assert len(rows) == 40
+
+
+def test_cocos_photographs_are_a_data_set_of_their_own_where_no_others_are(shared, tmp_path, without_tensorflow):
+    place = "--dataset=mscoco", f"--workspace_dir={tmp_path}", f"--data_dir={shared / 'data/mscoco'}"
+
+    ended = run_command("data_prep.prepare", *place, **without_tensorflow)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "as no image of val2017 has a picture here" in ended.stdout
+    description = workspace.Workspace(tmp_path, "mscoco").read_description()
+    assert [size["images"] for size in description["splits"].values()] == [48, 16, 16]
+    assert [(flaw["count"]) for flaw in description["flaws"]] == [5000]
