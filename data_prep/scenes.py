@@ -48,22 +48,18 @@ _GAP = 6
 
 
 @dataclasses.dataclass(frozen=True)
-class Thing:
-    """One object of a scene.
+class _Look:
+    """What a thing is, wherever it stands.
 
     Attributes:
       kind: of `STANDING` or `FLOATING`.
       colour: of `COLOURS`; things of different kinds in a scene differ in colour too.
       size: `big` or `small`.
-      x: its middle, in pixels from the left.
-      base: its lower end, in pixels from the top.
     """
 
     kind: str
     colour: str
     size: str
-    x: float
-    base: float
 
     @property
     def width(self) -> float:
@@ -72,6 +68,19 @@ class Thing:
     @property
     def height(self) -> float:
         return _height(self.kind, self.size)
+
+
+@dataclasses.dataclass(frozen=True)
+class Thing(_Look):
+    """One object of a scene.
+
+    Attributes:
+      x: its middle, in pixels from the left.
+      base: its lower end, in pixels from the top.
+    """
+
+    x: float
+    base: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,21 +112,10 @@ class Scene:
 
 
 @dataclasses.dataclass(frozen=True)
-class _Actor:
+class _Actor(_Look):
     """A thing, or several alike, before it has a place."""
 
-    kind: str
-    colour: str
-    size: str
     count: int = 1
-
-    @property
-    def width(self) -> float:
-        return _width(self.kind, self.size)
-
-    @property
-    def height(self) -> float:
-        return _height(self.kind, self.size)
 
 
 _Cast = tuple[_Actor, ...]
