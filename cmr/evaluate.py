@@ -23,12 +23,12 @@ def main() -> None:
     run = runs.Run(pathlib.Path(FLAGS.run_dir).resolve())
     run_config = run.read_config()
     run.read_metrics()
-    if run.path.parts[-3:-1] != (run_config.dataset, "runs"):
+    workspace = workspace_lib.Workspace(run.path.parent.parent.parent, run_config.dataset)
+    if workspace.run_dir(run.path.name) != run.path:
         raise errors.WorkspaceError(
-            f"{run.path} is not where cmr.train writes a run, below its data set in {run_config.dataset}/runs; move it "
-            "back"
+            f"{run.path} is not where cmr.train writes a run, below its data set in {workspace.dataset_dir.name}/runs; "
+            "move it back"
         )
-    workspace = workspace_lib.Workspace(run.path.parents[2], run_config.dataset)
     found = inputs.read_inputs(workspace, run_config.vgg_features, run_config.image_features)
     changed = [name for name, kept in run_config.checksums.items() if found.checksums.get(name) != kept]
     if changed:

@@ -94,6 +94,17 @@ def test_what_is_not_as_training_left_it_is_one_line(copied, damage, sentence):
     assert sentence in ended.stderr
 
 
+def test_a_run_of_tensorflow_datasets_lies_in_a_folder_of_another_name(copied):
+    folder = copied.path.parents[1].rename(copied.path.parents[2] / "tfds-scenes")
+    run = runs.Run(folder / "runs" / copied.path.name)
+    run.config_json.write_text(run.config_json.read_text().replace('"dataset": "scenes"', '"dataset": "tfds:scenes"'))
+
+    ended = evaluate(run)
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.startswith("vse on tfds:scenes")
+
+
 def test_a_run_moved_out_of_its_workspace_is_one_line(copied, tmp_path):
     moved = runs.Run(copied.path.rename(tmp_path / "moved"))
 
