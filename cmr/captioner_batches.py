@@ -8,12 +8,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from cmr import batches, caption_loss, captioner_step, cnn, errors, examples, image_encoder, image_files, progress
+from cmr import batches, caption_loss, captioner_step, cnn, errors, examples, image_encoder, image_files
 
 # Stream of `batches.shuffled_batches`.
 _SENTENCES = 0
-
-_PICTURES_AT_ONCE = 32
 
 
 def feature_batches(
@@ -81,14 +79,8 @@ def read_pictures(split: examples.Examples, image_dir: pathlib.Path, size: int, 
 
 def with_features_of(encoder: cnn.Cnn, split: examples.Examples, image_dir: pathlib.Path) -> examples.Examples:
     """A split with the features that a CNN gives its pictures now."""
-    rows = []
-    with progress.progress_bar(split.num_images, "image", "features") as bar:
-        for images in np.split(
-            np.arange(split.num_images), range(_PICTURES_AT_ONCE, split.num_images, _PICTURES_AT_ONCE)
-        ):
-            rows.append(encoder.features(read_pictures(split, image_dir, encoder.input_size, images)[:, None]))
-            bar.update(len(images))
-    features = examples.FeatureRows(np.concatenate(rows), np.arange(split.num_images))
+    rows = encoder.features_of_files([image_dir / name for name in split.file_names])
+    features = examples.FeatureRows(rows, np.arange(split.num_images))
     return dataclasses.replace(split, features={image_encoder.IMAGE_FEATURES: features})
 
 

@@ -36,8 +36,7 @@ class CaptionerRecorder(training_curves.TrainingCurves):
         self._val = val
         self._words = words
         self._image_dir = image_dir
-        # The same images in every epoch, spread over the split.
-        self._shown = np.linspace(0, val.num_images - 1, min(_NUM_PANELS, val.num_images)).astype(int)
+        self._shown = training_curves.spread_over(val.num_images, _NUM_PANELS)
 
     def epoch(self, epoch: int, loss: float, learning_rate: float, items_per_second: float) -> None:
         """What an epoch of training came to; its perplexity is that with dropout."""

@@ -35,10 +35,13 @@ class Inputs:
     protocol: str
     test_folds: int
     checksums: dict[str, str]
+    _splits: dict[str, examples.Examples] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     def split(self, name: str) -> examples.Examples:
-        """Examples of `train`, `val` or `test`."""
-        return examples.split_examples(self.captions, name, self.vocabulary, self.features)
+        """Examples of `train`, `val` or `test`; put into numbers once, which takes a while at MSCOCO's size."""
+        if name not in self._splits:
+            self._splits[name] = examples.split_examples(self.captions, name, self.vocabulary, self.features)
+        return self._splits[name]
 
     def split_sizes(self) -> dict[str, tuple[int, int]]:
         """Images and sentences of each split."""

@@ -26,8 +26,7 @@ class Recorder(training_curves.TrainingCurves):
         super().__init__(path, flags_text, "examples_per_second")
         self._val = val
         self._image_dir = image_dir
-        # The same images in every run and epoch, spread over the split.
-        self._shown = np.linspace(0, val.num_images - 1, min(_NUM_PANELS, val.num_images)).astype(int)
+        self._shown = training_curves.spread_over(val.num_images, _NUM_PANELS)
 
     def validation(self, epoch: int, measured: metrics.BothDirections, embeddings: encoding.Embeddings) -> None:
         """Recalls of both directions, retrieved sentences and the projector's embeddings after an epoch."""
@@ -53,7 +52,7 @@ class Recorder(training_curves.TrainingCurves):
 
     def _write_projector(self, embeddings: encoding.Embeddings) -> None:
         """Images and sentences in one space; written as the text files that the projector reads."""
-        images = np.linspace(0, self._val.num_images - 1, min(_PROJECTOR_IMAGES, self._val.num_images)).astype(int)
+        images = training_curves.spread_over(self._val.num_images, _PROJECTOR_IMAGES)
         captions = np.flatnonzero(np.isin(self._val.image_of_caption, images))
         vectors = np.concatenate([embeddings.images[images], embeddings.captions[captions]])
         rows = [f"image\t{self._val.image_ids[image]}\t{self._val.file_names[image]}" for image in images]

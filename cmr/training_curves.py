@@ -2,10 +2,16 @@
 
 import pathlib
 
+import numpy as np
 import tensorflow as tf
 
 # Every this many steps the loss of a step is a point of the curve.
 _LOSS_EVERY = 20
+
+
+def spread_over(num_items: int, count: int) -> np.ndarray:
+    """Numbers of `count` items at equal distances, the same in every run and epoch: `[at most count]` int64."""
+    return np.linspace(0, num_items - 1, min(count, num_items)).astype(int)
 
 
 class TrainingCurves:

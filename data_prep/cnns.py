@@ -184,6 +184,12 @@ def scene_cnn(kind: str, dataset: workspace.Workspace, seed: int, crops: int) ->
     )
 
 
+def check_weight_file(path: pathlib.Path) -> None:
+    """Raises WorkspaceError if there is no such file."""
+    if not path.is_file():
+        raise errors.WorkspaceError(f"--weights={path} does not exist; give imagenet, random or a weight file")
+
+
 def _described(
     name: str,
     model_name: str,
@@ -201,8 +207,7 @@ def _described(
         label, stand_in = f"random, seed {seed}", of_paper
     elif weights != "imagenet":
         path = pathlib.Path(weights)
-        if not path.is_file():
-            raise errors.WorkspaceError(f"--weights={weights} does not exist; give imagenet, random or a weight file")
+        check_weight_file(path)
         checksum, label = checksums.files_sha256([path]), path.name
     return Cnn(name, model_name, layer, label, checksum, size, stand_in, build)
 

@@ -40,9 +40,8 @@ def read_custom(
         raise errors.DataError(f"--data_dir={data_dir} is not a folder; name the one that holds your pictures")
     path = _captions_path(data_dir, captions_file)
     rows = _json_lines(path) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv_rows(path)
-    sentences: list[raw_dataset.Sentence] = []
+    said: list[tuple[str, str]] = []
     split_of: dict[str, str] = {}
-    counts: dict[str, int] = {}
     for where, row in rows:
         image_id, caption, split = _checked(where, row)
         if split_of.setdefault(image_id, split) != split:
@@ -50,14 +49,13 @@ def read_custom(
                 f"{where}: image {image_id} is in the split {split or '(none)'} here and "
                 f"{split_of[image_id] or '(none)'} before; keep all its rows in one split"
             )
-        position = counts[image_id] = counts.get(image_id, -1) + 1
-        sentences.append(raw_dataset.Sentence(f"{image_id}#{position}", image_id, caption))
-    if not sentences:
+        said.append((image_id, caption))
+    if not said:
         raise errors.DataError(f"{path} holds no row; write one of image and caption for each sentence")
     splits, protocol = _splits(path, split_of, seed)
     present = {image_id for image_id in split_of if (data_dir / image_id).is_file()}
     return raw_dataset.assemble(
-        sentences=sentences,
+        sentences=raw_dataset.numbered(said),
         splits=splits,
         pictures=raw_dataset.Pictures(data_dir.resolve(), present, required=pictures_required),
         sources=(path,),

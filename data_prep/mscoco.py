@@ -135,11 +135,7 @@ def _read_part(name: str, path: pathlib.Path) -> _Part:
             "of one of them and a caption; fetch the original"
         ) from error
     del content
-    counts: dict[str, int] = {}
-    sentences = []
-    for image_id, text in said:
-        position = counts[image_id] = counts.get(image_id, -1) + 1
-        sentences.append(raw_dataset.Sentence(f"{image_id}#{position}", image_id, text))
+    sentences = raw_dataset.numbered(said)
     image_ids = list(dict.fromkeys(file_names.values()))
     images, captions = _COMPLETE[name]
     if len(image_ids) == images and len(sentences) != captions:

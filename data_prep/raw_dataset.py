@@ -52,6 +52,20 @@ class Sentence:
     text: str
 
 
+def numbered(said: Iterable[tuple[str, str]]) -> list[Sentence]:
+    """Sentences with the ids `<image_id>#<n>`, n counting each image's from 0.
+
+    Args:
+      said: image id and sentence, an image's in the order of their numbers but not necessarily together.
+    """
+    counts: collections.Counter[str] = collections.Counter()
+    sentences = []
+    for image_id, text in said:
+        sentences.append(Sentence(f"{image_id}#{counts[image_id]}", image_id, text))
+        counts[image_id] += 1
+    return sentences
+
+
 @dataclasses.dataclass(frozen=True)
 class Pictures:
     """The pictures of a raw data set.

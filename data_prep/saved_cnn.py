@@ -18,8 +18,7 @@ def saved_cnn(path: pathlib.Path, stand_in: str) -> cnns.Cnn:
     Raises:
       WorkspaceError: the file is missing or damaged, or holds another kind of model.
     """
-    if not path.is_file():
-        raise errors.WorkspaceError(f"--weights={path} does not exist; give imagenet, random or a weight file")
+    cnns.check_weight_file(path)
     try:
         model = keras.saving.load_model(path, compile=False)
         height, width, channels = model.input.shape[1:]
