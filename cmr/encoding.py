@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cmr import examples, metrics
+from cmr import examples, metrics, query_ranks
 
 _BATCH = 256
 
@@ -47,25 +47,27 @@ def embed_split(model: keras.Model, split: examples.Examples) -> Embeddings:
     return Embeddings(images, captions)
 
 
-def evaluate_folds(model: keras.Model, split: examples.Examples, folds: int) -> metrics.BothDirections:
+def evaluate_folds(
+    model: keras.Model, split: examples.Examples, folds: int
+) -> tuple[metrics.BothDirections, query_ranks.QueryRanks]:
     """Metrics of a split that is cut into equal parts, as the mean over them: MSCOCO's five folds of 1,000 images.
 
     Args:
       model: of `models.retrieval_model`.
       split: the examples; a fold is images that stand together.
       folds: number of parts; 1: the whole split at once.
+
+    Returns:
+      The metrics, and the ranks within the folds that they came from.
     """
     embeddings = embed_split(model, split)
-    return metrics.mean_over_folds(
-        [
-            metrics.evaluate(
-                embeddings.images[images],
-                embeddings.captions[captions],
-                split.image_of_caption[captions] - images.start,
-            )
-            for images, captions in split.folds(folds)
-        ]
-    )
+    ranks = [
+        query_ranks.QueryRanks.measure(
+            embeddings.images[images], embeddings.captions[captions], split.image_of_caption[captions] - images.start
+        )
+        for images, captions in split.folds(folds)
+    ]
+    return metrics.mean_over_folds([fold.metrics() for fold in ranks]), query_ranks.QueryRanks.concatenate(ranks)
 
 
 def evaluate_split(model: keras.Model, split: examples.Examples) -> tuple[metrics.BothDirections, Embeddings]:

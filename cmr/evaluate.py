@@ -41,8 +41,7 @@ def main() -> None:
             f"{workspace.dataset_dir} is prepared for {found.test_folds} test folds and {run.path.name} was trained "
             f"for {run_config.test_folds}; prepare it as it was, or train again"
         )
-    _, table = final_evaluation.evaluate_test(run, run_config, found)
-    print(table)
+    print(final_evaluation.evaluate_test(run, run_config, found).table)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The end of a run: its best weights on the test split, as a table and as metrics.json."""
 
+import dataclasses
 import importlib.metadata
 import pathlib
 import platform
@@ -7,21 +8,44 @@ import subprocess
 
 import numpy as np
 
-from cmr import config, encoding, errors, image_encoder, inputs, metrics, models, results_table, runs
+from cmr import (
+    config,
+    encoding,
+    errors,
+    image_encoder,
+    inputs,
+    metrics,
+    models,
+    query_ranks,
+    results_table,
+    runs,
+)
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")
 
 
-def evaluate_test(run: runs.Run, run_config: config.RunConfig, found: inputs.Inputs) -> tuple[dict, str]:
+@dataclasses.dataclass(frozen=True)
+class TestResult:
+    """What a run's best weights do on the test split.
+
+    Attributes:
+      values: the test part of metrics.json.
+      ranks: of every query, for test_ranks.npz.
+      table: to print.
+    """
+
+    values: dict
+    ranks: query_ranks.QueryRanks
+    table: str
+
+
+def evaluate_test(run: runs.Run, run_config: config.RunConfig, found: inputs.Inputs) -> TestResult:
     """Measures a run's best weights on the test split.
 
     Args:
       run: the run's folder, which holds the best weights.
       run_config: its settings.
       found: what it reads.
-
-    Returns:
-      The test part of metrics.json, and the table to print.
 
     Raises:
       WorkspaceError: the best weights are missing or damaged.
@@ -34,13 +58,15 @@ def evaluate_test(run: runs.Run, run_config: config.RunConfig, found: inputs.Inp
             f"{run.best_weights} is missing or damaged; remove {run.path} and train the run again"
         ) from error
     test = found.split("test")
-    measured = encoding.evaluate_folds(model, test, found.test_folds)
+    measured, ranks = encoding.evaluate_folds(model, test, found.test_folds)
     chance = metrics.mean_over_folds(
         [
             metrics.random_ranking(np.bincount(test.image_of_caption[captions] - images.start))
             for images, captions in test.folds(found.test_folds)
         ]
     )
+    features_note = results_table.describe_features(*_extractors(found))
+    notes = _text_space_notes(run_config)
     splits = [results_table.SplitCounts(name, *sizes) for name, sizes in found.split_sizes().items()]
     table = results_table.format_results(
         dataset=run_config.dataset,
@@ -48,17 +74,19 @@ def evaluate_test(run: runs.Run, run_config: config.RunConfig, found: inputs.Inp
         metrics=measured,
         random=chance,
         counts=results_table.SplitCounts("test", test.num_images, test.num_captions),
-        features_note=results_table.describe_features(*_extractors(found)),
-        notes=[results_table.describe_splits(found.protocol, splits), *_text_space_notes(run_config)],
+        features_note=features_note,
+        notes=[results_table.describe_splits(found.protocol, splits), *notes],
     )
     values = {
         "test": measured.to_dict(),
         "random_ranking": chance.to_dict(),
         "test_folds": found.test_folds,
+        "features": features_note,
+        "notes": notes,
         "protocol": found.protocol,
         "splits": {each.split: {"images": each.images, "captions": each.captions} for each in splits},
     }
-    return values, table
+    return TestResult(values, ranks, table)
 
 
 def provenance(run_config: config.RunConfig, flags_text: str) -> dict:

@@ -56,6 +56,10 @@ class Run:
         return self.path / "tensorboard"
 
     @property
+    def test_ranks_npz(self) -> pathlib.Path:
+        return self.path / "test_ranks.npz"
+
+    @property
     def metrics_json(self) -> pathlib.Path:
         return self.path / "metrics.json"
 

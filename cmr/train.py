@@ -64,10 +64,12 @@ def _train(setup, strategy) -> None:
             recorder = summaries.Recorder(run.tensorboard_dir, flags_text, val, found.image_dir)
         trainer.Trainer(model, run_config.train, strategy, run, train, val, recorder).fit()
     if chief:
-        measured, table = final_evaluation.evaluate_test(run, run_config, found)
+        result = final_evaluation.evaluate_test(run, run_config, found)
+        if not run.test_ranks_npz.exists():
+            result.ranks.write(run.test_ranks_npz)
         if not run.metrics_json.exists():
-            run.write_metrics({**final_evaluation.provenance(run_config, flags_text), **measured})
-        print(f"\n{table}\n\nTensorBoard: tensorboard --logdir={run.path.parent}")
+            run.write_metrics({**final_evaluation.provenance(run_config, flags_text), **result.values})
+        print(f"\n{result.table}\n\nTensorBoard: tensorboard --logdir={run.path.parent}")
 
 
 def _print_model(model, run) -> None:

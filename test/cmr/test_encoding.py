@@ -72,10 +72,12 @@ def test_folds_are_measured_apart_and_averaged(model, val):
         images = embeddings.images[start : start + val.num_images // 2]
         halves.append(metrics.evaluate(images, embeddings.captions[captions], val.image_of_caption[captions] - start))
 
-    measured = encoding.evaluate_folds(model, val, 2)
+    measured, ranks = encoding.evaluate_folds(model, val, 2)
 
     assert measured == metrics.mean_over_folds(halves)
+    assert ranks.metrics().sentence_retrieval.recalls == pytest.approx(measured.sentence_retrieval.recalls)
+    assert (ranks.image_of_caption == val.image_of_caption).all()
 
 
 def test_one_fold_is_the_whole_split(model, val):
-    assert encoding.evaluate_folds(model, val, 1) == encoding.evaluate_split(model, val)[0]
+    assert encoding.evaluate_folds(model, val, 1)[0] == encoding.evaluate_split(model, val)[0]

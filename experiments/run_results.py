@@ -1,0 +1,92 @@
+"""What finished runs came to, read back from their folders."""
+
+import dataclasses
+import functools
+import json
+from collections.abc import Sequence
+
+from cmr import config, metrics, query_ranks, runs
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+      run: its folder.
+    """
+
+    run: runs.Run
+
+    @functools.cached_property
+    def metrics_json(self) -> dict:
+        """All of metrics.json (WORKSPACE.md)."""
+        return self.run.read_metrics()
+
+    @functools.cached_property
+    def run_config(self) -> config.RunConfig:
+        return self.run.read_config()
+
+    @functools.cached_property
+    def test(self) -> metrics.BothDirections:
+        """Test metrics."""
+        values = self.metrics_json["test"]
+        return metrics.BothDirections.from_dict(
+            {name: values[name] for name in ("sentence_retrieval", "image_retrieval")}
+        )
+
+    @functools.cached_property
+    def test_ranks(self) -> query_ranks.QueryRanks:
+        """Ranks of the single test queries."""
+        return query_ranks.QueryRanks.read(self.run.test_ranks_npz)
+
+    @functools.cached_property
+    def history(self) -> list[dict]:
+        """history.json: an entry an epoch."""
+        return json.loads(self.run.history_json.read_text(encoding="utf-8"))
+
+    @property
+    def best_val(self) -> metrics.BothDirections:
+        """Validation metrics of the epoch whose weights were kept."""
+        best = max(self.history, key=lambda entry: entry["val"]["sum_of_recalls"])["val"]
+        return metrics.BothDirections.from_dict(best)
+
+
+@dataclasses.dataclass(frozen=True)
+class RowResult:
+    """A row of a table: the runs of one setting, which differ in their seed.
+
+    Attributes:
+      name: of the row.
+      runs: at least one.
+    """
+
+    name: str
+    runs: tuple[RunResult, ...]
+
+    @property
+    def ranks(self) -> list[query_ranks.QueryRanks]:
+        """Test ranks, one a seed."""
+        return [result.test_ranks for result in self.runs]
+
+    @property
+    def features(self) -> str:
+        """The sentence that names the features, stand-ins as such."""
+        return self.runs[0].metrics_json["features"]
+
+    @property
+    def notes(self) -> list[str]:
+        """What else has to be said of the row, such as where W_img came from."""
+        return self.runs[0].metrics_json["notes"]
+
+
+def read_row(name: str, row_runs: Sequence[runs.Run]) -> RowResult:
+    """Reads a row from its runs, all finished.
+
+    Raises:
+      WorkspaceError: one is not.
+    """
+    results = tuple(RunResult(run) for run in row_runs)
+    for result in results:
+        result.run.read_metrics()
+    return RowResult(name, results)
