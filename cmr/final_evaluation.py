@@ -11,11 +11,10 @@ import numpy as np
 from cmr import (
     config,
     encoding,
-    errors,
+    finished_run,
     image_encoder,
     inputs,
     metrics,
-    models,
     query_ranks,
     results_table,
     runs,
@@ -50,13 +49,7 @@ def evaluate_test(run: runs.Run, run_config: config.RunConfig, found: inputs.Inp
     Raises:
       WorkspaceError: the best weights are missing or damaged.
     """
-    model = models.retrieval_model(run_config.model)
-    try:
-        model.load_weights(run.best_weights)
-    except (OSError, ValueError, KeyError) as error:
-        raise errors.WorkspaceError(
-            f"{run.best_weights} is missing or damaged; remove {run.path} and train the run again"
-        ) from error
+    model = finished_run.best_model(run, run_config)
     test = found.split("test")
     measured, ranks = encoding.evaluate_folds(model, test, found.test_folds)
     chance = metrics.mean_over_folds(
@@ -97,7 +90,7 @@ def provenance(run_config: config.RunConfig, flags_text: str) -> dict:
         "checksums": run_config.checksums,
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "git_commit": _git_commit(),
+        "git_commit": git_commit(),
     }
 
 
@@ -121,7 +114,7 @@ def _text_space_notes(run_config: config.RunConfig) -> list[str]:
     return [f"W_img (Eq. 4) {note}"]
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """The commit of this source tree, with `+changes` where files differ from it; None outside a git checkout."""
     folder = pathlib.Path(__file__).parent
 

@@ -74,12 +74,10 @@ def _train(setup, strategy) -> None:
 
 def _print_model(model, run) -> None:
     """Prints the summary; writes a diagram beside the run, as a picture too where Graphviz draws it."""
-    import keras
-
-    from cmr import atomic_files
+    from cmr import atomic_files, model_diagram
 
     model.summary(expand_nested=True)
-    graph = keras.utils.model_to_dot(model, show_shapes=True, expand_nested=True, show_trainable=True)
+    graph = model_diagram.model_diagram(model)
     path = run.path / "model.dot"
     atomic_files.write_text(path, graph.to_string())
     try:
