@@ -40,7 +40,7 @@ def findings(sweep: margin_points.Sweep) -> list[str]:
     overlays = f" with {', '.join(sweep.overlays)}" if sweep.overlays else ""
     found = [
         f"Row {sweep.row}{overlays}, validation split of {sweep.dataset}, best epoch of each run. The test split is "
-        "not looked at: neither the choice nor any number here depends on it.",
+        "not looked at: what cmr.train measures on it at the end of a run is not read here.",
         _choice(sweep.choice),
     ]
     spreads = [_spread(scores) for norm in (True, False) if len(scores := sweep.scores(norm)) > 1]
