@@ -13,7 +13,7 @@ setuptools.setup(
     license="MIT",
     python_requires=">=3.10,<3.13",
     packages=["cmr", "data_prep", "experiments"],
-    package_data={"cmr": ["*.csv"]},
+    package_data={"cmr": ["*.csv"], "experiments": ["*.jinja", "*.css"]},
     install_requires=[
         "tensorflow>=2.16",
         "tensorflow-hub>=0.16.1",

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from cmr import flags as cmr_flags
+
 
 def experiment_flags() -> None:
     """Experiment"""
@@ -54,6 +56,22 @@ def _are_margins(texts: Sequence[str]) -> bool:
 
 def _are_different(values: Sequence) -> bool:
     return 0 < len(values) == len(set(values))
+
+
+def report_flags() -> None:
+    """Report"""
+    cmr_flags.define_folder_name(
+        "run",
+        "Run under runs/ whose retrieved sentences and images are shown; by default the first one of our row with the "
+        "best validation sum of recalls.",
+    )
+    flags.DEFINE_list(
+        "chosen_images",
+        [],
+        "Ids of test images to show, with commas between them; by default those whose own sentences differ most in how "
+        "well they find them.",
+    )
+    flags.DEFINE_integer("seed", 0, "Seed of the random test images and sentences that are shown.", lower_bound=0)
 
 
 def size_flags() -> None:

@@ -1,0 +1,71 @@
+"""Pictures as data URIs, so that a page needs no file beside it: plots, photographs, a model's diagram."""
+
+import base64
+import dataclasses
+import io
+import pathlib
+
+import keras
+import matplotlib
+from matplotlib import figure as figure_lib
+
+from cmr import errors, image_files, model_diagram
+
+_JPEG_QUALITY = 80
+# Ids in the SVG are hashes: with a fixed salt the same plot is the same text.
+_PLOT_SETTINGS = {"svg.hashsalt": "cmr", "svg.fonttype": "path"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Photograph:
+    """A photograph, reduced.
+
+    Attributes:
+      src: data URI of a JPEG.
+      width: in pixels.
+      height: in pixels.
+    """
+
+    src: str
+    width: int
+    height: int
+
+
+def photograph(path: pathlib.Path, side: int) -> Photograph | None:
+    """Reads a picture file.
+
+    Args:
+      path: in any format that Pillow reads.
+      side: longest one in pixels; a smaller picture stays as it is.
+
+    Returns:
+      The picture; None where it can't be read.
+    """
+    try:
+        picture = image_files.read_rgb(path, side)
+    except errors.DataError:
+        return None
+    picture.thumbnail((side, side))
+    content = io.BytesIO()
+    picture.save(content, "JPEG", quality=_JPEG_QUALITY, optimize=True)
+    return Photograph(_data_uri("image/jpeg", content.getvalue()), picture.width, picture.height)
+
+
+def plot(figure: figure_lib.Figure) -> str:
+    """A plot as the data URI of an SVG without a date."""
+    content = io.BytesIO()
+    with matplotlib.rc_context(_PLOT_SETTINGS):
+        figure.savefig(content, format="svg", metadata={"Date": None})
+    return _data_uri("image/svg+xml", content.getvalue())
+
+
+def diagram(model: keras.Model) -> str | None:
+    """A model's diagram as the data URI of an SVG; None where Graphviz is not installed."""
+    try:
+        return _data_uri("image/svg+xml", model_diagram.model_diagram(model).create_svg())
+    except FileNotFoundError:
+        return None
+
+
+def _data_uri(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"
