@@ -2,6 +2,8 @@
 
 from absl import flags
 
+from experiments import tables
+
 
 def size_flags() -> None:
     """Simulation"""
@@ -15,3 +17,43 @@ def size_flags() -> None:
     )
     flags.DEFINE_integer("steps", 20, "Steps timed at each size, in turn; their median is printed.", lower_bound=1)
     flags.mark_flag_as_required("data_dir")
+
+
+def trainings_flags() -> None:
+    """Trainings"""
+    flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
+    flags.DEFINE_multi_string(
+        "overlay",
+        [],
+        "Flagfile of cmr.train read after each row's own, by its path or its name below experiments/: stand_ins (CNNs "
+        "that need no download), laptop (small sizes). May be given several times.",
+    )
+    flags.DEFINE_integer("seeds", 3, "Runs of each row, with the seeds 0, 1, ...", lower_bound=1)
+    flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
+    flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")
+
+
+def table_flags() -> None:
+    """Table"""
+    flags.DEFINE_enum(
+        "table",
+        "scenes",
+        tuple(tables.DATASETS),
+        "1: Flickr8K, 2: Flickr30K, 3: MSCOCO, as the paper numbers them; scenes: the embedded data set.",
+    )
+    flags.DEFINE_list(
+        "rows",
+        [],
+        f"Rows: flagfiles of experiments/<dataset>/ by name, or paths of others. By default {', '.join(tables.ROWS)}.",
+    )
+
+
+def preparation_flags() -> None:
+    """Preparation"""
+    flags.DEFINE_string("data_dir", "", "Folder of the raw data set, where it is not prepared yet.")
+    flags.DEFINE_string(
+        "vgg_weights",
+        "imagenet",
+        "Weights of X_vgg's CNN, where features are missing: imagenet (Keras downloads) or a path.",
+    )
+    flags.DEFINE_string("image_weights", "imagenet", "Likewise of X_img's CNN.")

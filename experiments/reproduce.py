@@ -1,0 +1,60 @@
+"""Redoes one of the paper's tables: prepares and trains what is missing, measures on test, writes the table.
+
+    python -m experiments.reproduce --table=1 --data_dir=~/flickr8k
+    python -m experiments.reproduce --table=1 --overlay=stand_ins --overlay=laptop --seeds=3 --jobs=2
+
+Every row is a flagfile, experiments/<dataset>/<row>.flags. A finished run is recognised by the hash of its flags and
+kept, so a killed table goes on where it was. The files are <workspace_dir>/<dataset>/experiments/table1.md, .csv, .tex,
+.html and .json.
+"""
+
+import pathlib
+
+from absl import flags
+
+from cmr import command
+from experiments import flags as experiments_flags
+
+FLAGS = flags.FLAGS
+
+GROUPS = (
+    experiments_flags.table_flags,
+    experiments_flags.preparation_flags,
+    experiments_flags.trainings_flags,
+)
+
+
+def main() -> None:
+    from cmr import workspace as workspace_lib
+    from experiments import preparation, result_tables, run_results, table_formats, tables, training_queue
+
+    workspace_dir = pathlib.Path(FLAGS.workspace_dir)
+    rows = tables.row_trainings(FLAGS.table, FLAGS.rows or tables.ROWS, FLAGS.overlay, FLAGS.seeds)
+    trainings = [training for row in rows.values() for training in row]
+    sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
+    steps = preparation.missing_steps(trainings, workspace_dir, sources)
+    if FLAGS.dry_run:
+        _print_plan(steps, training_queue.unfinished(trainings, workspace_dir), workspace_dir)
+        return
+    preparation.carry_out(steps)
+    training_queue.train(trainings, workspace_dir, FLAGS.jobs)
+    results = [
+        run_results.read_row(name, [training.run(workspace_dir) for training in row]) for name, row in rows.items()
+    ]
+    run_results.check_same_inputs(results)
+    table = result_tables.build(tables.TITLES[FLAGS.table], trainings[0].dataset, results)
+    stem = workspace_lib.Workspace(workspace_dir, trainings[0].dataset).experiments_dir / tables.file_stem(FLAGS.table)
+    table_formats.write_all(table, stem)
+    print(f"\n{table_formats.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
+
+
+def _print_plan(steps, trainings, workspace_dir: pathlib.Path) -> None:
+    for step in steps:
+        print(step)
+    for training in trainings:
+        print(" ".join(["python -m cmr.train", *training.arguments(workspace_dir)]))
+    print(f"{len(steps)} preparations and {len(trainings)} trainings to do")
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS, uses_tensorflow=False)
