@@ -57,3 +57,11 @@ def preparation_flags() -> None:
         "Weights of X_vgg's CNN, where features are missing: imagenet (Keras downloads) or a path.",
     )
     flags.DEFINE_string("image_weights", "imagenet", "Likewise of X_img's CNN.")
+
+
+def ensemble_flags() -> None:
+    """Candidates"""
+    flags.DEFINE_list(
+        "candidates", ["*"], "Patterns of names below runs/; only finished runs that an experiment has trained count."
+    )
+    flags.DEFINE_integer("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)
