@@ -53,6 +53,12 @@ class ModelConfig:
         return self.model in ("single", "fusion")
 
 
+def features_read(model: str, vgg_features: str, image_features: str) -> tuple[str, str]:
+    """The names of the features that a kind of model reads, "" for those it does not."""
+    kind = ModelConfig(model, 0, 0, 0)
+    return (vgg_features if kind.reads_vgg else "", image_features if kind.reads_image_features else "")
+
+
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """How the model is trained.

@@ -16,10 +16,10 @@ GROUPS = (cmr_flags.run_flags,)
 
 
 def main() -> None:
-    from cmr import final_evaluation, finished_run, runs
+    from cmr import final_evaluation, finished_run
 
-    opened = finished_run.open_finished(runs.Run(pathlib.Path(FLAGS.run_dir).resolve()))
-    print(final_evaluation.evaluate_test(opened.run, opened.run_config, opened.inputs).table)
+    found = finished_run.open_run(pathlib.Path(FLAGS.run_dir))
+    print(final_evaluation.evaluate_test(found.run, found.config, found.inputs).table)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
-"""A finished run, opened again: its settings, its best weights, and what it read, which has to be as it was."""
+"""A finished run opened again: its settings, what it reads, and its model with the best weights."""
 
 import dataclasses
+import pathlib
 
 import keras
 
@@ -10,31 +11,36 @@ from cmr import workspace as workspace_lib
 
 @dataclasses.dataclass(frozen=True)
 class FinishedRun:
-    """A run beside what it reads.
+    """A run and its inputs.
 
     Attributes:
       run: its folder.
-      run_config: its settings.
-      inputs: captions, vocabulary and features.
+      config: its settings.
+      inputs: what it reads, the same as when it was trained.
     """
 
     run: runs.Run
-    run_config: config.RunConfig
+    config: config.RunConfig
     inputs: inputs.Inputs
 
+    def model(self) -> keras.Model:
+        """Builds the model with its best weights; see `best_model`."""
+        return best_model(self.run, self.config)
 
-def open_finished(run: runs.Run) -> FinishedRun:
-    """Opens a run and the workspace that it stands in.
+
+def open_run(run_dir: pathlib.Path) -> FinishedRun:
+    """Opens a finished run where it lies, below its data set in a workspace.
 
     Args:
-      run: with an absolute path.
+      run_dir: `<workspace>/<dataset>/runs/<name>`.
 
     Raises:
-      WorkspaceError: there is no finished run, it was moved, or the data set is another than when it was trained.
+      WorkspaceError: it is no finished run, not in its place, or its inputs have changed since.
     """
+    # runs/<name> lies in the data set's folder, which lies in the workspace.
+    run = runs.Run(run_dir.resolve())
     run_config = run.read_config()
     run.read_metrics()
-    # runs/<name> lies in the data set's folder, which lies in the workspace.
     workspace = workspace_lib.Workspace(run.path.parent.parent.parent, run_config.dataset)
     if workspace.run_dir(run.path.name) != run.path:
         raise errors.WorkspaceError(
@@ -57,10 +63,10 @@ def open_finished(run: runs.Run) -> FinishedRun:
 
 
 def best_model(run: runs.Run, run_config: config.RunConfig) -> keras.Model:
-    """The model with the weights of a run's best epoch.
+    """The model of a run with the weights of its best epoch.
 
     Raises:
-      WorkspaceError: they are missing or damaged.
+      WorkspaceError: the weights are missing or damaged.
     """
     model = models.retrieval_model(run_config.model)
     try:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cmr import captions as captions_lib
 from cmr import checksums as checksums_lib
-from cmr import config, examples, image_encoder
+from cmr import examples, image_encoder
 from cmr import features as features_lib
 from cmr import vocabulary as vocabulary_lib
 from cmr import workspace as workspace_lib
@@ -86,9 +86,3 @@ def read_inputs(workspace: workspace_lib.Workspace, vgg_features: str, image_fea
         test_folds=description.get("test_folds", 1),
         checksums=checksums,
     )
-
-
-def features_read(model: str, vgg_features: str, image_features: str) -> tuple[str, str]:
-    """The names of the features that a kind of model reads, "" for those it does not."""
-    kind = config.ModelConfig(model, 0, 0, 0)
-    return (vgg_features if kind.reads_vgg else "", image_features if kind.reads_image_features else "")

@@ -37,7 +37,7 @@ def from_flags(values: flags.FlagValues) -> RunSetup:
       WorkspaceError: something is missing or does not fit.
     """
     workspace = workspace_lib.Workspace(pathlib.Path(values.workspace_dir), values.dataset)
-    vgg_features, image_features = inputs.features_read(values.model, *_feature_names(values))
+    vgg_features, image_features = config.features_read(values.model, *_feature_names(values))
     found = inputs.read_inputs(workspace, vgg_features, image_features)
     text_space = text_space_choice.from_flags(values, workspace, found, image_features)
     run_config = config.RunConfig(

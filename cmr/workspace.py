@@ -43,6 +43,10 @@ class Workspace:
     def captioner_dir(self) -> pathlib.Path:
         return self.dataset_dir / "captioner"
 
+    @property
+    def experiments_dir(self) -> pathlib.Path:
+        return self.dataset_dir / "experiments"
+
     def features_dir(self, name: str) -> pathlib.Path:
         return self.dataset_dir / "features" / name
 

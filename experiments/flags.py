@@ -5,19 +5,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from cmr import flags as cmr_flags
-
-
-def experiment_flags() -> None:
-    """Experiment"""
-    flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
-    flags.DEFINE_multi_string(
-        "overlay",
-        [],
-        "Flagfile of cmr.train that is read after each row's own, by its path or by its name below experiments/, such "
-        "as laptop; may be given several times.",
-    )
-    flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs.", lower_bound=1)
-    flags.DEFINE_integer("seeds", 3, "Runs of each row, with the seeds 0, 1, ...", lower_bound=1)
+from experiments import tables
 
 
 def sweep_flags() -> None:
@@ -40,9 +28,7 @@ def sweep_flags() -> None:
         lambda values: set(values) <= {"true", "false"} and _are_different(values),
         "give true, false or true,false",
     )
-    flags.DEFINE_integer(
-        "sweep_seeds", 1, "Runs of each margin, in the place of --seeds; its score is their mean.", lower_bound=1
-    )
+    _seeds(1)
 
 
 def _are_margins(texts: Sequence[str]) -> bool:
@@ -56,6 +42,74 @@ def _are_margins(texts: Sequence[str]) -> bool:
 
 def _are_different(values: Sequence) -> bool:
     return 0 < len(values) == len(set(values))
+
+
+def size_flags() -> None:
+    """Simulation"""
+    flags.DEFINE_string(
+        "data_dir", None, "Folder of MSCOCO that holds annotations/captions_val2017.json, whose sentences are sampled."
+    )
+    flags.DEFINE_string(
+        "work_dir",
+        "",
+        "Folder that the simulated data goes into (4 GB), removed at the end; by default a temporary one.",
+    )
+    flags.DEFINE_integer("steps", 20, "Steps timed at each size, in turn; their median is printed.", lower_bound=1)
+    flags.mark_flag_as_required("data_dir")
+
+
+def trainings_flags() -> None:
+    """Trainings"""
+    flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
+    flags.DEFINE_multi_string(
+        "overlay",
+        [],
+        "Flagfile of cmr.train read after each row's own, by its path or its name below experiments/: stand_ins (CNNs "
+        "that need no download), laptop (small sizes). May be given several times.",
+    )
+    flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
+    flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")
+
+
+def table_flags() -> None:
+    """Table"""
+    flags.DEFINE_enum(
+        "table",
+        "scenes",
+        tuple(tables.DATASETS),
+        "1: Flickr8K, 2: Flickr30K, 3: MSCOCO, as the paper numbers them; scenes: the embedded data set.",
+    )
+    flags.DEFINE_list(
+        "rows",
+        [],
+        f"Rows: flagfiles of experiments/<dataset>/ by name, or paths of others. By default {', '.join(tables.ROWS)}.",
+    )
+    _seeds(3)
+
+
+def _seeds(default: int) -> None:
+    flags.DEFINE_integer(
+        "seeds", default, "Runs of each setting, with the seeds 0, 1, ...; their mean is what counts.", lower_bound=1
+    )
+
+
+def preparation_flags() -> None:
+    """Preparation"""
+    flags.DEFINE_string("data_dir", "", "Folder of the raw data set, where it is not prepared yet.")
+    flags.DEFINE_string(
+        "vgg_weights",
+        "imagenet",
+        "Weights of X_vgg's CNN, where features are missing: imagenet (Keras downloads) or a path.",
+    )
+    flags.DEFINE_string("image_weights", "imagenet", "Likewise of X_img's CNN.")
+
+
+def ensemble_flags() -> None:
+    """Candidates"""
+    flags.DEFINE_list(
+        "candidates", ["*"], "Patterns of names below runs/; only finished runs that an experiment has trained count."
+    )
+    flags.DEFINE_integer("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)
 
 
 def report_flags() -> None:
@@ -72,17 +126,3 @@ def report_flags() -> None:
         "well they find them.",
     )
     flags.DEFINE_integer("seed", 0, "Seed of the random test images and sentences that are shown.", lower_bound=0)
-
-
-def size_flags() -> None:
-    """Simulation"""
-    flags.DEFINE_string(
-        "data_dir", None, "Folder of MSCOCO that holds annotations/captions_val2017.json, whose sentences are sampled."
-    )
-    flags.DEFINE_string(
-        "work_dir",
-        "",
-        "Folder that the simulated data goes into (4 GB), removed at the end; by default a temporary one.",
-    )
-    flags.DEFINE_integer("steps", 20, "Steps timed at each size, in turn; their median is printed.", lower_bound=1)
-    flags.mark_flag_as_required("data_dir")

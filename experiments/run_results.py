@@ -5,7 +5,7 @@ import functools
 import json
 from collections.abc import Sequence
 
-from cmr import config, metrics, query_ranks, runs
+from cmr import config, errors, metrics, query_ranks, runs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,10 +30,12 @@ class RunResult:
     @functools.cached_property
     def test(self) -> metrics.BothDirections:
         """Test metrics."""
-        values = self.metrics_json["test"]
-        return metrics.BothDirections.from_dict(
-            {name: values[name] for name in ("sentence_retrieval", "image_retrieval")}
-        )
+        return metrics.BothDirections.from_dict(self.metrics_json["test"])
+
+    @functools.cached_property
+    def random_ranking(self) -> metrics.BothDirections:
+        """What a random order of the same test images and sentences scores, exactly."""
+        return metrics.BothDirections.from_dict(self.metrics_json["random_ranking"])
 
     @functools.cached_property
     def test_ranks(self) -> query_ranks.QueryRanks:
@@ -99,3 +101,20 @@ def read_row(name: str, row_runs: Sequence[runs.Run]) -> RowResult:
     for result in results:
         result.run.read_metrics()
     return RowResult(name, results)
+
+
+def check_same_inputs(rows: Sequence[RowResult]) -> None:
+    """Refuses rows that were trained on different versions of the same captions, vocabulary or features.
+
+    Raises:
+      WorkspaceError: naming two of the runs.
+    """
+    first = {}
+    for result in (result for row in rows for result in row.runs):
+        for name, checksum in result.run_config.checksums.items():
+            run, known = first.setdefault(name, (result.run.path, checksum))
+            if known != checksum:
+                raise errors.WorkspaceError(
+                    f"{run} and {result.run.path} were trained on different versions of {name}; remove the older one "
+                    "and give the command again"
+                )

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from cmr import errors, runs
 from experiments import trainings as trainings_lib
 
+_MODULE = "cmr.train"
 _POLL_SECONDS = 0.2
 
 
@@ -81,7 +82,7 @@ def _start(training: trainings_lib.Training, workspace_dir: pathlib.Path, jobs: 
         threads = str(max(1, (os.cpu_count() or 1) // jobs))
         environment.update(TF_NUM_INTRAOP_THREADS=threads, TF_NUM_INTEROP_THREADS=threads)
     with open(path, "a", encoding="utf-8") as log:
-        command = [sys.executable, "-m", "cmr.train", *training.arguments(workspace_dir)]
+        command = [sys.executable, "-m", _MODULE, *training.arguments(workspace_dir)]
         return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 

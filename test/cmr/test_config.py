@@ -73,3 +73,10 @@ def test_only_negatives_of_the_epoch_bring_further_pairs(negatives, num_negative
     settings = dataclasses.replace(TRAIN, negatives=negatives, num_negatives=num_negatives)
 
     assert settings.negatives_per_batch == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"), [("vse", ("vgg", "")), ("single", ("", "image")), ("fusion", ("vgg", "image"))]
+)
+def test_a_model_reads_the_features_of_its_kind(model, expected):
+    assert config.features_read(model, "vgg", "image") == expected

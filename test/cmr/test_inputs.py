@@ -9,13 +9,6 @@ from cmr.image_encoder import IMAGE_FEATURES, VGG_FEATURES
 VGG, IMAGE = "scene_cnn-objects", "scene_cnn-layout"
 
 
-@pytest.mark.parametrize(
-    ("model", "expected"), [("vse", ("vgg", "")), ("single", ("", "image")), ("fusion", ("vgg", "image"))]
-)
-def test_a_model_reads_the_features_of_its_kind(model, expected):
-    assert inputs.features_read(model, "vgg", "image") == expected
-
-
 def test_the_inputs_are_the_workspaces_tables(scenes_inputs, scenes_workspace):
     assert scenes_inputs.captions.equals(captions.read_captions(scenes_workspace.captions_csv))
     assert {name: found.name for name, found in scenes_inputs.features.items()} == {

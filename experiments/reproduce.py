@@ -1,0 +1,51 @@
+"""Redoes one of the paper's tables: prepares and trains what is missing, measures on test, writes the table.
+
+    python -m experiments.reproduce --table=1 --data_dir=~/flickr8k
+    python -m experiments.reproduce --table=1 --overlay=stand_ins --overlay=laptop --seeds=3 --jobs=2
+
+Every row is a flagfile, experiments/<dataset>/<row>.flags. A finished run is recognised by the hash of its flags and
+kept, so a killed table goes on where it was. The files are <workspace_dir>/<dataset>/experiments/table1.md, .csv, .tex,
+.html and .json.
+"""
+
+import pathlib
+
+from absl import flags
+
+from cmr import command
+from experiments import flags as experiments_flags
+
+FLAGS = flags.FLAGS
+
+GROUPS = (
+    experiments_flags.table_flags,
+    experiments_flags.preparation_flags,
+    experiments_flags.trainings_flags,
+)
+
+
+def main() -> None:
+    from cmr import workspace as workspace_lib
+    from experiments import markdown_tables, plan, preparation, result_tables, run_results, table_formats, tables
+
+    workspace_dir = pathlib.Path(FLAGS.workspace_dir)
+    rows = tables.row_trainings(FLAGS.table, FLAGS.rows or tables.ROWS, FLAGS.overlay, FLAGS.seeds)
+    trainings = [training for row in rows.values() for training in row]
+    sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
+    if FLAGS.dry_run:
+        print(plan.describe(trainings, workspace_dir, sources))
+        return
+    plan.carry_out(trainings, workspace_dir, sources, FLAGS.jobs)
+    results = [
+        run_results.read_row(name, [training.run(workspace_dir) for training in row]) for name, row in rows.items()
+    ]
+    run_results.check_same_inputs(results)
+    random = results[0].runs[0].random_ranking
+    table = result_tables.build(tables.TITLES[FLAGS.table], trainings[0].dataset, random, results)
+    stem = workspace_lib.Workspace(workspace_dir, trainings[0].dataset).experiments_dir / tables.file_stem(FLAGS.table)
+    table_formats.write_all(table, stem)
+    print(f"\n{markdown_tables.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS, uses_tensorflow=False)
