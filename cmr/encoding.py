@@ -60,7 +60,13 @@ def evaluate_folds(
     Returns:
       The metrics, and the ranks within the folds that they came from.
     """
-    embeddings = embed_split(model, split)
+    return measure_folds(embed_split(model, split), split, folds)
+
+
+def measure_folds(
+    embeddings: Embeddings, split: examples.Examples, folds: int
+) -> tuple[metrics.BothDirections, query_ranks.QueryRanks]:
+    """The same of a split that is embedded already."""
     ranks = [
         query_ranks.QueryRanks.measure(
             embeddings.images[images], embeddings.captions[captions], split.image_of_caption[captions] - images.start

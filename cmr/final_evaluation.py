@@ -11,11 +11,10 @@ import numpy as np
 from cmr import (
     config,
     encoding,
-    errors,
+    finished_run,
     image_encoder,
     inputs,
     metrics,
-    models,
     query_ranks,
     results_table,
     runs,
@@ -50,13 +49,7 @@ def evaluate_test(run: runs.Run, run_config: config.RunConfig, found: inputs.Inp
     Raises:
       WorkspaceError: the best weights are missing or damaged.
     """
-    model = models.retrieval_model(run_config.model)
-    try:
-        model.load_weights(run.best_weights)
-    except (OSError, ValueError, KeyError) as error:
-        raise errors.WorkspaceError(
-            f"{run.best_weights} is missing or damaged; remove {run.path} and train the run again"
-        ) from error
+    model = finished_run.best_model(run, run_config)
     test = found.split("test")
     measured, ranks = encoding.evaluate_folds(model, test, found.test_folds)
     chance = metrics.mean_over_folds(

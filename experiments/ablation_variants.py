@@ -79,7 +79,8 @@ def plan(baseline: str, overlays: Sequence[str], variants: Sequence[str], seeds:
       runs would be trained twice and its difference compared for nothing.
 
     Raises:
-      ConfigError: a flagfile is missing or can't be read, two variants have one name, or one changes the data set.
+      ConfigError: a flagfile is missing or can't be read, two variants have one name, or one changes the data set, or none
+        is left.
     """
     files = tuple(trainings_lib.find_flagfile(name) for name in (baseline, *overlays))
     base = trainings_lib.Training(files[0].stem, files)
@@ -96,6 +97,11 @@ def plan(baseline: str, overlays: Sequence[str], variants: Sequence[str], seeds:
         else:
             flags = _flags(path)
             kept.append(Arm(training.name, _first_comment(path) or " ".join(flags), flags, _of_seeds(training, seeds)))
+    if len(kept) == 1:
+        raise errors.ConfigError(
+            f"--variants={','.join(variants)} names nothing that differs from {baseline}; choose another of "
+            f"{', '.join(VARIANTS)}"
+        )
     return Arms(kept[0], tuple(kept[1:]), tuple(left_out))
 
 

@@ -1,8 +1,61 @@
 """Every flag of the experiments' commands, defined once, in the groups that `--help` prints."""
 
+from collections.abc import Sequence
+
 from absl import flags
 
 from experiments import ablation_variants, tables
+
+
+def experiment_flags() -> None:
+    """Experiment"""
+    flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
+    flags.DEFINE_multi_string(
+        "overlay",
+        [],
+        "Flagfile of cmr.train that is read after each row's own, by its path or by its name below experiments/, such "
+        "as laptop; may be given several times.",
+    )
+    flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs.", lower_bound=1)
+    flags.DEFINE_integer("seeds", 3, "Runs of each row, with the seeds 0, 1, ...", lower_bound=1)
+
+
+def sweep_flags() -> None:
+    """Margin sweep"""
+    flags.DEFINE_string(
+        "row",
+        "flickr8k/fusion",
+        "Flagfile of the row to sweep, by its path or by its name below experiments/.",
+    )
+    flags.DEFINE_list("margins", [f"0.{tenth}" for tenth in range(1, 10)], "Margins to try (the paper's 0.1 ... 0.9).")
+    flags.register_validator("margins", _are_margins, "give numbers from 0 to 2, each once: --margins=0.1,0.2,0.3")
+    flags.DEFINE_list(
+        "image_norm",
+        ["true", "false"],
+        "Values of --image_norm_in_loss to sweep under; true is what the margin is chosen by, and under false it only "
+        "rescales in theory.",
+    )
+    flags.register_validator(
+        "image_norm",
+        lambda values: set(values) <= {"true", "false"} and _are_different(values),
+        "give true, false or true,false",
+    )
+    flags.DEFINE_integer(
+        "sweep_seeds", 1, "Runs of each margin, in the place of --seeds; its score is their mean.", lower_bound=1
+    )
+
+
+def _are_margins(texts: Sequence[str]) -> bool:
+    try:
+        margins = [float(text) for text in texts]
+    except ValueError:
+        return False
+    # Not a number is in no range.
+    return all(0 <= margin <= 2 for margin in margins) and _are_different(margins)
+
+
+def _are_different(values: Sequence) -> bool:
+    return 0 < len(values) == len(set(values))
 
 
 def size_flags() -> None:
@@ -73,3 +126,11 @@ def ablation_flags() -> None:
         "Flagfiles of experiments/ablations/ by name, or paths of others, whose first line is a comment that describes "
         "the row.",
     )
+
+
+def ensemble_flags() -> None:
+    """Candidates"""
+    flags.DEFINE_list(
+        "candidates", ["*"], "Patterns of names below runs/; only finished runs that an experiment has trained count."
+    )
+    flags.DEFINE_integer("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)

@@ -48,8 +48,17 @@ class RunResult:
     @property
     def best_val(self) -> metrics.BothDirections:
         """Validation metrics of the epoch whose weights were kept."""
-        best = max(self.history, key=lambda entry: entry["val"]["sum_of_recalls"])["val"]
-        return metrics.BothDirections.from_dict(best)
+        return metrics.BothDirections.from_dict(self._best_entry["val"])
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights were kept, from 1 on."""
+        return self._best_entry["epoch"]
+
+    @property
+    def _best_entry(self) -> dict:
+        # Of equal epochs the first one: only a better one replaces the weights.
+        return max(self.history, key=lambda entry: entry["val"]["sum_of_recalls"])
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,0 +1,71 @@
+"""Sweeps the margin of the ranking loss, as the paper did, and chooses it on the validation split.
+
+    python -m experiments.margin_sweep --row=flickr8k/fusion --overlay=laptop
+
+Trains what is not trained yet: a sweep that was stopped goes on when the same command is given again. Writes
+margin_sweep.json, .csv, .png and .svg to the data set's experiments/ in the workspace, and margin_sweep_hparams/ for
+TensorBoard.
+"""
+
+import importlib.util
+import pathlib
+
+from absl import flags
+
+from cmr import atomic_files, command, errors, tensorflow_startup
+from cmr import workspace as workspace_lib
+from experiments import flags as experiments_flags
+from experiments import margin_points, margin_text, run_results, training_queue, trainings
+
+FLAGS = flags.FLAGS
+
+GROUPS = (experiments_flags.sweep_flags, experiments_flags.experiment_flags)
+
+
+def main() -> None:
+    # Known before hours of training, not after them.
+    if importlib.util.find_spec("matplotlib") is None:
+        raise errors.ConfigError("plotting the sweep needs the package matplotlib: pip install 'cmr[report]'")
+    sweep = _train(pathlib.Path(FLAGS.workspace_dir))
+    folder = workspace_lib.Workspace(pathlib.Path(FLAGS.workspace_dir), sweep.dataset).dataset_dir / "experiments"
+    print(f"\n{margin_text.sweep_text(sweep)}\n", flush=True)
+    _write(sweep, folder)
+
+
+def _train(workspace_dir: pathlib.Path) -> margin_points.Sweep:
+    flagfiles = [trainings.find_flagfile(name) for name in (FLAGS.row, *FLAGS.overlay)]
+    settings = margin_points.grid(
+        [float(margin) for margin in FLAGS.margins],
+        [text == "true" for text in FLAGS.image_norm],
+        FLAGS.sweep_seeds,
+    )
+    planned = [setting.training(flagfiles) for setting in settings]
+    training_queue.train(planned, workspace_dir, FLAGS.jobs)
+    points = tuple(
+        margin_points.read_point(setting, run_results.RunResult(training.run(workspace_dir)))
+        for setting, training in zip(settings, planned, strict=True)
+    )
+    return margin_points.Sweep(FLAGS.row, tuple(FLAGS.overlay), planned[0].dataset, points)
+
+
+def _write(sweep: margin_points.Sweep, folder: pathlib.Path) -> None:
+    from experiments import margin_plot
+
+    path = folder / "margin_sweep.json"
+    atomic_files.write_text(path, sweep.to_json())
+    atomic_files.write_text(path.with_suffix(".csv"), sweep.to_csv())
+    chosen = sweep.choice.margin if sweep.choice else None
+    figure = margin_plot.draw(sweep.scores(True) + sweep.scores(False), chosen, sweep.row)
+    margin_plot.write_png(figure, path.with_suffix(".png"))
+    atomic_files.write_text(path.with_suffix(".svg"), margin_plot.svg_text(figure))
+    # Once all is trained: while trainings run, this process needs no TensorFlow.
+    tensorflow_startup.import_tensorflow(FLAGS.tensorflow_logs)
+    from experiments import margin_hparams
+
+    events = folder / "margin_sweep_hparams"
+    margin_hparams.write(sweep, events)
+    print(f"written {path}, .csv, .png and .svg\nTensorBoard: tensorboard --logdir={events}")
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS, uses_tensorflow=False)
