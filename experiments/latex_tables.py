@@ -1,0 +1,99 @@
+r"""Tables of results as LaTeX: a float that needs the package booktabs alone, intervals in small print beneath a row.
+
+\usepackage{booktabs}
+...
+\input{table1.tex}
+"""
+
+import re
+
+from experiments import result_tables, table_texts
+
+_COLUMNS = len(result_tables.DIRECTIONS) * len(result_tables.METRICS)
+_METRIC_COUNT = len(result_tables.METRICS)
+
+_ESCAPES = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "|": r"\textbar{}",
+        '"': r"\textquotedbl{}",
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        # At the start of a line it would be the optional argument of the line break before it.
+        "[": "{[}",
+        result_tables.STAND_IN_MARK: r"\dag{}",
+        "±": r"\ensuremath{\pm}",
+    }
+)
+
+
+def to_latex(table: result_tables.ResultTable) -> str:
+    """A `table*` float with caption, groups of rows and footnotes.
+
+    A number of its own that the title begins with (`Table 1: `) is left out, since LaTeX counts by itself. Where the
+    text is narrower than the table, the table stands out on both sides alike.
+    """
+    caption = re.sub(r"^Table \w+[:.,] *", "", table.title)
+    lines = [
+        "% Needs \\usepackage{booktabs}.",
+        r"\begin{table*}",
+        r"  \centering",
+        rf"  \caption{{{_escaped(caption)}}}",
+        r"  \scriptsize",
+        r"  \setlength{\tabcolsep}{2pt}",
+        r"  \makebox[\linewidth][c]{%",
+        rf"  \begin{{tabular}}{{l*{{{_COLUMNS}}}{{r}}}}",
+        r"    \toprule",
+        *_header(),
+    ]
+    for title, rows in table_texts.groups(table):
+        lines += [r"    \midrule", rf"    \multicolumn{{{_COLUMNS + 1}}}{{l}}{{\textit{{{title}}}}} \\"]
+        for text in rows:
+            lines += _row(text)
+    lines += [
+        r"    \bottomrule",
+        r"  \end{tabular}}",
+        r"  \par\smallskip",
+        r"  \begin{minipage}{\linewidth}",
+        r"    \scriptsize\raggedright",
+        *(rf"    \textsuperscript{{{n}}}~{_escaped(note)}\par" for n, note in enumerate(table.footnotes, start=1)),
+        r"  \end{minipage}",
+        r"\end{table*}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _header() -> list[str]:
+    spans, rules, metrics = [], [], []
+    for number, title in enumerate(result_tables.DIRECTION_TITLES):
+        first = 2 + number * _METRIC_COUNT
+        spans.append(rf"\multicolumn{{{_METRIC_COUNT}}}{{c}}{{{title}}}")
+        rules.append(rf"\cmidrule(lr){{{first}-{first + _METRIC_COUNT - 1}}}")
+        metrics += result_tables.METRIC_TITLES
+    return [
+        f"    & {' & '.join(spans)} \\\\",
+        f"    {' '.join(rules)}",
+        f"    system & {' & '.join(metrics)} \\\\",
+    ]
+
+
+def _row(text: table_texts.RowText) -> list[str]:
+    marks = ",".join(map(str, text.row.footnotes))
+    label = _escaped(text.row.label) + (rf"\textsuperscript{{{marks}}}" if marks else "")
+    lines = [f"    {label} & {' & '.join(_cell(cell) for cell in text.cells)} \\\\"]
+    if any(cell.interval for cell in text.cells):
+        intervals = " & ".join(rf"{{\tiny {_escaped(cell.interval)}}}" for cell in text.cells)
+        lines.append(f"    & {intervals} \\\\")
+    return lines
+
+
+def _cell(cell: table_texts.CellText) -> str:
+    value = rf"\textbf{{{_escaped(cell.value)}}}" if cell.best else _escaped(cell.value)
+    return rf"{value}{{\tiny$\pm${cell.std}}}" if cell.std else value
+
+
+def _escaped(text: str) -> str:
+    return text.translate(_ESCAPES)

@@ -1,0 +1,60 @@
+"""Tables of results as Markdown that reads well raw too: the table, the intervals in a second one, the footnotes."""
+
+import re
+from collections.abc import Sequence
+
+from experiments import result_tables, table_texts
+
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_COLUMNS = tuple(
+    f"{direction.removesuffix(' retrieval')} {metric}"
+    for direction in result_tables.DIRECTION_TITLES
+    for metric in result_tables.METRIC_TITLES
+)
+
+
+def to_markdown(table: result_tables.ResultTable) -> str:
+    """The table with a heading, our rows' intervals beneath it, and the footnotes as a numbered list."""
+    lines = []
+    for title, rows in table_texts.groups(table):
+        lines.append([f"*{title}*", *[""] * len(_COLUMNS)])
+        lines.extend([_label(text.row), *(_cell(cell) for cell in text.cells)] for text in rows)
+    parts = [f"# {_escaped(table.title)}", _aligned(lines)]
+    intervals = [
+        [_in_cell(text.row.label), *(cell.interval for cell in text.cells)]
+        for text in table_texts.with_intervals(table)
+    ]
+    if intervals:
+        parts += ["95% bootstrap intervals of the rows measured here:", _aligned(intervals)]
+    parts.append("\n".join(f"{number}. {_escaped(note)}" for number, note in enumerate(table.footnotes, start=1)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(cell: table_texts.CellText) -> str:
+    value = f"**{cell.value}**" if cell.best else cell.value
+    return f"{value} ± {cell.std}" if cell.std else value
+
+
+def _label(row: result_tables.TableRow) -> str:
+    return " ".join([_in_cell(row.label), *(str(number).translate(_SUPERSCRIPTS) for number in row.footnotes)])
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> str:
+    """A table whose columns stand beneath each other as text, the first to the left, the others to the right."""
+    header = ["system", *_COLUMNS]
+    widths = [max(len(line[place]) for line in [header, *lines]) for place in range(len(header))]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    return "\n".join(
+        "| " + " | ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) + " |"
+        for line in [header, rule, *lines]
+    )
+
+
+def _in_cell(text: str) -> str:
+    return _escaped(text).replace("|", r"\|")
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is; an underscore inside a word needs no backslash and reads better without."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;")
+    return re.sub(r"[\\`*\[\]~#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)

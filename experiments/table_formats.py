@@ -1,0 +1,35 @@
+"""A table of results as files of every format."""
+
+import os
+import pathlib
+
+from cmr import atomic_files
+from experiments import csv_tables, html_tables, latex_tables, markdown_tables, result_tables
+
+_FORMATS = {
+    ".md": markdown_tables.to_markdown,
+    ".csv": csv_tables.to_csv,
+    ".tex": latex_tables.to_latex,
+    ".html": html_tables.to_page,
+    ".json": result_tables.ResultTable.to_json,
+}
+
+
+def write_all(table: result_tables.ResultTable, path_without_ending: str | os.PathLike) -> list[pathlib.Path]:
+    """Writes `.md`, `.csv`, `.tex`, `.html` (a page of its own) and `.json`, which `ResultTable.from_json` reads.
+
+    Args:
+      table: the table.
+      path_without_ending: such as `experiments/table1`.
+
+    Returns:
+      The files.
+
+    Raises:
+      ConfigError: the package jinja2 is missing; nothing is written.
+    """
+    path = pathlib.Path(path_without_ending)
+    texts = {path.with_name(path.name + ending): write(table) for ending, write in _FORMATS.items()}
+    for each, text in texts.items():
+        atomic_files.write_text(each, text)
+    return list(texts)
