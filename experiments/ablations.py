@@ -26,20 +26,18 @@ GROUPS = (
 
 def main() -> None:
     from cmr import workspace as workspace_lib
-    from experiments import ablation_files, ablation_results, ablation_variants, plan, preparation, training_queue
+    from experiments import ablation_files, ablation_results, ablation_variants, plan, preparation
 
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     arms = ablation_variants.plan(FLAGS.baseline, FLAGS.overlay, FLAGS.variants, FLAGS.seeds)
     for sentence in arms.left_out:
         print(sentence)
     sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
-    steps = preparation.missing_steps(arms.trainings, workspace_dir, sources)
     if FLAGS.dry_run:
-        plan.print_plan(steps, arms.trainings, workspace_dir)
+        print(plan.describe(arms.trainings, workspace_dir, sources))
         return
     print(f"the baseline and {len(arms.variants)} variants, {FLAGS.seeds} runs of each", flush=True)
-    preparation.carry_out(steps)
-    training_queue.train(arms.trainings, workspace_dir, FLAGS.jobs)
+    plan.carry_out(arms.trainings, workspace_dir, sources, FLAGS.jobs)
     ablations = ablation_results.measure(arms, workspace_dir)
     workspace = workspace_lib.Workspace(workspace_dir, arms.baseline.trainings[0].dataset)
     stem = workspace.experiments_dir / "ablations"

@@ -1,4 +1,4 @@
-"""What an experiment has still to do, as `--dry_run` prints it."""
+"""What an experiment still has to do: preparations, then trainings; carried out, or printed."""
 
 import pathlib
 from collections.abc import Sequence
@@ -7,13 +7,36 @@ from experiments import preparation, training_queue
 from experiments import trainings as trainings_lib
 
 
-def print_plan(
-    steps: Sequence[preparation.Step], trainings: Sequence[trainings_lib.Training], workspace_dir: pathlib.Path
+def carry_out(
+    trainings: Sequence[trainings_lib.Training],
+    workspace_dir: pathlib.Path,
+    sources: preparation.Sources,
+    jobs: int = 1,
 ) -> None:
-    """Prints the commands of the missing preparations and of the trainings without a finished run."""
+    """Prepares what the trainings read and the workspace lacks, then trains those that are not finished.
+
+    Args:
+      trainings: in the order to train them.
+      workspace_dir: of `--workspace_dir`.
+      sources: where raw data and weights come from.
+      jobs: trainings at once.
+
+    Raises:
+      CmrError: a command failed; what was finished before is kept.
+    """
+    preparation.carry_out(preparation.missing_steps(trainings, workspace_dir, sources))
+    training_queue.train(trainings, workspace_dir, jobs)
+
+
+def describe(
+    trainings: Sequence[trainings_lib.Training], workspace_dir: pathlib.Path, sources: preparation.Sources
+) -> str:
+    """The commands that `carry_out` would run, one a line, and their number."""
+    steps = preparation.missing_steps(trainings, workspace_dir, sources)
     unfinished = training_queue.unfinished(trainings, workspace_dir)
-    for step in steps:
-        print(step)
-    for training in unfinished:
-        print(" ".join(["python -m cmr.train", *training.arguments(workspace_dir)]))
-    print(f"{len(steps)} preparations and {len(unfinished)} trainings to do")
+    lines = [
+        *map(str, steps),
+        *(" ".join(["python -m cmr.train", *training.arguments(workspace_dir)]) for training in unfinished),
+        f"{len(steps)} preparations and {len(unfinished)} of {len(trainings)} trainings to do",
+    ]
+    return "\n".join(lines)

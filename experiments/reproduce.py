@@ -26,7 +26,7 @@ GROUPS = (
 
 def main() -> None:
     from cmr import workspace as workspace_lib
-    from experiments import plan, preparation, result_tables, run_results, table_formats, tables, training_queue
+    from experiments import preparation, result_tables, run_results, table_formats, tables, training_queue
 
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     rows = tables.row_trainings(FLAGS.table, FLAGS.rows or tables.ROWS, FLAGS.overlay, FLAGS.seeds)
@@ -34,7 +34,7 @@ def main() -> None:
     sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
     steps = preparation.missing_steps(trainings, workspace_dir, sources)
     if FLAGS.dry_run:
-        plan.print_plan(steps, trainings, workspace_dir)
+        _print_plan(steps, training_queue.unfinished(trainings, workspace_dir), workspace_dir)
         return
     preparation.carry_out(steps)
     training_queue.train(trainings, workspace_dir, FLAGS.jobs)
@@ -46,6 +46,14 @@ def main() -> None:
     stem = workspace_lib.Workspace(workspace_dir, trainings[0].dataset).experiments_dir / tables.file_stem(FLAGS.table)
     table_formats.write_all(table, stem)
     print(f"\n{table_formats.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
+
+
+def _print_plan(steps, trainings, workspace_dir: pathlib.Path) -> None:
+    for step in steps:
+        print(step)
+    for training in trainings:
+        print(" ".join(["python -m cmr.train", *training.arguments(workspace_dir)]))
+    print(f"{len(steps)} preparations and {len(trainings)} trainings to do")
 
 
 if __name__ == "__main__":
