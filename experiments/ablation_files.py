@@ -83,16 +83,16 @@ def to_page(ablations: ablation_results.Ablations) -> str:
 
 def to_markdown(ablations: ablation_results.Ablations) -> str:
     """Both tables, the notes as a list."""
-    escaped = markdown_tables.escaped
+    in_cell = markdown_tables.in_cell
     width = len(ablation_results.MEASURES)
     lines = [
-        [escaped(text) for text in (*row.plain, *(map(str, row.differences) if row.differences else [""] * width))]
+        [in_cell(text) for text in (*row.plain, *(map(str, row.differences) if row.differences else [""] * width))]
         for row in ablation_texts.rows(ablations)
     ]
     parts = [
         f"## {_TITLE}",
         markdown_tables.aligned(ablation_texts.COLUMNS, lines),
-        "\n".join(f"- {escaped(note)}" for note in ablations.notes),
+        "\n".join(f"- {markdown_tables.escaped(note)}" for note in ablations.notes),
     ]
     return markdown_tables.to_markdown(ablations.table) + "\n" + "\n\n".join(parts) + "\n"
 
