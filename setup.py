@@ -13,7 +13,7 @@ setuptools.setup(
     license="MIT",
     python_requires=">=3.10,<3.13",
     packages=["cmr", "data_prep", "experiments"],
-    package_data={"cmr": ["*.csv"]},
+    package_data={"cmr": ["*.csv"], "experiments": ["*.flags", "*/*.flags", "*.jinja"]},
     install_requires=[
         "tensorflow>=2.16",
         "tensorflow-hub>=0.16.1",
@@ -31,7 +31,16 @@ setuptools.setup(
     extras_require={
         "captions": ["pycocoevalcap>=1.2"],
         "mat": ["scipy>=1.11"],
+        "report": ["matplotlib>=3.8", "jinja2>=3.1"],
         "tfds": ["tensorflow-datasets>=4.9.4"],
-        "test": ["pytest>=8.0", "hypothesis>=6.100", "ruff>=0.6", "scipy>=1.11", "pycocoevalcap>=1.2"],
+        "test": [
+            "pytest>=8.0",
+            "hypothesis>=6.100",
+            "ruff>=0.6",
+            "scipy>=1.11",
+            "pycocoevalcap>=1.2",
+            "matplotlib>=3.8",
+            "jinja2>=3.1",
+        ],
     },
 )

@@ -7,19 +7,6 @@ from absl import flags
 from experiments import ablation_variants, tables
 
 
-def experiment_flags() -> None:
-    """Experiment"""
-    flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
-    flags.DEFINE_multi_string(
-        "overlay",
-        [],
-        "Flagfile of cmr.train that is read after each row's own, by its path or by its name below experiments/, such "
-        "as laptop; may be given several times.",
-    )
-    flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs.", lower_bound=1)
-    flags.DEFINE_integer("seeds", 3, "Runs of each row, with the seeds 0, 1, ...", lower_bound=1)
-
-
 def sweep_flags() -> None:
     """Margin sweep"""
     flags.DEFINE_string(
@@ -40,9 +27,7 @@ def sweep_flags() -> None:
         lambda values: set(values) <= {"true", "false"} and _are_different(values),
         "give true, false or true,false",
     )
-    flags.DEFINE_integer(
-        "sweep_seeds", 1, "Runs of each margin, in the place of --seeds; its score is their mean.", lower_bound=1
-    )
+    _seeds(1)
 
 
 def _are_margins(texts: Sequence[str]) -> bool:
@@ -81,7 +66,6 @@ def trainings_flags() -> None:
         "Flagfile of cmr.train read after each row's own, by its path or its name below experiments/: stand_ins (CNNs "
         "that need no download), laptop (small sizes). May be given several times.",
     )
-    flags.DEFINE_integer("seeds", 3, "Runs of each row, with the seeds 0, 1, ...", lower_bound=1)
     flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
     flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")
 
@@ -98,6 +82,13 @@ def table_flags() -> None:
         "rows",
         [],
         f"Rows: flagfiles of experiments/<dataset>/ by name, or paths of others. By default {', '.join(tables.ROWS)}.",
+    )
+    _seeds(3)
+
+
+def _seeds(default: int) -> None:
+    flags.DEFINE_integer(
+        "seeds", default, "Runs of each setting, with the seeds 0, 1, ...; their mean is what counts.", lower_bound=1
     )
 
 

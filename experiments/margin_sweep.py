@@ -2,7 +2,7 @@
 
     python -m experiments.margin_sweep --row=flickr8k/fusion --overlay=laptop
 
-Trains what is not trained yet: a sweep that was stopped goes on when the same command is given again. Writes
+Prepares and trains what is missing: a sweep that was stopped goes on when the same command is given again. Writes
 margin_sweep.json, .csv, .png and .svg to the data set's experiments/ in the workspace, and margin_sweep_hparams/ for
 TensorBoard.
 """
@@ -15,37 +15,42 @@ from absl import flags
 from cmr import atomic_files, command, errors, tensorflow_startup
 from cmr import workspace as workspace_lib
 from experiments import flags as experiments_flags
-from experiments import margin_points, margin_text, run_results, training_queue, trainings
+from experiments import margin_points, margin_text, plan, preparation, run_results, trainings
 
 FLAGS = flags.FLAGS
 
-GROUPS = (experiments_flags.sweep_flags, experiments_flags.experiment_flags)
+GROUPS = (
+    experiments_flags.sweep_flags,
+    experiments_flags.preparation_flags,
+    experiments_flags.trainings_flags,
+)
 
 
 def main() -> None:
     # Known before hours of training, not after them.
     if importlib.util.find_spec("matplotlib") is None:
         raise errors.ConfigError("plotting the sweep needs the package matplotlib: pip install 'cmr[report]'")
-    sweep = _train(pathlib.Path(FLAGS.workspace_dir))
-    folder = workspace_lib.Workspace(pathlib.Path(FLAGS.workspace_dir), sweep.dataset).dataset_dir / "experiments"
-    print(f"\n{margin_text.sweep_text(sweep)}\n", flush=True)
-    _write(sweep, folder)
-
-
-def _train(workspace_dir: pathlib.Path) -> margin_points.Sweep:
+    workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     flagfiles = [trainings.find_flagfile(name) for name in (FLAGS.row, *FLAGS.overlay)]
     settings = margin_points.grid(
         [float(margin) for margin in FLAGS.margins],
         [text == "true" for text in FLAGS.image_norm],
-        FLAGS.sweep_seeds,
+        FLAGS.seeds,
     )
     planned = [setting.training(flagfiles) for setting in settings]
-    training_queue.train(planned, workspace_dir, FLAGS.jobs)
+    sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
+    if FLAGS.dry_run:
+        print(plan.describe(planned, workspace_dir, sources))
+        return
+    plan.carry_out(planned, workspace_dir, sources, FLAGS.jobs)
     points = tuple(
         margin_points.read_point(setting, run_results.RunResult(training.run(workspace_dir)))
         for setting, training in zip(settings, planned, strict=True)
     )
-    return margin_points.Sweep(FLAGS.row, tuple(FLAGS.overlay), planned[0].dataset, points)
+    sweep = margin_points.Sweep(FLAGS.row, tuple(FLAGS.overlay), planned[0].dataset, points)
+    folder = workspace_lib.Workspace(workspace_dir, sweep.dataset).experiments_dir
+    print(f"\n{margin_text.sweep_text(sweep)}\n", flush=True)
+    _write(sweep, folder)
 
 
 def _write(sweep: margin_points.Sweep, folder: pathlib.Path) -> None:

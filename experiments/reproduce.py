@@ -26,18 +26,16 @@ GROUPS = (
 
 def main() -> None:
     from cmr import workspace as workspace_lib
-    from experiments import preparation, result_tables, run_results, table_formats, tables, training_queue
+    from experiments import plan, preparation, result_tables, run_results, table_formats, tables
 
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     rows = tables.row_trainings(FLAGS.table, FLAGS.rows or tables.ROWS, FLAGS.overlay, FLAGS.seeds)
     trainings = [training for row in rows.values() for training in row]
     sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
-    steps = preparation.missing_steps(trainings, workspace_dir, sources)
     if FLAGS.dry_run:
-        _print_plan(steps, training_queue.unfinished(trainings, workspace_dir), workspace_dir)
+        print(plan.describe(trainings, workspace_dir, sources))
         return
-    preparation.carry_out(steps)
-    training_queue.train(trainings, workspace_dir, FLAGS.jobs)
+    plan.carry_out(trainings, workspace_dir, sources, FLAGS.jobs)
     results = [
         run_results.read_row(name, [training.run(workspace_dir) for training in row]) for name, row in rows.items()
     ]
@@ -46,14 +44,6 @@ def main() -> None:
     stem = workspace_lib.Workspace(workspace_dir, trainings[0].dataset).experiments_dir / tables.file_stem(FLAGS.table)
     table_formats.write_all(table, stem)
     print(f"\n{table_formats.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
-
-
-def _print_plan(steps, trainings, workspace_dir: pathlib.Path) -> None:
-    for step in steps:
-        print(step)
-    for training in trainings:
-        print(" ".join(["python -m cmr.train", *training.arguments(workspace_dir)]))
-    print(f"{len(steps)} preparations and {len(trainings)} trainings to do")
 
 
 if __name__ == "__main__":
