@@ -17,8 +17,12 @@ def to_csv(table: result_tables.ResultTable) -> str:
 
     The parts are mean, std, low, high and printed, empty where there is none. Runs are separated by spaces.
     """
-    frame = pd.DataFrame([_line(table, row) for row in table.rows])
-    return frame.to_csv(index=False, lineterminator="\n")
+    return to_frame(table).to_csv(index=False, lineterminator="\n")
+
+
+def to_frame(table: result_tables.ResultTable) -> pd.DataFrame:
+    """The columns of `to_csv`."""
+    return pd.DataFrame([_line(table, row) for row in table.rows])
 
 
 def _line(table: result_tables.ResultTable, row: result_tables.TableRow) -> dict:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from absl import flags
 
 from cmr import flags as cmr_flags
-from experiments import tables
+from experiments import ablation_variants, tables
 
 
 def sweep_flags() -> None:
@@ -102,6 +102,22 @@ def preparation_flags() -> None:
         "Weights of X_vgg's CNN, where features are missing: imagenet (Keras downloads) or a path.",
     )
     flags.DEFINE_string("image_weights", "imagenet", "Likewise of X_img's CNN.")
+
+
+def ablation_flags() -> None:
+    """Ablation"""
+    flags.DEFINE_string(
+        "baseline",
+        "flickr8k/fusion",
+        "Flagfile of the row that every variant is compared with, by its path or its name below experiments/. It is "
+        "read first, then the overlays, then the variant's, whose flags therefore always hold.",
+    )
+    flags.DEFINE_list(
+        "variants",
+        list(ablation_variants.VARIANTS),
+        "Flagfiles of experiments/ablations/ by name, or paths of others, whose first line is a comment that describes "
+        "the row.",
+    )
 
 
 def ensemble_flags() -> None:

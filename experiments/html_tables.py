@@ -105,7 +105,7 @@ def to_html(table: result_tables.ResultTable) -> str:
     Raises:
       ConfigError: the package jinja2 is missing.
     """
-    return _render(
+    return render(
         _FRAGMENT,
         table=table,
         groups=table_texts.groups(table),
@@ -121,11 +121,25 @@ def to_page(table: result_tables.ResultTable) -> str:
     Raises:
       ConfigError: the package jinja2 is missing.
     """
+    return page(table.title, STYLE, to_html(table))
+
+
+def page(title: str, style: str, fragment: str) -> str:
+    """A whole page that holds a fragment of HTML.
+
+    Raises:
+      ConfigError: the package jinja2 is missing.
+    """
     safe = _environment()[1]
-    return _render(_PAGE, title=table.title, style=safe(STYLE), fragment=safe(to_html(table)))
+    return render(_PAGE, title=title, style=safe(style), fragment=safe(fragment))
 
 
-def _render(template: str, **values: Any) -> str:
+def render(template: str, **values: Any) -> str:
+    """Fills a template of Jinja's, every value escaped.
+
+    Raises:
+      ConfigError: the package jinja2 is missing.
+    """
     return _environment()[0].from_string(template).render(**values)
 
 

@@ -41,7 +41,7 @@ def to_latex(table: result_tables.ResultTable) -> str:
         "% Needs \\usepackage{booktabs}.",
         r"\begin{table*}",
         r"  \centering",
-        rf"  \caption{{{_escaped(caption)}}}",
+        rf"  \caption{{{escaped(caption)}}}",
         r"  \scriptsize",
         r"  \setlength{\tabcolsep}{2pt}",
         r"  \makebox[\linewidth][c]{%",
@@ -59,7 +59,7 @@ def to_latex(table: result_tables.ResultTable) -> str:
         r"  \par\smallskip",
         r"  \begin{minipage}{\linewidth}",
         r"    \scriptsize\raggedright",
-        *(rf"    \textsuperscript{{{n}}}~{_escaped(note)}\par" for n, note in enumerate(table.footnotes, start=1)),
+        *(rf"    \textsuperscript{{{n}}}~{escaped(note)}\par" for n, note in enumerate(table.footnotes, start=1)),
         r"  \end{minipage}",
         r"\end{table*}",
     ]
@@ -82,18 +82,19 @@ def _header() -> list[str]:
 
 def _row(text: table_texts.RowText) -> list[str]:
     marks = ",".join(map(str, text.row.footnotes))
-    label = _escaped(text.row.label) + (rf"\textsuperscript{{{marks}}}" if marks else "")
+    label = escaped(text.row.label) + (rf"\textsuperscript{{{marks}}}" if marks else "")
     lines = [f"    {label} & {' & '.join(_cell(cell) for cell in text.cells)} \\\\"]
     if any(cell.interval for cell in text.cells):
-        intervals = " & ".join(rf"{{\tiny {_escaped(cell.interval)}}}" for cell in text.cells)
+        intervals = " & ".join(rf"{{\tiny {escaped(cell.interval)}}}" for cell in text.cells)
         lines.append(f"    & {intervals} \\\\")
     return lines
 
 
 def _cell(cell: table_texts.CellText) -> str:
-    value = rf"\textbf{{{_escaped(cell.value)}}}" if cell.best else _escaped(cell.value)
+    value = rf"\textbf{{{escaped(cell.value)}}}" if cell.best else escaped(cell.value)
     return rf"{value}{{\tiny$\pm${cell.std}}}" if cell.std else value
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text that LaTeX shows as it is."""
     return text.translate(_ESCAPES)

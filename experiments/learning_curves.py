@@ -44,6 +44,7 @@ def _loss(results: Sequence[run_results.RunResult]) -> figure_lib.Figure:
         _line(panel, result, lambda entry: entry["loss"], {"color": _LOSS_COLOUR})
     # The first epoch's loss is many times the last one's.
     panel.set_yscale("log")
+    panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     panel.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
     panel.yaxis.set_minor_formatter(ticker.NullFormatter())
     return figure

@@ -11,6 +11,7 @@ _COLUMNS = tuple(
     for direction in result_tables.DIRECTION_TITLES
     for metric in result_tables.METRIC_TITLES
 )
+_HEADER = ("system", *_COLUMNS)
 
 
 def to_markdown(table: result_tables.ResultTable) -> str:
@@ -19,14 +20,13 @@ def to_markdown(table: result_tables.ResultTable) -> str:
     for title, rows in table_texts.groups(table):
         lines.append([f"*{title}*", *[""] * len(_COLUMNS)])
         lines.extend([_label(text.row), *(_cell(cell) for cell in text.cells)] for text in rows)
-    parts = [f"# {_escaped(table.title)}", _aligned(lines)]
+    parts = [f"# {escaped(table.title)}", aligned(_HEADER, lines)]
     intervals = [
-        [_in_cell(text.row.label), *(cell.interval for cell in text.cells)]
-        for text in table_texts.with_intervals(table)
+        [in_cell(text.row.label), *(cell.interval for cell in text.cells)] for text in table_texts.with_intervals(table)
     ]
     if intervals:
-        parts += ["95% bootstrap intervals of the rows measured here:", _aligned(intervals)]
-    parts.append("\n".join(f"{number}. {_escaped(note)}" for number, note in enumerate(table.footnotes, start=1)))
+        parts += ["95% bootstrap intervals of the rows measured here:", aligned(_HEADER, intervals)]
+    parts.append("\n".join(f"{number}. {escaped(note)}" for number, note in enumerate(table.footnotes, start=1)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -36,12 +36,11 @@ def _cell(cell: table_texts.CellText) -> str:
 
 
 def _label(row: result_tables.TableRow) -> str:
-    return " ".join([_in_cell(row.label), *(str(number).translate(_SUPERSCRIPTS) for number in row.footnotes)])
+    return " ".join([in_cell(row.label), *(str(number).translate(_SUPERSCRIPTS) for number in row.footnotes)])
 
 
-def _aligned(lines: Sequence[Sequence[str]]) -> str:
+def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """A table whose columns stand beneath each other as text, the first to the left, the others to the right."""
-    header = ["system", *_COLUMNS]
     widths = [max(len(line[place]) for line in [header, *lines]) for place in range(len(header))]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join(
@@ -50,11 +49,12 @@ def _aligned(lines: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _in_cell(text: str) -> str:
-    return _escaped(text).replace("|", r"\|")
+def in_cell(text: str) -> str:
+    """Text of a table's cell, which Markdown shows as it is."""
+    return escaped(text).replace("|", r"\|")
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that Markdown shows as it is; an underscore inside a word needs no backslash and reads better without."""
     text = text.replace("&", "&amp;").replace("<", "&lt;")
     return re.sub(r"[\\`*\[\]~#]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)

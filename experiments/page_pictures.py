@@ -61,8 +61,11 @@ def plot(figure: figure_lib.Figure) -> str:
 
 def diagram(model: keras.Model) -> str | None:
     """A model's diagram as the data URI of an SVG; None where Graphviz is not installed."""
+    graph = model_diagram.model_diagram(model)
+    # Graphviz cuts off an SVG of any other resolution.
+    graph.set("dpi", 72)
     try:
-        return _data_uri("image/svg+xml", model_diagram.model_diagram(model).create_svg())
+        return _data_uri("image/svg+xml", graph.create_svg())
     except FileNotFoundError:
         return None
 

@@ -30,12 +30,12 @@ def check_flags() -> None:
 
 def main() -> None:
     from cmr import atomic_files
-    from experiments import report_contents, report_page, report_parts
+    from experiments import report_contents, report_page
 
     workspace = workspace_lib.Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     today = datetime.datetime.now(datetime.timezone.utc).date()
     page = report_contents.gather(workspace, FLAGS.run, FLAGS.chosen_images, FLAGS.seed, today)
-    path = report_parts.experiments_dir(workspace) / "report.html"
+    path = workspace.experiments_dir / "report.html"
     text = report_page.render(page)
     atomic_files.write_text(path, text)
     for part in page.absent:

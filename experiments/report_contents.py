@@ -1,17 +1,21 @@
 """Gathers what the report says: from the parts that experiments left, and from the run whose examples it shows."""
 
 import datetime
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import keras
 import markupsafe
 
-from cmr import final_evaluation, finished_run, results_table, runs
+from cmr import final_evaluation, finished_run, results_table
 from cmr import workspace as workspace_lib
 from experiments import (
+    ablation_files,
     html_tables,
     learning_curves,
     margin_plot,
+    margin_points,
     margin_text,
     page_pictures,
     report_examples,
@@ -21,6 +25,8 @@ from experiments import (
 )
 
 _SUMMARY_WIDTH = 100
+
+Kept = TypeVar("Kept")
 
 
 def gather(
@@ -50,25 +56,24 @@ def gather(
     if run_name or parts.best_row:
         retrieval, model = _examples(workspace, parts, run_name, chosen_images, seed)
     else:
-        command = (
-            f"python -m experiments.report --dataset={workspace.dataset} --workspace_dir={workspace.root} --run=NAME"
-        )
-        needs_run = report_parts.Absent("What a run retrieves, and its model's diagram", command)
-        absent = (*absent, needs_run)
-    table_parts = [*parts.tables, *([parts.beyond] if parts.beyond else [])]
+        place = f"--dataset={workspace.dataset} --workspace_dir={workspace.root}"
+        needs_run = "What is retrieved by a run of yours, and its model's diagram"
+        absent = (*absent, report_parts.Absent(needs_run, f"python -m experiments.report {place} --run=NAME"))
+    measured = [*parts.rows["table"], *parts.rows["beyond"]]
     return report_page.Page(
         title=f"Retrieval in a limited text space: {title}",
         dataset_title=title,
         made_on=f"{made_on:%Y-%m-%d}",
-        git_commit=final_evaluation.git_commit(),
-        features=_features([row for part in table_parts for row in part.rows]),
-        tables=[_html(part) for part in parts.tables],
-        beyond=_html(parts.beyond) if parts.beyond else None,
-        curves=[_curves(row) for part in table_parts for row in part.rows],
+        git_commit=_short(final_evaluation.git_commit()),
+        features=_features([*measured, *parts.rows["ablations"]]),
+        table=_safe(html_tables.to_html, parts.table),
+        beyond=_safe(html_tables.to_html, parts.beyond),
+        ablations=_safe(ablation_files.to_html, parts.ablations),
+        curves=[_curves(row) for row in measured if _was_trained(row)],
         margin=_margin(parts.sweep) if parts.sweep else None,
         retrieval=retrieval,
         model=model,
-        runs=_run_facts(parts.rows),
+        runs=_run_facts(parts.all_rows),
         absent=absent,
     )
 
@@ -85,10 +90,10 @@ def _examples(
     else:
         run_name = parts.best_row.runs[0].run.path.name
         why = "It is the first run of our row with the best validation sum of recalls."
-    label = next((row.name for row in parts.rows for result in row.runs if result.run.path.name == run_name), "")
+    label = next((row.name for row in parts.all_rows for result in row.runs if result.run.path.name == run_name), "")
     print(f"examples of {run_name}", flush=True)
-    opened = finished_run.open_finished(runs.Run(workspace.run_dir(run_name)))
-    model = finished_run.best_model(opened.run, opened.run_config)
+    opened = finished_run.open_run(workspace.run_dir(run_name))
+    model = opened.model()
     found = report_examples.search_test_split(opened, model)
     retrieval = report_page.Retrieval(
         run_name=run_name,
@@ -120,9 +125,14 @@ def _features(rows: Sequence[run_results.RowResult]) -> dict[str, list[str]]:
     return found
 
 
-def _html(part: report_parts.TablePart) -> markupsafe.Markup:
-    # What comes from there is escaped.
-    return markupsafe.Markup(html_tables.to_html(part.table))
+def _safe(to_html: Callable[[Kept], str], part: Kept | None) -> markupsafe.Markup | None:
+    """A part as HTML, whose writer has escaped all that it was given; None without the part."""
+    return None if part is None else markupsafe.Markup(to_html(part))
+
+
+def _was_trained(row: run_results.RowResult) -> bool:
+    """Whether its runs have a course; an ensemble's has none."""
+    return all(result.run.config_json.exists() for result in row.runs)
 
 
 def _curves(row: run_results.RowResult) -> report_page.Curves:
@@ -130,8 +140,7 @@ def _curves(row: run_results.RowResult) -> report_page.Curves:
     return report_page.Curves(row.name, {what: page_pictures.plot(figure) for what, figure in figures.items()})
 
 
-def _margin(part: report_parts.SweepPart) -> report_page.Margin:
-    sweep = part.sweep
+def _margin(sweep: margin_points.Sweep) -> report_page.Margin:
     chosen = sweep.choice.margin if sweep.choice else None
     figure = margin_plot.draw(sweep.scores(True) + sweep.scores(False), chosen, sweep.row)
     return report_page.Margin(page_pictures.plot(figure), margin_text.findings(sweep))
@@ -148,14 +157,13 @@ def _run_facts(rows: Sequence[run_results.RowResult]) -> list[report_page.RunFac
 
 def _facts(label: str, result: run_results.RunResult) -> report_page.RunFacts:
     values = result.metrics_json
+    validation = f"validation sum of recalls {result.best_val.sum_of_recalls:.1f}"
+    if "members" in values:
+        return report_page.RunFacts(result.run.path.name, label, validation, members=values["members"])
     return report_page.RunFacts(
         name=result.run.path.name,
         label=label,
-        seed=values["seed"],
-        course=(
-            f"best epoch {result.best_epoch} of {len(result.history)}, validation sum of recalls "
-            f"{result.best_val.sum_of_recalls:.1f}"
-        ),
+        course=f"seed {values['seed']}, best epoch {result.best_epoch} of {len(result.history)}, {validation}",
         flags=values["flags"],
         versions={
             "commit": values["git_commit"] or "not known",
@@ -164,3 +172,8 @@ def _facts(label: str, result: run_results.RunResult) -> report_page.RunFacts:
             **{f"SHA-256 of {name}": digest for name, digest in values["checksums"].items()},
         },
     )
+
+
+def _short(commit: str | None) -> str | None:
+    """A commit's first digits, and whether files differ from it."""
+    return commit and re.sub(r"^([0-9a-f]{12})[0-9a-f]*", r"\1", commit)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import jinja2
 import markupsafe
 
-from experiments import html_tables, page_pictures, report_examples, report_parts
+from experiments import ablation_files, html_tables, page_pictures, report_examples, report_parts
 
 _FOLDER = pathlib.Path(__file__).parent
 
@@ -19,10 +19,11 @@ _QUERY_SIDE = 320
 _CANDIDATE_SIDE = 200
 
 _SECTIONS = {
-    "tables": "Tables",
+    "table": "The paper's table",
     "beyond": "Beyond the paper",
     "curves": "Learning curves",
     "margin": "The margin",
+    "ablations": "Ablations",
     "retrieval": "What is retrieved",
     "model": "The model",
     "runs": "Flags and versions of every run",
@@ -85,18 +86,18 @@ class RunFacts:
     Attributes:
       name: its folder.
       label: of the first row that it is in.
-      seed: of the run.
       course: how its training went, in a few words.
       flags: of cmr.train.
       versions: what -> its version or checksum.
+      members: of an ensemble, the runs that it is made of.
     """
 
     name: str
     label: str
-    seed: int
     course: str
-    flags: Sequence[str]
-    versions: Mapping[str, str]
+    flags: Sequence[str] = ()
+    versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    members: Sequence[str] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +110,9 @@ class Page:
       made_on: date.
       git_commit: of the code that made it; None outside a checkout.
       features: sentence that names features -> labels of the rows that use them.
-      tables: HTML of the tables.
+      table: HTML of the paper's table with our rows.
       beyond: HTML of the table of our best models.
+      ablations: HTML of theirs.
       curves: of the rows.
       margin: the margin's sweep.
       retrieval: examples.
@@ -124,8 +126,9 @@ class Page:
     made_on: str
     git_commit: str | None
     features: Mapping[str, Sequence[str]]
-    tables: Sequence[markupsafe.Markup] = ()
+    table: markupsafe.Markup | None = None
     beyond: markupsafe.Markup | None = None
+    ablations: markupsafe.Markup | None = None
     curves: Sequence[Curves] = ()
     margin: Margin | None = None
     retrieval: Retrieval | None = None
@@ -148,7 +151,7 @@ def render(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    style = html_tables.STYLE.strip() + "\n" + (_FOLDER / "report.css").read_text(encoding="utf-8")
+    style = html_tables.STYLE + ablation_files.STYLE + (_FOLDER / "report.css").read_text(encoding="utf-8")
     return environment.get_template("report.html.jinja").render(
         page=page,
         style=markupsafe.Markup(style),

@@ -1,15 +1,14 @@
 """What the other experiments left in the workspace for the report, and the command of each part that is not there."""
 
 import dataclasses
-import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from cmr import errors, runs
 from cmr import workspace as workspace_lib
-from experiments import margin_points, result_tables, run_results
+from experiments import ablation_results, margin_points, result_tables, run_results, tables
 
-# The paper's table of each data set, which experiments.reproduce makes again.
-_TABLE_OF_DATASET = {"flickr8k": 1, "flickr30k": 2, "mscoco": 3}
+Kept = TypeVar("Kept")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,57 +20,34 @@ class Absent:
 
 
 @dataclasses.dataclass(frozen=True)
-class TablePart:
-    """A table, and the runs of its rows of ours.
-
-    Attributes:
-      table: what to print.
-      rows: those with runs, in the table's order.
-    """
-
-    table: result_tables.ResultTable
-    rows: tuple[run_results.RowResult, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class SweepPart:
-    """The margin's sweep, and the runs of each margin."""
-
-    sweep: margin_points.Sweep
-    rows: tuple[run_results.RowResult, ...]
-
-
-@dataclasses.dataclass(frozen=True)
 class Parts:
-    """The parts of one data set.
+    """The parts of one data set; None where there is no such part.
 
     Attributes:
-      tables: of the paper, with our rows.
-      beyond: our best models; None where there is no such table.
-      sweep: of the margin; None where there is none.
+      table: of the paper, with our rows.
+      beyond: our best models.
+      ablations: of one row.
+      sweep: of the margin.
+      rows: of each of them by its name here, the finished runs of what was measured.
       absent: what is not there.
     """
 
-    tables: tuple[TablePart, ...]
-    beyond: TablePart | None
-    sweep: SweepPart | None
+    table: result_tables.ResultTable | None
+    beyond: result_tables.ResultTable | None
+    ablations: ablation_results.Ablations | None
+    sweep: margin_points.Sweep | None
+    rows: dict[str, list[run_results.RowResult]]
     absent: tuple[Absent, ...]
 
     @property
-    def rows(self) -> list[run_results.RowResult]:
-        """The rows of every part."""
-        parts = (*self.tables, self.beyond, self.sweep)
-        return [row for part in parts if part is not None for row in part.rows]
+    def all_rows(self) -> list[run_results.RowResult]:
+        """The rows of every part, in the parts' order."""
+        return [row for rows in self.rows.values() for row in rows]
 
     @property
     def best_row(self) -> run_results.RowResult | None:
-        """The row of `tables` with the best validation; None where there is no row of ours."""
-        return max((row for part in self.tables for row in part.rows), key=_validation, default=None)
-
-
-def experiments_dir(workspace: workspace_lib.Workspace) -> pathlib.Path:
-    """Where experiments write what they found."""
-    return workspace.dataset_dir / "experiments"
+        """The row of `table` with the best validation; None where there is no row of ours."""
+        return max(self.rows.get("table", ()), key=_validation, default=None)
 
 
 def read_parts(workspace: workspace_lib.Workspace) -> Parts:
@@ -80,13 +56,38 @@ def read_parts(workspace: workspace_lib.Workspace) -> Parts:
     Raises:
       WorkspaceError: a part is damaged, or a run of it is gone.
     """
+    number = next((each for each, dataset in tables.DATASETS.items() if dataset == workspace.dataset), None)
+    # A data set of one's own has rows where its owner keeps them.
+    row = f"{workspace.dataset}/fusion" if number else "FLAGFILE"
     reader = _Reader(workspace)
-    return Parts(
-        tables=tuple(reader.paper_tables()),
-        beyond=reader.table("beyond.json", "our best models", "experiments.beyond"),
-        sweep=reader.margin_sweep(),
-        absent=tuple(reader.absent),
+    table = None
+    if number:
+        command = f"experiments.reproduce --table={number}"
+        table = reader.read(
+            f"{tables.file_stem(number)}.json", tables.TITLES[number], command, result_tables.ResultTable.from_json
+        )
+    beyond = reader.read(
+        "beyond.json", "Our best models", f"experiments.ensemble --dataset={workspace.dataset}", _table
     )
+    ablations = reader.read(
+        "ablations.json",
+        "The ablations",
+        f"experiments.ablations --baseline={row}",
+        ablation_results.Ablations.from_json,
+    )
+    sweep = reader.read(
+        "margin_sweep.json",
+        "The margin's sweep",
+        f"experiments.margin_sweep --row={row}",
+        margin_points.Sweep.from_json,
+    )
+    rows = {
+        "table": reader.table_rows(table),
+        "beyond": reader.table_rows(beyond),
+        "ablations": reader.table_rows(ablations.table if ablations else None),
+        "sweep": reader.sweep_rows(sweep),
+    }
+    return Parts(table, beyond, ablations, sweep, rows, tuple(reader.absent))
 
 
 class _Reader:
@@ -95,48 +96,34 @@ class _Reader:
     def __init__(self, workspace: workspace_lib.Workspace):
         self.absent: list[Absent] = []
         self._workspace = workspace
-        self._folder = experiments_dir(workspace)
 
-    def paper_tables(self) -> Iterator[TablePart]:
-        """table1.json, table2.json and table3.json, as far as they are there."""
-        own = _TABLE_OF_DATASET.get(self._workspace.dataset)
-        for number in sorted(_TABLE_OF_DATASET.values()):
-            command = f"experiments.reproduce --table={number}"
-            if number == own or (self._folder / f"table{number}.json").exists():
-                found = self.table(f"table{number}.json", f"Table {number}", command)
-                if found:
-                    yield found
-
-    def table(self, file_name: str, title: str, command: str) -> TablePart | None:
-        """A table of results."""
-        path = self._folder / file_name
-        if not self._is_there(path, title, command):
+    def read(self, file_name: str, title: str, command: str, from_json: Callable[[str], Kept]) -> Kept | None:
+        """Reads the file of a part; None where it is absent."""
+        path = self._workspace.experiments_dir / file_name
+        whole_command = f"python -m {command} --workspace_dir={self._workspace.root}"
+        if not path.exists():
+            self.absent.append(Absent(title, whole_command))
             return None
         try:
-            table = result_tables.ResultTable.from_json(path.read_text(encoding="utf-8"))
-        except errors.DataError as error:
-            raise errors.WorkspaceError(f"{path} can't be read: {error} with python -m {command}") from error
-        return TablePart(table, tuple(self._row(row.label, row.runs) for row in table.rows if row.runs))
+            return from_json(path.read_text(encoding="utf-8"))
+        except (errors.DataError, ValueError, TypeError, KeyError) as error:
+            raise errors.WorkspaceError(
+                f"{path} is damaged or of another version; write it again with {whole_command}"
+            ) from error
 
-    def margin_sweep(self) -> SweepPart | None:
-        """margin_sweep.json."""
-        path = self._folder / "margin_sweep.json"
-        if not self._is_there(path, "the margin plot", "experiments.margin_sweep"):
-            return None
-        sweep = margin_points.read_sweep(path)
-        by_label: dict[str, list[str]] = {}
-        for point in sweep.points:
+    def table_rows(self, table: result_tables.ResultTable | None) -> list[run_results.RowResult]:
+        """A table's rows that have runs."""
+        return [self._row(row.label, row.runs) for row in (table.rows if table else ()) if row.runs]
+
+    def sweep_rows(self, sweep: margin_points.Sweep | None) -> list[run_results.RowResult]:
+        """A sweep's margins, with and without unit images."""
+        runs_of: dict[str, list[str]] = {}
+        for point in sweep.points if sweep else ():
             images = "unit images" if point.setting.image_norm else "images as they are"
-            by_label.setdefault(f"margin {point.setting.margin:g}, {images}", []).append(point.run)
-        return SweepPart(sweep, tuple(self._row(label, names) for label, names in by_label.items()))
+            runs_of.setdefault(f"margin {point.setting.margin:g}, {images}", []).append(point.run)
+        return [self._row(label, names) for label, names in runs_of.items()]
 
-    def _is_there(self, path: pathlib.Path, title: str, command: str) -> bool:
-        there = path.exists()
-        if not there:
-            self.absent.append(Absent(title, f"python -m {command} --workspace_dir={self._workspace.root}"))
-        return there
-
-    def _row(self, label: str, run_names) -> run_results.RowResult:
+    def _row(self, label: str, run_names: Sequence[str]) -> run_results.RowResult:
         return run_results.read_row(label, [runs.Run(self._workspace.run_dir(name)) for name in run_names])
 
 

@@ -58,6 +58,10 @@ class Training:
         given.update(_setting(flag, "the experiment") for flag in self.flags)
         return {**given, "seed": str(self.seed)}
 
+    def effective_settings(self) -> dict[str, str]:
+        """Those that can change the numbers of the run."""
+        return {name: value for name, value in self.settings().items() if name not in _WITHOUT_EFFECT}
+
     @property
     def dataset(self) -> str:
         """The data set's name.
@@ -73,8 +77,8 @@ class Training:
     @property
     def run_name(self) -> str:
         """Folder under runs/: the name, the seed and eight hexadecimal digits that change with any flag's value."""
-        kept = {name: value for name, value in self.settings().items() if name not in _WITHOUT_EFFECT}
-        digest = hashlib.sha256(repr(sorted(kept.items())).encode("utf-8")).hexdigest()
+        settings = sorted(self.effective_settings().items())
+        digest = hashlib.sha256(repr(settings).encode("utf-8")).hexdigest()
         return f"{self.name}-seed{self.seed}-{digest[:8]}"
 
     def run(self, workspace_dir: pathlib.Path) -> runs.Run:

@@ -34,5 +34,6 @@ def _run(path: pathlib.Path, seed: int, features: str, notes: tuple[str, ...], h
     )
     path.mkdir(parents=True)
     ranks.write(run.test_ranks_npz)
-    run.write_metrics({"test": ranks.metrics().to_dict(), "features": features, "notes": list(notes)})
+    values = {"test": ranks.metrics().to_dict(), "random_ranking": RANDOM.to_dict()}
+    run.write_metrics({**values, "features": features, "notes": list(notes)})
     return run

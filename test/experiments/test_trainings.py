@@ -11,7 +11,7 @@ from tiny_runs import own_flags
 from cmr import errors
 from experiments import tables, trainings
 
-ROWS = sorted(trainings.FOLDER.glob("*/*.flags"))
+ROWS = [path for dataset in tables.DATASETS.values() for path in sorted((trainings.FOLDER / dataset).glob("*.flags"))]
 
 
 @pytest.fixture

@@ -1,0 +1,184 @@
+"""An ablation as files of every format: the table of its rows, and beneath it each row less the baseline."""
+
+import os
+import pathlib
+
+import pandas as pd
+
+from cmr import atomic_files
+from experiments import (
+    ablation_results,
+    ablation_texts,
+    csv_tables,
+    html_tables,
+    latex_tables,
+    markdown_tables,
+    result_tables,
+)
+
+_TITLE = "Each row less the baseline, on test"
+
+_FRAGMENT = """\
+<figure class="results">
+<div class="results-scroll" role="region" aria-labelledby="ablation-differences" tabindex="0">
+<table class="results-table ablation-differences">
+<caption id="ablation-differences">{{ title }}</caption>
+<thead>
+<tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr>
+</thead>
+<tbody>
+{% for row in rows %}
+<tr><th scope="row">{{ row.plain[0] }} <span class="description">{{ row.plain[1] }}</span></th>
+{%- for text in row.plain[2:] %}<td>{{ text }}</td>{% endfor %}
+{%- for text in row.differences %}<td>
+{%- if text.is_found %}<strong>{{ text.value }}</strong>{% else %}{{ text.value }}{% endif %}
+<span class="interval">{{ text.interval }}</span>
+{%- if not text.is_found %}<span class="interval">{{ no_difference }}</span>{% endif %}
+<span class="interval">{{ text.p_values }}</span></td>
+{%- else %}<td colspan="{{ num_differences }}"></td>{% endfor %}</tr>
+{% endfor %}
+</tbody>
+</table>
+</div>
+<ul class="results-footnotes">
+{% for note in notes %}
+<li>{{ note }}</li>
+{% endfor %}
+</ul>
+</figure>
+"""
+
+STYLE = """
+.ablation-differences .description { display: block; font-size: .8em; max-width: 18rem; white-space: normal; }
+"""
+
+
+def to_html(ablations: ablation_results.Ablations) -> str:
+    """Two `<figure>`s, to be put into a page that has `html_tables.STYLE` and `STYLE`, or its own.
+
+    Raises:
+      ConfigError: the package jinja2 is missing.
+    """
+    columns = ("row", *ablation_texts.COLUMNS[2:])
+    differences = html_tables.render(
+        _FRAGMENT,
+        title=_TITLE,
+        columns=columns,
+        rows=list(ablation_texts.rows(ablations)),
+        num_differences=len(ablation_results.MEASURES),
+        no_difference=ablation_texts.NO_DIFFERENCE,
+        notes=ablations.notes,
+    )
+    return html_tables.to_html(ablations.table) + differences
+
+
+def to_page(ablations: ablation_results.Ablations) -> str:
+    """A whole page that holds both tables and reads nothing else.
+
+    Raises:
+      ConfigError: the package jinja2 is missing.
+    """
+    return html_tables.page(ablations.table.title, html_tables.STYLE + STYLE, to_html(ablations))
+
+
+def to_markdown(ablations: ablation_results.Ablations) -> str:
+    """Both tables, the notes as a list."""
+    in_cell = markdown_tables.in_cell
+    width = len(ablation_results.MEASURES)
+    lines = [
+        [in_cell(text) for text in (*row.plain, *(map(str, row.differences) if row.differences else [""] * width))]
+        for row in ablation_texts.rows(ablations)
+    ]
+    parts = [
+        f"## {_TITLE}",
+        markdown_tables.aligned(ablation_texts.COLUMNS, lines),
+        "\n".join(f"- {markdown_tables.escaped(note)}" for note in ablations.notes),
+    ]
+    return markdown_tables.to_markdown(ablations.table) + "\n" + "\n\n".join(parts) + "\n"
+
+
+def to_latex(ablations: ablation_results.Ablations) -> str:
+    """Two `table*` floats; the differences' intervals and p in small print."""
+    columns = ("row", *ablation_texts.COLUMNS[2:])
+    lines = [
+        r"\begin{table*}",
+        r"  \centering",
+        rf"  \caption{{{_TITLE}}}",
+        r"  \footnotesize",
+        rf"  \begin{{tabular}}{{l*{{{len(columns) - 1}}}{{r}}}}",
+        r"    \toprule",
+        f"    {' & '.join(columns)} \\\\",
+        r"    \midrule",
+        *(line for row in ablation_texts.rows(ablations) for line in _latex_row(row)),
+        r"    \bottomrule",
+        r"  \end{tabular}",
+        r"  \par\smallskip",
+        r"  \begin{minipage}{\linewidth}",
+        r"    \scriptsize\raggedright",
+        *(rf"    {latex_tables.escaped(note)}\par" for note in ablations.notes),
+        r"  \end{minipage}",
+        r"\end{table*}",
+    ]
+    return latex_tables.to_latex(ablations.table) + "\n" + "\n".join(lines) + "\n"
+
+
+def _latex_row(row: ablation_texts.ComparisonText) -> list[str]:
+    escaped = latex_tables.escaped
+    name, _, *scores = row.plain
+    values = [_minus(text.value) for text in row.differences] or [""] * len(ablation_results.MEASURES)
+    lines = [f"    {' & '.join(map(escaped, (name, *scores)))} & {' & '.join(values)} \\\\"]
+    for small in ("interval", "p_values"):
+        texts = [rf"{{\tiny {_minus(escaped(getattr(text, small)))}}}" for text in row.differences]
+        if texts:
+            lines.append(f"    {'& ' * (1 + len(scores))}{' & '.join(texts)} \\\\")
+    return lines
+
+
+def _minus(text: str) -> str:
+    """LaTeX's hyphen is shorter than its minus."""
+    return text.replace("-", r"\ensuremath{-}")
+
+
+def to_csv(ablations: ablation_results.Ablations) -> str:
+    """For programs, unrounded: a line a row of ours.
+
+    Columns row, description, flags, `<validation|test>_sum_<mean|std>`, for each measure
+    `<measure>_<estimate|low|high|p_value|corrected_p>` (empty for the baseline), then those of `csv_tables.to_frame`.
+    """
+    frame = csv_tables.to_frame(ablations.table)
+    ours = frame[frame["kind"] == result_tables.OURS].drop(columns=["kind"]).reset_index(drop=True)
+    compared = pd.DataFrame([_csv_line(each) for each in ablations.comparisons])
+    return pd.concat([compared, ours], axis=1).to_csv(index=False, lineterminator="\n")
+
+
+def _csv_line(comparison: ablation_results.Comparison) -> dict:
+    line = {"row": comparison.name, "description": comparison.description, "flags": " ".join(comparison.flags)}
+    for name in ("validation_sum", "test_sum"):
+        score = getattr(comparison, name)
+        line.update({f"{name}_mean": score.mean, f"{name}_std": score.std})
+    for measure in ablation_results.MEASURES:
+        found = comparison.differences.get(measure)
+        for part in ("estimate", "low", "high", "p_value", "corrected_p"):
+            line[f"{measure}_{part}"] = None if found is None else getattr(found, part)
+    return line
+
+
+_FORMATS = {
+    ".md": to_markdown,
+    ".csv": to_csv,
+    ".tex": to_latex,
+    ".html": to_page,
+    ".json": ablation_results.Ablations.to_json,
+}
+
+
+def write_all(ablations: ablation_results.Ablations, path_without_ending: str | os.PathLike) -> None:
+    """Writes `.md`, `.csv`, `.tex`, `.html` (a page of its own) and `.json`, which `Ablations.from_json` reads.
+
+    Raises:
+      ConfigError: the package jinja2 is missing; nothing is written.
+    """
+    path = pathlib.Path(path_without_ending)
+    texts = {path.with_name(path.name + ending): write(ablations) for ending, write in _FORMATS.items()}
+    for each, text in texts.items():
+        atomic_files.write_text(each, text)
