@@ -67,7 +67,10 @@ def read_parts(workspace: workspace_lib.Workspace) -> Parts:
             f"{tables.file_stem(number)}.json", tables.TITLES[number], command, result_tables.ResultTable.from_json
         )
     beyond = reader.read(
-        "beyond.json", "Our best models", f"experiments.ensemble --dataset={workspace.dataset}", _table
+        "beyond.json",
+        "Our best models",
+        f"experiments.ensemble --dataset={workspace.dataset}",
+        result_tables.ResultTable.from_json,
     )
     ablations = reader.read(
         "ablations.json",
