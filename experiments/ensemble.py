@@ -23,7 +23,7 @@ GROUPS = (cmr_flags.workspace_flags, experiments_flags.ensemble_flags)
 
 def main() -> None:
     from cmr import workspace as workspace_lib
-    from experiments import candidate_runs, ensemble_run, result_tables, run_results, table_formats
+    from experiments import candidate_runs, ensemble_run, markdown_tables, result_tables, run_results, table_formats
 
     workspace = workspace_lib.Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     rows = candidate_runs.find_rows(workspace, _is_candidate)
@@ -41,10 +41,11 @@ def main() -> None:
         workspace, [result for row in rows for result in row.runs], FLAGS.max_members
     )
     rows = [run_results.RowResult(f"best single model ({best.name})", best.runs), ensemble]
-    table = result_tables.build(f"Beyond the paper: {workspace.dataset}", workspace.dataset, rows)
+    random = best.runs[0].random_ranking
+    table = result_tables.build(f"Beyond the paper: {workspace.dataset}", workspace.dataset, random, rows)
     stem = workspace.experiments_dir / "beyond"
     table_formats.write_all(table, stem)
-    print(f"\n{table_formats.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
+    print(f"\n{markdown_tables.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
 
 
 def _is_candidate(name: str) -> bool:

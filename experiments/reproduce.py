@@ -26,7 +26,7 @@ GROUPS = (
 
 def main() -> None:
     from cmr import workspace as workspace_lib
-    from experiments import plan, preparation, result_tables, run_results, table_formats, tables
+    from experiments import markdown_tables, plan, preparation, result_tables, run_results, table_formats, tables
 
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     rows = tables.row_trainings(FLAGS.table, FLAGS.rows or tables.ROWS, FLAGS.overlay, FLAGS.seeds)
@@ -40,10 +40,11 @@ def main() -> None:
         run_results.read_row(name, [training.run(workspace_dir) for training in row]) for name, row in rows.items()
     ]
     run_results.check_same_inputs(results)
-    table = result_tables.build(tables.TITLES[FLAGS.table], trainings[0].dataset, results)
+    random = results[0].runs[0].random_ranking
+    table = result_tables.build(tables.TITLES[FLAGS.table], trainings[0].dataset, random, results)
     stem = workspace_lib.Workspace(workspace_dir, trainings[0].dataset).experiments_dir / tables.file_stem(FLAGS.table)
     table_formats.write_all(table, stem)
-    print(f"\n{table_formats.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
+    print(f"\n{markdown_tables.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
 
 
 if __name__ == "__main__":

@@ -30,10 +30,12 @@ class RunResult:
     @functools.cached_property
     def test(self) -> metrics.BothDirections:
         """Test metrics."""
-        values = self.metrics_json["test"]
-        return metrics.BothDirections.from_dict(
-            {name: values[name] for name in ("sentence_retrieval", "image_retrieval")}
-        )
+        return metrics.BothDirections.from_dict(self.metrics_json["test"])
+
+    @functools.cached_property
+    def random_ranking(self) -> metrics.BothDirections:
+        """What a random order of the same test images and sentences scores, exactly."""
+        return metrics.BothDirections.from_dict(self.metrics_json["random_ranking"])
 
     @functools.cached_property
     def random_ranking(self) -> metrics.BothDirections:

@@ -1,0 +1,88 @@
+"""A table from its flagfiles: trained once, written in every format, told in one line what is wrong."""
+
+import pytest
+from conftest import make_workspace
+from tiny_runs import TINY, read_json, run_main
+
+from experiments import ensemble, reproduce, result_tables
+
+
+def call(command, *arguments):
+    return run_main(command.main, *arguments, doc=command.__doc__, groups=command.GROUPS)
+
+
+@pytest.fixture(scope="module")
+def reproduced(tmp_path_factory):
+    """The workspace of a table of two rows, its flags, and how the command ended the first and the second time."""
+    folder = tmp_path_factory.mktemp("table")
+    found = make_workspace(folder / "workspace")
+    tiny = folder / "tiny.flags"
+    tiny.write_text("\n".join([*TINY, "--max_epochs=1"]))
+    flags = (f"--workspace_dir={found.root}", f"--overlay={tiny}", "--rows=vse_paper,single", "--seeds=1", "--jobs=2")
+    return found, flags, [call(reproduce, *flags) for _ in range(2)]
+
+
+def test_a_table_is_trained_once_and_written_in_every_format(reproduced):
+    found, _, (first, second) = reproduced
+
+    assert (first.returncode, second.returncode) == (0, 0), (first.stderr, second.stderr)
+    assert "2 trainings, 2 of them to do" in first.stdout
+    assert "2 trainings, 0 of them to do" in second.stdout
+    assert first.stdout.partition("| ")[2] == second.stdout.partition("| ")[2]
+    names = {path.name for path in found.experiments_dir.iterdir()}
+    assert names == {f"scenes.{end}" for end in ("md", "csv", "tex", "html", "json")}
+
+
+def test_its_numbers_are_those_of_the_runs(reproduced):
+    found, _, _ = reproduced
+    table = result_tables.ResultTable.from_json((found.experiments_dir / "scenes.json").read_text())
+
+    ours = [row for row in table.rows if row.kind == result_tables.OURS]
+    assert [row.label.removesuffix(result_tables.STAND_IN_MARK) for row in ours] == ["vse_paper", "single"]
+    for row in ours:
+        measured = read_json(found.run_dir(row.runs[0]) / "metrics.json")["test"]
+        assert row.cells[0].mean == measured["sentence_retrieval"]["recall_at_1"]
+        assert row.cells[7].mean == measured["image_retrieval"]["median_rank"]
+
+
+def test_a_plan_names_the_commands_and_does_nothing(reproduced):
+    found, flags, _ = reproduced
+    before = sorted(found.root.rglob("*"))
+
+    ended = call(reproduce, *flags, "--seeds=2", "--dry_run")
+
+    assert ended.stdout.count("python -m cmr.train ") == 2
+    assert "0 preparations and 2 of 4 trainings to do" in ended.stdout
+    assert sorted(found.root.rglob("*")) == before
+
+
+def test_the_best_row_and_an_ensemble_are_chosen_and_tested(reproduced):
+    found, _, _ = reproduced
+
+    ended = call(ensemble, f"--workspace_dir={found.root}", "--candidates=*-seed0-*")
+
+    assert ended.returncode == 0, ended.stderr
+    table = result_tables.ResultTable.from_json((found.experiments_dir / "beyond.json").read_text())
+    best, both = (row for row in table.rows if row.kind == result_tables.OURS)
+    assert best.label.startswith("best single model (")
+    assert both.label.startswith("ensemble of ")
+    kept = read_json(found.run_dir(both.runs[0]) / "metrics.json")
+    assert both.cells[0].mean == kept["test"]["sentence_retrieval"]["recall_at_1"]
+    assert set(kept["members"]) <= {path.name for path in found.run_dir("").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("command", "flags", "message"),
+    [
+        (reproduce, ["--rows=nothing"], "scenes/nothing is no flagfile"),
+        (reproduce, ["--table=4"], "--table"),
+        (reproduce, ["--overlay=nothing"], "nothing is no flagfile"),
+        (ensemble, ["--candidates=nothing"], "has no finished run that --candidates=nothing names"),
+    ],
+)
+def test_what_is_wrong_is_one_line(tmp_path, command, flags, message):
+    ended = call(command, f"--workspace_dir={tmp_path}", *flags)
+
+    assert ended.returncode == 1
+    assert message in ended.stderr
+    assert ended.stderr.count("\n") == 1
