@@ -1,5 +1,6 @@
 """An ablation as files of every format: the table of its rows, and beneath it each row less the baseline."""
 
+import itertools
 import os
 import pathlib
 
@@ -32,9 +33,7 @@ _FRAGMENT = """\
 {%- for text in row.plain[2:] %}<td>{{ text }}</td>{% endfor %}
 {%- for text in row.differences %}<td>
 {%- if text.is_found %}<strong>{{ text.value }}</strong>{% else %}{{ text.value }}{% endif %}
-<span class="interval">{{ text.interval }}</span>
-{%- if not text.is_found %}<span class="interval">{{ no_difference }}</span>{% endif %}
-<span class="interval">{{ text.p_values }}</span></td>
+{%- for small in text.small %} <span class="interval">{{ small }}</span>{% endfor %}</td>
 {%- else %}<td colspan="{{ num_differences }}"></td>{% endfor %}</tr>
 {% endfor %}
 </tbody>
@@ -50,6 +49,7 @@ _FRAGMENT = """\
 
 STYLE = """
 .ablation-differences .description { display: block; font-size: .8em; max-width: 18rem; white-space: normal; }
+.ablation-differences thead th:first-child { text-align: left; }
 """
 
 
@@ -66,7 +66,6 @@ def to_html(ablations: ablation_results.Ablations) -> str:
         columns=columns,
         rows=list(ablation_texts.rows(ablations)),
         num_differences=len(ablation_results.MEASURES),
-        no_difference=ablation_texts.NO_DIFFERENCE,
         notes=ablations.notes,
     )
     return html_tables.to_html(ablations.table) + differences
@@ -83,15 +82,14 @@ def to_page(ablations: ablation_results.Ablations) -> str:
 
 def to_markdown(ablations: ablation_results.Ablations) -> str:
     """Both tables, the notes as a list."""
-    in_cell = markdown_tables.in_cell
     width = len(ablation_results.MEASURES)
     lines = [
-        [in_cell(text) for text in (*row.plain, *(map(str, row.differences) if row.differences else [""] * width))]
+        [*map(markdown_tables.in_cell, row.plain), *(map(str, row.differences) if row.differences else [""] * width)]
         for row in ablation_texts.rows(ablations)
     ]
     parts = [
         f"## {_TITLE}",
-        markdown_tables.aligned(ablation_texts.COLUMNS, lines),
+        markdown_tables.aligned(ablation_texts.COLUMNS, lines, num_left=2),
         "\n".join(f"- {markdown_tables.escaped(note)}" for note in ablations.notes),
     ]
     return markdown_tables.to_markdown(ablations.table) + "\n" + "\n\n".join(parts) + "\n"
@@ -104,14 +102,17 @@ def to_latex(ablations: ablation_results.Ablations) -> str:
         r"\begin{table*}",
         r"  \centering",
         rf"  \caption{{{_TITLE}}}",
-        r"  \footnotesize",
+        r"  \scriptsize",
+        r"  \setlength{\tabcolsep}{3pt}",
+        # Where the text is narrower, the table stands out on both sides alike.
+        r"  \makebox[\linewidth][c]{%",
         rf"  \begin{{tabular}}{{l*{{{len(columns) - 1}}}{{r}}}}",
         r"    \toprule",
         f"    {' & '.join(columns)} \\\\",
         r"    \midrule",
         *(line for row in ablation_texts.rows(ablations) for line in _latex_row(row)),
         r"    \bottomrule",
-        r"  \end{tabular}",
+        r"  \end{tabular}}",
         r"  \par\smallskip",
         r"  \begin{minipage}{\linewidth}",
         r"    \scriptsize\raggedright",
@@ -127,10 +128,9 @@ def _latex_row(row: ablation_texts.ComparisonText) -> list[str]:
     name, _, *scores = row.plain
     values = [_minus(text.value) for text in row.differences] or [""] * len(ablation_results.MEASURES)
     lines = [f"    {' & '.join(map(escaped, (name, *scores)))} & {' & '.join(values)} \\\\"]
-    for small in ("interval", "p_values"):
-        texts = [rf"{{\tiny {_minus(escaped(getattr(text, small)))}}}" for text in row.differences]
-        if texts:
-            lines.append(f"    {'& ' * (1 + len(scores))}{' & '.join(texts)} \\\\")
+    for small in itertools.zip_longest(*(text.small for text in row.differences), fillvalue=""):
+        texts = [rf"{{\tiny {_minus(escaped(text))}}}" for text in small]
+        lines.append(f"    {'& ' * (1 + len(scores))}{' & '.join(texts)} \\\\")
     return lines
 
 

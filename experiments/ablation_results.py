@@ -173,13 +173,13 @@ def _notes(num_variants: int) -> list[str]:
     return [
         "Sums are of the six recalls, 600 at most. The validation sum is that of the epochs whose weights were kept: "
         "whoever chooses a setting chooses by it, and not by the test columns.",
-        "A difference is the variant less the baseline on test, in percent points, with its 95% bootstrap interval over "
-        "the test images, the same resampled images for both. Where the interval contains 0, no difference was found, "
-        "which does not show that there is none.",
-        "p is two-sided, of the centred bootstrap; Holm's p is corrected (Holm-Bonferroni) for the number of "
+        "A difference is the variant less the baseline on test, in percent points, with its 95% bootstrap interval "
+        "over the test images, the same resampled images for both. Where the interval contains 0, no difference was "
+        "found, which does not show that there is none.",
+        "p is two-sided, of the centred bootstrap; behind Holm stands p corrected (Holm-Bonferroni) for the number of "
         f"comparisons in its column, here {num_variants}: of many, some have a small p by luck alone.",
-        "Intervals and p are those of the runs at hand: they say how another set of test images would differ, and not how "
-        "another seed would.",
+        "Intervals and p are those of the runs at hand: they say how another set of test images would differ, and not "
+        "how another seed would.",
     ]
 
 

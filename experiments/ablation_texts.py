@@ -10,13 +10,11 @@ COLUMNS = (
     "what it changes",
     "validation sum",
     "test sum",
-    "sum of recalls",
-    "sentence retrieval R@1",
-    "image retrieval R@1",
+    "test sum less baseline's",
+    "sentence R@1 less baseline's",
+    "image R@1 less baseline's",
 )
-# How many of them come before the differences.
-NUM_PLAIN = len(COLUMNS) - len(ablation_results.MEASURES)
-NO_DIFFERENCE = "no difference found"
+_NO_DIFFERENCE = "no difference found"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +24,7 @@ class DifferenceText:
     Attributes:
       value: such as `-3.2`, with its sign.
       interval: such as `[-5.1, -1.3]`.
-      p_values: such as `p = 0.0005, Holm's 0.0070`.
+      p_values: such as `p 0.0005 (Holm 0.0070)`.
       is_found: whether the interval leaves out zero.
     """
 
@@ -35,9 +33,13 @@ class DifferenceText:
     p_values: str
     is_found: bool
 
+    @property
+    def small(self) -> tuple[str, ...]:
+        """What stands in small print beside the value."""
+        return (self.interval, *(() if self.is_found else (_NO_DIFFERENCE,)), self.p_values)
+
     def __str__(self) -> str:
-        found = "" if self.is_found else f"{NO_DIFFERENCE}, "
-        return f"{self.value} {self.interval}, {found}{self.p_values}"
+        return f"{self.value} {', '.join(self.small)}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,7 +67,7 @@ def _difference(difference: ablation_results.Difference) -> DifferenceText:
     return DifferenceText(
         _signed(difference.estimate),
         f"[{_signed(difference.low)}, {_signed(difference.high)}]",
-        f"p = {difference.p_value:.4f}, Holm's {difference.corrected_p:.4f}",
+        f"p {difference.p_value:.4f} (Holm {difference.corrected_p:.4f})",
         difference.is_found,
     )
 

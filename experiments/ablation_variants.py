@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from cmr import config, errors
 from experiments import trainings as trainings_lib
 
-# Flagfiles of experiments/ablations/, in the order of their rows: one factor at a time, but for negatives and the length of
-# image embeddings, whose product is whole, since without unit images the margin only rescales. The baseline's own
-# values have no flagfile.
+# Flagfiles of experiments/ablations/, in the order of their rows: one factor at a time, but for negatives and the
+# length of image embeddings, whose product is whole, since without unit images the margin only rescales. The values of
+# the paper's fusion have no flagfile.
 VARIANTS = (
     "negatives_batch",
     "negatives_hardest",
@@ -79,8 +79,8 @@ def plan(baseline: str, overlays: Sequence[str], variants: Sequence[str], seeds:
       runs would be trained twice and its difference compared for nothing.
 
     Raises:
-      ConfigError: a flagfile is missing or can't be read, two variants have one name, or one changes the data set, or none
-        is left.
+      ConfigError: a flagfile is missing or can't be read, two rows have one name, a variant changes the data set, or
+        none is left.
     """
     files = tuple(trainings_lib.find_flagfile(name) for name in (baseline, *overlays))
     base = trainings_lib.Training(files[0].stem, files)
@@ -119,7 +119,7 @@ def _check(training: trainings_lib.Training, base: trainings_lib.Training, names
         raise errors.ConfigError(f"two rows have the name {training.name}; rename {training.flagfiles[-1]}")
     if training.dataset != base.dataset:
         raise errors.ConfigError(
-            f"{training.flagfiles[-1]} changes --dataset to {training.dataset}; rows are compared on the same test images"
+            f"{training.flagfiles[-1]} changes --dataset to {training.dataset}; give one of {base.dataset}"
         )
 
 

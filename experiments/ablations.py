@@ -3,9 +3,9 @@
     python -m experiments.ablations --overlay=stand_ins --overlay=laptop --seeds=1
     python -m experiments.ablations --baseline=scenes/fusion --variants=negatives_batch,gru_reset_after --seeds=1
 
-A variant is a flagfile of experiments/ablations/ that holds only what it changes. A finished run is recognised by the hash
-of its flags and kept, so a killed ablation goes on where it was, and the baseline's runs are those of its table. The files
-are <workspace_dir>/<dataset>/experiments/ablations.md, .csv, .tex, .html and .json.
+A variant is a flagfile of experiments/ablations/ that holds only what it changes. A finished run is recognised by the
+hash of its flags and kept, so a killed ablation goes on where it was, and the baseline's runs are those of its table.
+The files are <workspace_dir>/<dataset>/experiments/ablations.md, .csv, .tex, .html and .json.
 """
 
 import pathlib

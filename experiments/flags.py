@@ -118,6 +118,7 @@ def ablation_flags() -> None:
         "Flagfiles of experiments/ablations/ by name, or paths of others, whose first line is a comment that describes "
         "the row.",
     )
+    _seeds(3)
 
 
 def ensemble_flags() -> None:

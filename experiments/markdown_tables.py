@@ -39,12 +39,13 @@ def _label(row: result_tables.TableRow) -> str:
     return " ".join([in_cell(row.label), *(str(number).translate(_SUPERSCRIPTS) for number in row.footnotes)])
 
 
-def aligned(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A table whose columns stand beneath each other as text, the first to the left, the others to the right."""
+def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], num_left: int = 1) -> str:
+    """A table whose columns stand beneath each other as text, the first `num_left` to the left, others to the right."""
     widths = [max(len(line[place]) for line in [header, *lines]) for place in range(len(header))]
-    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    sides = [str.ljust] * num_left + [str.rjust] * (len(header) - num_left)
+    rule = [side(":" if side is str.rjust else "-", width, "-") for side, width in zip(sides, widths, strict=True)]
     return "\n".join(
-        "| " + " | ".join([line[0].ljust(widths[0]), *map(str.rjust, line[1:], widths[1:])]) + " |"
+        "| " + " | ".join(side(*cell) for side, *cell in zip(sides, line, widths, strict=True)) + " |"
         for line in [header, rule, *lines]
     )
 

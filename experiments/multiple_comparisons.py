@@ -7,9 +7,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Holm-Bonferroni corrected p-values.
 
     S. Holm, "A simple sequentially rejective multiple test procedure", 1979: of n tests the smallest p-value is
-    multiplied by n, the next by n - 1, and so on; none becomes smaller than the one before it, nor larger than 1. Who calls
-    those at most alpha a difference is wrong about any of the n with a probability of alpha at most, however the tests
-    depend on each other.
+    multiplied by n, the next by n - 1, and so on; none becomes smaller than the one before it, nor larger than 1. Who
+    calls a difference what is at most alpha is wrong about any of the n with a probability of at most alpha, however
+    the tests depend on each other.
 
     Args:
       p_values: one a test.

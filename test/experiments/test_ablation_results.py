@@ -98,7 +98,7 @@ def test_json_reads_back_exactly(ablations):
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"table": {}, "comparisons": [], "left_out": []}'])
 def test_other_json_is_refused(text):
-    with pytest.raises(errors.DataError, match="give the command again|build it again"):
+    with pytest.raises(errors.DataError, match=r"give the command again|build it again"):
         ablation_results.Ablations.from_json(text)
 
 
