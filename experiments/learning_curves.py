@@ -77,6 +77,6 @@ def _line(
 ) -> None:
     epochs = [entry["epoch"] for entry in result.history]
     values = [value(entry) for entry in result.history]
-    panel.plot(epochs, values, linewidth=0.9, label=label, **style)
+    panel.plot(epochs, values, linewidth=1.1, label=label, **style)
     kept = epochs.index(result.best_epoch)
     panel.plot(epochs[kept], values[kept], marker="o", markersize=3, color=style["color"])

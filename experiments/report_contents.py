@@ -69,7 +69,7 @@ def gather(
         table=_safe(html_tables.to_html, parts.table),
         beyond=_safe(html_tables.to_html, parts.beyond),
         ablations=_safe(ablation_files.to_html, parts.ablations),
-        curves=[_curves(row) for row in measured if _was_trained(row)],
+        curves=[_curves(row) for row in _trained(measured)],
         margin=_margin(parts.sweep) if parts.sweep else None,
         retrieval=retrieval,
         model=model,
@@ -119,10 +119,11 @@ def _summary(model: keras.Model) -> str:
 
 
 def _features(rows: Sequence[run_results.RowResult]) -> dict[str, list[str]]:
-    found = {}
+    """Sentence that names features -> names of the rows that use them, each once."""
+    found: dict[str, dict[str, None]] = {}
     for row in rows:
-        found.setdefault(row.features, []).append(row.name)
-    return found
+        found.setdefault(row.features, {})[row.name] = None
+    return {features: list(names) for features, names in found.items()}
 
 
 def _safe(to_html: Callable[[Kept], str], part: Kept | None) -> markupsafe.Markup | None:
@@ -130,9 +131,13 @@ def _safe(to_html: Callable[[Kept], str], part: Kept | None) -> markupsafe.Marku
     return None if part is None else markupsafe.Markup(to_html(part))
 
 
-def _was_trained(row: run_results.RowResult) -> bool:
-    """Whether its runs have a course; an ensemble's has none."""
-    return all(result.run.config_json.exists() for result in row.runs)
+def _trained(rows: Sequence[run_results.RowResult]) -> list[run_results.RowResult]:
+    """The rows whose runs have a course, which an ensemble has not; of rows with the same runs the first."""
+    by_runs = {}
+    for row in rows:
+        if all(result.run.config_json.exists() for result in row.runs):
+            by_runs.setdefault(tuple(result.run.path for result in row.runs), row)
+    return list(by_runs.values())
 
 
 def _curves(row: run_results.RowResult) -> report_page.Curves:
