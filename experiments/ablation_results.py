@@ -128,7 +128,8 @@ def measure(arms: ablation_variants.Arms, workspace_dir: pathlib.Path) -> Ablati
     ]
     run_results.check_same_inputs(rows)
     dataset = arms.baseline.trainings[0].dataset
-    table = result_tables.build_without_paper(f"Ablations of {arms.baseline.name}: {dataset}", dataset, rows)
+    random = rows[0].runs[0].random_ranking
+    table = result_tables.build_without_paper(f"Ablations of {arms.baseline.name}: {dataset}", dataset, random, rows)
     differences = [{}, *_differences(rows[0], rows[1:])]
     comparisons = tuple(
         Comparison(arm.name, arm.description, arm.flags, *_sums(row), of_measures)

@@ -103,13 +103,16 @@ class ResultTable:
             raise errors.DataError(f"this is not a table of results ({error}); build it again") from error
 
 
-def build(title: str, dataset: str, rows: Sequence[run_results.RowResult]) -> ResultTable:
+def build(
+    title: str, dataset: str, random: metrics.BothDirections, rows: Sequence[run_results.RowResult]
+) -> ResultTable:
     """Puts what was measured beside what the paper printed.
 
     Args:
       title: of the table.
       dataset: the workspace's name of it; the paper's rows are left out where it has none.
-      rows: measured ones, in their order, at least one.
+      random: exact values of the test images (`metrics.random_ranking`).
+      rows: measured ones, in their order.
 
     Returns:
       The table. A mean is that of the runs' test metrics, an interval `bootstrap.intervals` of their ranks.
@@ -118,22 +121,24 @@ def build(title: str, dataset: str, rows: Sequence[run_results.RowResult]) -> Re
       DataError: the runs of a row are of different test images.
       WorkspaceError: a run's file is missing or damaged.
     """
-    return _build(title, dataset, results_table.paper_table(dataset), rows)
+    return _build(title, dataset, random, results_table.paper_table(dataset), rows)
 
 
-def build_without_paper(title: str, dataset: str, rows: Sequence[run_results.RowResult]) -> ResultTable:
-    """The same for rows that the paper's have no say in."""
-    return _build(title, dataset, (), rows)
+def build_without_paper(
+    title: str, dataset: str, random: metrics.BothDirections, rows: Sequence[run_results.RowResult]
+) -> ResultTable:
+    """The same without the paper's rows, for ours that are compared with each other."""
+    return _build(title, dataset, random, (), rows)
 
 
 def _build(
     title: str,
     dataset: str,
+    random: metrics.BothDirections,
     paper_rows: Sequence[results_table.PaperRow],
     rows: Sequence[run_results.RowResult],
 ) -> ResultTable:
     footnotes = _Footnotes()
-    random = rows[0].runs[0].random_ranking
     measured_on = (
         f"Measured on {random.sentence_retrieval.num_queries:,} test images with "
         f"{random.image_retrieval.num_queries:,} sentences; the random row is computed exactly for them."

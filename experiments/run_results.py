@@ -38,11 +38,6 @@ class RunResult:
         return metrics.BothDirections.from_dict(self.metrics_json["random_ranking"])
 
     @functools.cached_property
-    def random_ranking(self) -> metrics.BothDirections:
-        """What a random order of the test candidates scores, exactly."""
-        return metrics.BothDirections.from_dict(self.metrics_json["random_ranking"])
-
-    @functools.cached_property
     def test_ranks(self) -> query_ranks.QueryRanks:
         """Ranks of the single test queries."""
         return query_ranks.QueryRanks.read(self.run.test_ranks_npz)

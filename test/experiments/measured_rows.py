@@ -34,6 +34,5 @@ def _run(path: pathlib.Path, seed: int, features: str, notes: tuple[str, ...], h
     )
     path.mkdir(parents=True)
     ranks.write(run.test_ranks_npz)
-    values = {"test": ranks.metrics().to_dict(), "random_ranking": RANDOM.to_dict()}
-    run.write_metrics({**values, "features": features, "notes": list(notes)})
+    run.write_metrics({"test": ranks.metrics().to_dict(), "features": features, "notes": list(notes)})
     return run

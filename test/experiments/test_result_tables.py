@@ -22,7 +22,7 @@ def rows(tmp_path):
 
 @pytest.fixture
 def table(rows):
-    return result_tables.build("Table 1, Flickr8K", "flickr8k", rows)
+    return result_tables.build("Table 1, Flickr8K", "flickr8k", measured_rows.RANDOM, rows)
 
 
 def row_of(table, label):
@@ -49,7 +49,7 @@ def test_the_rows_are_the_random_one_the_papers_and_ours(table):
 
 
 def test_a_data_set_that_the_paper_lacks_has_no_printed_row(rows):
-    table = result_tables.build("Scenes", "scenes", rows)
+    table = result_tables.build("Scenes", "scenes", measured_rows.RANDOM, rows)
 
     assert [row.kind for row in table.rows] == [result_tables.RANDOM] + 3 * [result_tables.OURS]
 
