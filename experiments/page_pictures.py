@@ -4,6 +4,7 @@ import base64
 import dataclasses
 import io
 import pathlib
+import re
 
 import keras
 import matplotlib
@@ -12,7 +13,7 @@ from matplotlib import figure as figure_lib
 from cmr import errors, image_files, model_diagram
 
 _JPEG_QUALITY = 80
-# Text stays text, a tenth of the size of its outlines. Ids are hashes: with a fixed salt the same plot is the same file.
+# Text stays text, which is a tenth of its outlines' size. Ids are hashes: with one salt the same plot is the same file.
 _PLOT_SETTINGS = {"svg.hashsalt": "cmr", "svg.fonttype": "none"}
 
 
@@ -65,9 +66,13 @@ def diagram(model: keras.Model) -> str | None:
     # Graphviz cuts off an SVG of any other resolution.
     graph.set("dpi", 72)
     try:
-        return _data_uri("image/svg+xml", graph.create_svg())
+        svg = graph.create_svg()
     except FileNotFoundError:
         return None
+    # Keras names nodes by their address in memory, which is another each time.
+    numbers: dict[bytes, bytes] = {}
+    svg = re.sub(rb"\b\d{9,}\b", lambda match: numbers.setdefault(match[0], b"%d" % len(numbers)), svg)
+    return _data_uri("image/svg+xml", svg)
 
 
 def _data_uri(media_type: str, content: bytes) -> str:
