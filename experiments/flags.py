@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 from absl import flags
 
+<<<<<<< HEAD
 from cmr import flags as cmr_flags
 from experiments import ablation_variants, tables
+=======
+from experiments import ablation_variants, screening_results, tables
+>>>>>>> main
 
 
 def sweep_flags() -> None:
@@ -106,19 +110,26 @@ def preparation_flags() -> None:
 
 def ablation_flags() -> None:
     """Ablation"""
+    _arms("flickr8k/fusion", list(ablation_variants.VARIANTS), "experiments/ablations/ by name, or paths of others")
+    _seeds(3)
+
+
+def screening_flags() -> None:
+    """Screening"""
+    _arms("screening/start", [f"screening/{name}" for name in screening_results.VARIANTS], "experiments/, or any paths")
+    _seeds(1)
+
+
+def _arms(baseline: str, variants: Sequence[str], where: str) -> None:
     flags.DEFINE_string(
         "baseline",
-        "flickr8k/fusion",
+        baseline,
         "Flagfile of the row that every variant is compared with, by its path or its name below experiments/. It is "
         "read first, then the overlays, then the variant's, whose flags therefore always hold.",
     )
     flags.DEFINE_list(
-        "variants",
-        list(ablation_variants.VARIANTS),
-        "Flagfiles of experiments/ablations/ by name, or paths of others, whose first line is a comment that describes "
-        "the row.",
+        "variants", variants, f"Flagfiles of {where}; the first line of each is a comment that describes the row."
     )
-    _seeds(3)
 
 
 def ensemble_flags() -> None:

@@ -1,0 +1,48 @@
+"""Tries settings one by one and tells what each is worth on the validation split, by which models are chosen.
+
+    python -m experiments.screening --overlay=stand_ins --overlay=laptop --jobs=2
+
+A setting is a flagfile that holds only what it changes. What cmr.train measures on test is not read. Finished runs are
+kept, so that a screening that was stopped goes on. The files are <workspace_dir>/<dataset>/experiments/screening.md and
+.csv.
+"""
+
+import pathlib
+
+from absl import flags
+
+from cmr import command
+from experiments import flags as experiments_flags
+
+FLAGS = flags.FLAGS
+
+GROUPS = (
+    experiments_flags.screening_flags,
+    experiments_flags.preparation_flags,
+    experiments_flags.trainings_flags,
+)
+
+
+def main() -> None:
+    from cmr import atomic_files
+    from cmr import workspace as workspace_lib
+    from experiments import ablation_variants, plan, preparation, screening_results
+
+    workspace_dir = pathlib.Path(FLAGS.workspace_dir)
+    arms = ablation_variants.plan(FLAGS.baseline, FLAGS.overlay, FLAGS.variants, FLAGS.seeds)
+    sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
+    if FLAGS.dry_run:
+        print(plan.describe(arms.trainings, workspace_dir, sources))
+        return
+    plan.carry_out(arms.trainings, workspace_dir, sources, FLAGS.jobs)
+    trials = screening_results.read_trials(arms, workspace_dir)
+    workspace = workspace_lib.Workspace(workspace_dir, arms.baseline.trainings[0].dataset)
+    stem = workspace.experiments_dir / "screening"
+    text = screening_results.to_markdown(trials)
+    atomic_files.write_text(f"{stem}.md", text + "\n")
+    atomic_files.write_text(f"{stem}.csv", screening_results.to_csv(trials))
+    print(f"\n{text}\n\n{stem}.md, .csv")
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS, uses_tensorflow=False)
