@@ -4,12 +4,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-<<<<<<< HEAD
 from cmr import flags as cmr_flags
-from experiments import ablation_variants, tables
-=======
 from experiments import ablation_variants, screening_results, tables
->>>>>>> main
 
 
 def sweep_flags() -> None:
