@@ -68,6 +68,7 @@ class TrainConfig:
       reduction: `sum` or `mean` of the loss over the batch's queries.
       negatives: `epoch`, `batch` or `hardest` (cmr/negatives.py).
       num_negatives: sentences, and as many images, that `epoch` brings to each batch; 0: as many as the batch.
+      warm_up_epochs: first epochs in which `hardest` takes all negatives of the batch, as `batch` does.
       batch_size: sentence-image pairs a step, over all replicas.
       learning_rate: Adam's.
       decay_epochs: epochs after which the rate falls to a tenth; 0: never.
@@ -89,6 +90,7 @@ class TrainConfig:
     patience: int
     checkpoint_steps: int
     seed: int
+    warm_up_epochs: int = 0
     decay_epochs: int = 0
 
     @property

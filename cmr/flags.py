@@ -283,6 +283,18 @@ def loss_flags() -> None:
         "Sentences, and as many images, that --negatives=epoch brings to each batch; 0: as many as the batch.",
         lower_bound=0,
     )
+    flags.DEFINE_integer(
+        "warm_up_epochs",
+        0,
+        "First epochs in which --negatives=hardest takes all pairs of the batch: the most similar ones of a model that "
+        "has learnt nothing tell it little.",
+        lower_bound=0,
+    )
+    flags.register_multi_flags_validator(
+        ("warm_up_epochs", "negatives"),
+        lambda given: not given["warm_up_epochs"] or given["negatives"] == "hardest",
+        "a warm-up leads to the hardest negatives; give --negatives=hardest, or no --warm_up_epochs",
+    )
     flags.DEFINE_bool(
         "image_norm_in_loss",
         True,

@@ -88,6 +88,7 @@ def _train_config(values: flags.FlagValues) -> config.TrainConfig:
         reduction=values.reduction,
         negatives=values.negatives,
         num_negatives=values.num_negatives,
+        warm_up_epochs=values.warm_up_epochs,
         batch_size=values.batch_size,
         learning_rate=values.learning_rate,
         decay_epochs=values.decay_epochs,

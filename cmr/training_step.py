@@ -104,7 +104,7 @@ class TrainingStep:
       model: of `models.retrieval_model`, made in the strategy's scope.
       config: the training's settings.
       strategy: distributes the batch.
-      steps_per_epoch: batches of an epoch, by which the rate's decay counts.
+      steps_per_epoch: batches of an epoch, by which the rate's decay and the warm-up count.
 
     Attributes:
       loss: the ranking loss.
@@ -122,6 +122,7 @@ class TrainingStep:
         self._config = config
         self._strategy = strategy
         self._num_replicas = strategy.num_replicas_in_sync
+        self._warm_up_steps = config.warm_up_epochs * steps_per_epoch
         with strategy.scope():
             self.loss = loss_lib.PairwiseRankingLoss(config.margin, config.reduction, self._num_replicas)
             self.optimizer = keras.optimizers.Adam(_learning_rate(config, steps_per_epoch))
@@ -131,16 +132,21 @@ class TrainingStep:
     def learning_rate(self) -> float:
         return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
 
-    @tf.function(reduce_retracing=True)
     def __call__(self, batch) -> tf.Tensor:
         """Updates the model; returns the batch's loss, a float32 scalar."""
-        losses = self._strategy.run(self._on_replica, args=(batch,))
+        # As with the rate, the optimizer's count tells a resumed run where it is.
+        warms_up = keras.ops.convert_to_numpy(self.optimizer.iterations) < self._warm_up_steps
+        return self._train(batch, "batch" if warms_up else self._config.negatives)
+
+    @tf.function(reduce_retracing=True)
+    def _train(self, batch, negatives: str) -> tf.Tensor:
+        losses = self._strategy.run(self._on_replica, args=(batch, negatives))
         return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-    def _on_replica(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+    def _on_replica(self, batch: dict[str, tf.Tensor], negatives: str) -> tf.Tensor:
         num_queries = self._config.batch_size // self._num_replicas
         with tf.GradientTape() as tape:
-            loss = batch_loss(self._model, self.loss, batch, num_queries, self._config.negatives)
+            loss = batch_loss(self._model, self.loss, batch, num_queries, negatives)
         self.update(tape.gradient(loss, self._model.trainable_variables))
         return loss
 

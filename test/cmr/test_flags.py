@@ -2,6 +2,7 @@
 
 import pytest
 import tiny_runs
+from absl import flags
 
 from cmr import flags as cmr_flags
 from cmr import train
@@ -53,6 +54,12 @@ def test_what_the_user_gave_is_kept():
     values, _ = parsed("--dataset=mscoco", "--batch_size=7", "--word_dim=3")
 
     assert (values["batch_size"], values["word_dim"], values["gru_units"]) == (7, 3, 1024)
+
+
+@pytest.mark.parametrize("negatives", ["epoch", "batch"])
+def test_a_warm_up_without_the_hardest_negatives_is_refused(negatives):
+    with pytest.raises(flags.Error, match="give --negatives=hardest, or no --warm_up_epochs"):
+        parsed(f"--negatives={negatives}", "--warm_up_epochs=2")
 
 
 @pytest.mark.parametrize(

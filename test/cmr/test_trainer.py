@@ -9,6 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import stopped_trainings
 import tensorflow as tf
 import tiny_runs
 from conftest import ROOT, run_command
@@ -219,6 +220,12 @@ def test_a_damaged_state_is_refused(training, damage, ending):
 
     with pytest.raises(errors.WorkspaceError, match="holds no whole state of this model"):
         training.fit(200, max_epochs=2)
+
+
+def test_a_warm_up_goes_on_where_it_was(tmp_path, scenes_inputs, monkeypatch):
+    stopped_trainings.check_that_stopping_changes_nothing(
+        tmp_path, scenes_inputs, monkeypatch, train={"negatives": "hardest", "warm_up_epochs": 1}
+    )
 
 
 def killed(found, hook):

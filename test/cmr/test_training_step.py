@@ -176,3 +176,35 @@ def test_the_rate_falls_to_a_tenth_after_the_epochs_asked_for(train, strategies)
         step(batch)
 
     np.testing.assert_allclose(rates, 2 * STEPS_PER_EPOCH * [0.03] + STEPS_PER_EPOCH * [0.003], rtol=1e-5)
+
+
+def losses_of_steps(train, settings, strategy, steps, model=None, optimizer=None):
+    """Losses of some steps on the same batch; the model and the optimizer, to go on with."""
+    model = model or new_model(train)
+    step = training_step.TrainingStep(model, settings, strategy, STEPS_PER_EPOCH)
+    if optimizer:
+        for variable, kept in zip(step.optimizer.variables, optimizer.variables, strict=True):
+            variable.assign(kept)
+    batch = next(iter(distributed_batches(train, settings, strategy)))
+    return [float(step(batch)) for _ in range(steps)], model, step.optimizer
+
+
+def test_a_warm_up_takes_all_negatives_of_the_batch_and_then_the_hardest(train, strategies):
+    of_batch, model, _ = losses_of_steps(train, train_config(negatives="batch"), strategies[1], STEPS_PER_EPOCH)
+    hardest, _, _ = losses_of_steps(train, train_config(negatives="hardest"), strategies[1], 1, model)
+
+    settings = train_config(negatives="hardest", warm_up_epochs=1)
+    losses, _, _ = losses_of_steps(train, settings, strategies[1], STEPS_PER_EPOCH + 1)
+
+    assert losses == [*of_batch, *hardest]
+
+
+def test_a_step_made_anew_goes_on_with_the_negatives_of_its_epoch(train, strategies):
+    settings = train_config(negatives="hardest", warm_up_epochs=1)
+    whole, _, _ = losses_of_steps(train, settings, strategies[1], 2 * STEPS_PER_EPOCH)
+
+    first, *trained = losses_of_steps(train, settings, strategies[1], STEPS_PER_EPOCH - 1)
+    second, *trained = losses_of_steps(train, settings, strategies[1], 2, *trained)
+    third, *_ = losses_of_steps(train, settings, strategies[1], STEPS_PER_EPOCH - 1, *trained)
+
+    assert [*first, *second, *third] == whole
