@@ -22,6 +22,7 @@ class ModelConfig:
       image_dim: size of X_img; 0 where the model does not read it.
       vocabulary_size: number of ids, the special ones included.
       word_dim: size of a word embedding (Eq. 1).
+      word_dropout: share of the words that training replaces by `<unk>`.
       gru_units: units of the GRU, which is the size of the joint embedding.
       text_space_dim: size of X_txt (Eq. 4); 0: there is no W_img and X_txt is X_img itself.
       gru_reset_after: reset gate after the recurrent product (cuDNN's form) and not before it (Eq. 2).
@@ -36,6 +37,7 @@ class ModelConfig:
     image_dim: int
     vocabulary_size: int
     word_dim: int = 1024
+    word_dropout: float = 0.0
     gru_units: int = 1024
     text_space_dim: int = 512
     gru_reset_after: bool = False

@@ -232,6 +232,13 @@ def model_flags() -> None:
     flags.DEFINE_integer(
         "word_dim", None, "Size of a word embedding (Eq. 1). " + _by_dataset("word_dim"), lower_bound=1
     )
+    flags.DEFINE_float(
+        "word_dropout",
+        0.0,
+        "Share of a sentence's words that training replaces by <unk>, drawn anew each time; the paper names none.",
+        lower_bound=0.0,
+        upper_bound=0.9,
+    )
     flags.DEFINE_integer(
         "gru_units",
         None,

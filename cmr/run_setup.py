@@ -72,6 +72,7 @@ def _model_config(
         image_dim=found.feature_dim(image_encoder.IMAGE_FEATURES),
         vocabulary_size=len(found.vocabulary),
         word_dim=values.word_dim,
+        word_dropout=values.word_dropout,
         gru_units=values.gru_units,
         text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
         gru_reset_after=values.gru_reset_after,
