@@ -7,6 +7,7 @@ import json
 MODELS = ("vse", "single", "fusion")
 NEGATIVES = ("epoch", "batch", "hardest")
 REDUCTIONS = ("sum", "mean")
+TEXT_POOLINGS = ("last", "mean", "attention")
 STRATEGIES = ("default", "mirrored", "multi_worker")
 IMAGE_EMBEDDINGS = ("captioner", "linear", "raw", "random")
 OPTIMIZERS = ("adam", "sgd")
@@ -26,6 +27,7 @@ class ModelConfig:
       gru_units: units of the GRU, which is the size of the joint embedding.
       text_space_dim: size of X_txt (Eq. 4); 0: there is no W_img and X_txt is X_img itself.
       gru_reset_after: reset gate after the recurrent product (cuDNN's form) and not before it (Eq. 2).
+      text_pooling: `last`, `mean` or `attention` (cmr/text_pooling.py) of the GRU's states.
       normalize_features: L2-normalise X_vgg and X_txt before their maps.
       image_norm_in_loss: unit image embeddings in the loss; false is the VSE code's behaviour.
       train_text_space: whether W_img goes on learning.
@@ -41,6 +43,7 @@ class ModelConfig:
     gru_units: int = 1024
     text_space_dim: int = 512
     gru_reset_after: bool = False
+    text_pooling: str = "last"
     normalize_features: bool = True
     image_norm_in_loss: bool = True
     train_text_space: bool = False

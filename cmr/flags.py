@@ -250,6 +250,13 @@ def model_flags() -> None:
         False,
         "Reset gate after the recurrent product (cuDNN's form, fast on a GPU), not before (Eq. 2).",
     )
+    flags.DEFINE_enum(
+        "text_pooling",
+        "last",
+        config.TEXT_POOLINGS,
+        "last: the GRU's state after the end word is the sentence (the paper). mean: the mean of the states behind its "
+        "words. attention: their mean by learned weights.",
+    )
     flags.DEFINE_bool(
         "normalize_features", True, "L2-normalise X_vgg and X_txt before their maps, as VSE did with fc7."
     )

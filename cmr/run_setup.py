@@ -76,6 +76,7 @@ def _model_config(
         gru_units=values.gru_units,
         text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
         gru_reset_after=values.gru_reset_after,
+        text_pooling=values.text_pooling,
         normalize_features=values.normalize_features,
         image_norm_in_loss=values.image_norm_in_loss,
         train_text_space=values.train_text_space,
