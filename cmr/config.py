@@ -26,6 +26,7 @@ class ModelConfig:
       word_dropout: share of the words that training replaces by `<unk>`.
       gru_units: units of the GRU, which is the size of the joint embedding.
       text_space_dim: size of X_txt (Eq. 4); 0: there is no W_img and X_txt is X_img itself.
+      bidirectional: average the GRU's states with those of a second one that reads backwards.
       gru_reset_after: reset gate after the recurrent product (cuDNN's form) and not before it (Eq. 2).
       text_pooling: `last`, `mean` or `attention` (cmr/text_pooling.py) of the GRU's states.
       normalize_features: L2-normalise X_vgg and X_txt before their maps.
@@ -42,6 +43,7 @@ class ModelConfig:
     word_dropout: float = 0.0
     gru_units: int = 1024
     text_space_dim: int = 512
+    bidirectional: bool = False
     gru_reset_after: bool = False
     text_pooling: str = "last"
     normalize_features: bool = True

@@ -246,6 +246,11 @@ def model_flags() -> None:
         lower_bound=1,
     )
     flags.DEFINE_bool(
+        "bidirectional",
+        False,
+        "Average the GRU's states with those of a second one of the same size that reads backwards, as SCAN does.",
+    )
+    flags.DEFINE_bool(
         "gru_reset_after",
         False,
         "Reset gate after the recurrent product (cuDNN's form, fast on a GPU), not before (Eq. 2).",

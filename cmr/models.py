@@ -26,7 +26,12 @@ def retrieval_model(config: config_lib.ModelConfig, text_space_kernel: np.ndarra
     """
     images = image_encoder.image_encoder(config)
     captions = text_encoder.text_encoder(
-        config.vocabulary_size, config.word_dim, config.gru_units, config.gru_reset_after, config.text_pooling
+        config.vocabulary_size,
+        config.word_dim,
+        config.gru_units,
+        config.gru_reset_after,
+        config.text_pooling,
+        config.bidirectional,
     )
     caption = keras.Input((None,), dtype="int32", name="caption")
     heard = WordDropout(config.word_dropout, name="word_dropout")(caption) if config.word_dropout else caption

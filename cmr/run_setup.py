@@ -74,6 +74,7 @@ def _model_config(
         word_dim=values.word_dim,
         word_dropout=values.word_dropout,
         gru_units=values.gru_units,
+        bidirectional=values.bidirectional,
         text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
         gru_reset_after=values.gru_reset_after,
         text_pooling=values.text_pooling,

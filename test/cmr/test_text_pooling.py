@@ -15,9 +15,9 @@ CAPTIONS = np.array([[3, 8, 4, 2], [5, 2, 0, 0], [7, 6, 2, 0]], np.int32)
 
 
 @functools.cache
-def encoder(pooling, reset_after):
+def encoder(pooling, reset_after, bidirectional=False):
     """Weights of U(-0.08, 0.08) would leave all states nearly equal."""
-    built = text_encoder.text_encoder(WORDS, WORD_DIM, UNITS, reset_after, pooling)
+    built = text_encoder.text_encoder(WORDS, WORD_DIM, UNITS, reset_after, pooling, bidirectional)
     random = np.random.default_rng(3)
     built.set_weights([random.normal(size=weight.shape) for weight in built.weights])
     return built
@@ -36,20 +36,21 @@ def unit(vectors):
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
 
 
-def states(words, weights, reset_after):
+def states(words, weights, reset_after, gru="gru"):
     """The states after each word: Eq. 2, or cuDNN's form of it.
 
     Args:
       words: `[time]` ids without padding.
       weights: float64 by path.
       reset_after: which form.
+      gru: the layer's name.
     """
     if reset_after:
-        kernel, recurrent = weights["gru/gru_cell/kernel"], weights["gru/gru_cell/recurrent_kernel"]
-        bias, recurrent_bias = weights["gru/gru_cell/bias"]
+        kernel, recurrent = weights[f"{gru}/gru_cell/kernel"], weights[f"{gru}/gru_cell/recurrent_kernel"]
+        bias, recurrent_bias = weights[f"{gru}/gru_cell/bias"]
     else:
-        kernel, bias, recurrent_bias = weights["gru_input/kernel"], weights["gru_input/bias"], np.zeros(3 * UNITS)
-        cell = "gru/reset_before_cell/"
+        kernel, bias, recurrent_bias = weights[f"{gru}_input/kernel"], weights[f"{gru}_input/bias"], np.zeros(3 * UNITS)
+        cell = f"{gru}/reset_before_cell/"
         recurrent = np.concatenate([weights[f"{cell}gates_kernel"], weights[f"{cell}candidate_kernel"]], axis=1)
     (u_z, u_r, u_h), (b_z, b_r, b_h) = np.split(recurrent, 3, axis=1), np.split(recurrent_bias, 3)
     state, found = np.zeros(UNITS), []
@@ -89,6 +90,38 @@ def test_attention_weighs_the_states_by_the_softmax_of_their_scores(reset_after)
     np.testing.assert_allclose(embeddings, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("reset_after", [False, True])
+def test_the_last_states_of_both_directions_are_averaged(reset_after):
+    built = encoder("last", reset_after, bidirectional=True)
+
+    embeddings = built(CAPTIONS).numpy()
+
+    ends = [[found[-1] for found in both_ways(caption, built, reset_after)] for caption in CAPTIONS]
+    expected = [unit((forwards + backwards) / 2) for forwards, backwards in ends]
+    np.testing.assert_allclose(embeddings, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("reset_after", [False, True])
+def test_the_states_of_both_directions_after_the_same_word_are_averaged(reset_after):
+    built = encoder("attention", reset_after, bidirectional=True)
+    score = weights_of(built)["attention_score/kernel"][:, 0]
+
+    embeddings = built(CAPTIONS).numpy()
+
+    of_words = [
+        (forwards + backwards[::-1]) / 2
+        for forwards, backwards in (both_ways(caption, built, reset_after) for caption in CAPTIONS)
+    ]
+    expected = [unit(plain_attention(found, found @ score)) for found in of_words]
+    np.testing.assert_allclose(embeddings, expected, rtol=1e-5, atol=1e-6)
+
+
+def both_ways(caption, built, reset_after):
+    """The states of each direction, in the order in which it reads."""
+    words, weights = caption[caption != 0], weights_of(built)
+    return states(words, weights, reset_after), states(words[::-1], weights, reset_after, "backward_gru")
+
+
 def test_attention_begins_as_the_mean():
     random = np.random.default_rng(1)
     found = random.normal(size=(3, 4, UNITS)).astype(np.float32)
@@ -101,10 +134,11 @@ def test_attention_begins_as_the_mean():
 
 @pytest.mark.parametrize("pooling", config.TEXT_POOLINGS)
 @pytest.mark.parametrize("reset_after", [False, True])
+@pytest.mark.parametrize("bidirectional", [False, True])
 @settings(max_examples=5, deadline=None)
 @given(words=st.lists(st.integers(2, WORDS - 1), min_size=2, max_size=6), padding=st.integers(1, 5))
-def test_padding_never_changes_a_sentence(pooling, reset_after, words, padding):
-    built = encoder(pooling, reset_after)
+def test_padding_never_changes_a_sentence(pooling, reset_after, bidirectional, words, padding):
+    built = encoder(pooling, reset_after, bidirectional)
     alone = np.array([words], np.int32)
 
     padded = np.pad(alone, ((0, 0), (0, padding)))
@@ -113,8 +147,10 @@ def test_padding_never_changes_a_sentence(pooling, reset_after, words, padding):
 
 
 def test_a_model_pools_as_its_settings_say():
-    settings_of_model = config.ModelConfig("vse", 3, 0, WORDS, WORD_DIM, gru_units=UNITS, text_pooling="attention")
+    settings_of_model = config.ModelConfig(
+        "vse", 3, 0, WORDS, WORD_DIM, gru_units=UNITS, text_pooling="attention", bidirectional=True
+    )
 
     built = models.retrieval_model(settings_of_model).get_layer("text_encoder")
 
-    assert weights_of(built).keys() == weights_of(encoder("attention", False)).keys()
+    assert weights_of(built).keys() == weights_of(encoder("attention", False, True)).keys()
