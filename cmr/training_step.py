@@ -85,16 +85,15 @@ def _gather(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return tuple(context.all_gather(tensor, axis=0) for tensor in tensors)
 
 
-def _learning_rate(
-    config: config_lib.TrainConfig, steps_per_epoch: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Adam's rate, or its two: the optimizer counts its steps itself, so a resumed run takes the right one."""
-    if not config.decay_epochs:
-        return config.learning_rate
-    # The boundary is the last step of the higher rate, counted from 0.
-    return keras.optimizers.schedules.PiecewiseConstantDecay(
-        [config.decay_epochs * steps_per_epoch - 1], [config.learning_rate, config.learning_rate / 10]
-    )
+def _adam(config: config_lib.TrainConfig, steps_per_epoch: int) -> keras.optimizers.Adam:
+    """Adam with its rate, or its two: it counts its steps itself, so a resumed run takes the right one."""
+    rate = config.learning_rate
+    if config.decay_epochs:
+        # The boundary is the last step of the higher rate, counted from 0.
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
+            [config.decay_epochs * steps_per_epoch - 1], [rate, rate / 10]
+        )
+    return keras.optimizers.Adam(rate)
 
 
 class TrainingStep:
@@ -108,6 +107,7 @@ class TrainingStep:
 
     Attributes:
       loss: the ranking loss.
+      variables: what is trained.
       optimizer: Adam.
     """
 
@@ -125,8 +125,9 @@ class TrainingStep:
         self._warm_up_steps = config.warm_up_epochs * steps_per_epoch
         with strategy.scope():
             self.loss = loss_lib.PairwiseRankingLoss(config.margin, config.reduction, self._num_replicas)
-            self.optimizer = keras.optimizers.Adam(_learning_rate(config, steps_per_epoch))
-            self.optimizer.build(model.trainable_variables)
+            self.variables = model.trainable_variables
+            self.optimizer = _adam(config, steps_per_epoch)
+            self.optimizer.build(self.variables)
 
     @property
     def learning_rate(self) -> float:
@@ -147,18 +148,18 @@ class TrainingStep:
         num_queries = self._config.batch_size // self._num_replicas
         with tf.GradientTape() as tape:
             loss = batch_loss(self._model, self.loss, batch, num_queries, negatives)
-        self.update(tape.gradient(loss, self._model.trainable_variables))
+        self.update(tape.gradient(loss, self.variables))
         return loss
 
     def update(self, gradients: Sequence[tf.Tensor | tf.IndexedSlices]) -> None:
         """Clips the whole batch's gradient and lets Adam apply it; runs on every replica.
 
         Args:
-          gradients: this replica's, one for each trainable variable of the model.
+          gradients: this replica's, one for each of `variables`.
         """
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         # The norm is that of the whole batch's gradient, so it is summed over replicas before it is clipped; the
         # optimizer sums over replicas too, hence the division.
         gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         clipped, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm)
-        self.optimizer.apply([gradient / self._num_replicas for gradient in clipped], self._model.trainable_variables)
+        self.optimizer.apply([gradient / self._num_replicas for gradient in clipped], self.variables)

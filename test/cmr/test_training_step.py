@@ -69,17 +69,17 @@ def distributed_batches(train, settings, strategy):
 
 
 def train_steps(train, settings, strategy, steps, optimizer=None):
-    """Losses of some steps, and how far they moved each trainable weight."""
+    """Losses of some steps, and how far they moved each weight that is trained."""
     with strategy.scope():
         model = new_model(train)
         step = training_step.TrainingStep(model, settings, strategy, STEPS_PER_EPOCH)
         if optimizer:
             step.optimizer = optimizer()
-            step.optimizer.build(model.trainable_variables)
-    before = [weight.numpy() for weight in model.trainable_variables]
+            step.optimizer.build(step.variables)
+    before = [weight.numpy() for weight in step.variables]
     iterator = iter(distributed_batches(train, settings, strategy))
     losses = [float(step(next(iterator))) for _ in range(steps)]
-    moved = [weight.numpy() - old for weight, old in zip(model.trainable_variables, before, strict=True)]
+    moved = [weight.numpy() - old for weight, old in zip(step.variables, before, strict=True)]
     return losses, moved
 
 
