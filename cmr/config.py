@@ -80,6 +80,7 @@ class TrainConfig:
       learning_rate: Adam's.
       decay_epochs: epochs after which the rate falls to a tenth; 0: never.
       clip_norm: global norm to which the gradient is clipped.
+      average_weights: decay a step of the weights' moving average, which is validated and kept; 0: no average.
       max_epochs: passes over the training sentences at most.
       patience: epochs without a better validation sum of recalls before training stops.
       checkpoint_steps: steps between two saved states; the end of an epoch saves one too.
@@ -99,6 +100,7 @@ class TrainConfig:
     seed: int
     warm_up_epochs: int = 0
     decay_epochs: int = 0
+    average_weights: float = 0.0
 
     @property
     def negatives_per_batch(self) -> int:

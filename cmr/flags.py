@@ -332,6 +332,14 @@ def training_flags() -> None:
         "decay_epochs", 0, "Epochs after which the rate falls to a tenth, as in VSE++; 0: never, as in VSE.", 0
     )
     flags.DEFINE_float("clip_norm", 2.0, "Global norm to which the gradient is clipped (the VSE code's).", 1e-6)
+    flags.DEFINE_float(
+        "average_weights",
+        0.0,
+        "Validate and keep a moving average of the weights, not the last ones; this is its decay a step: 0.999 looks "
+        "back over about 1,000 steps. 0: none.",
+        lower_bound=0.0,
+        upper_bound=0.99999,
+    )
     flags.DEFINE_integer("max_epochs", None, "Epochs at most. " + _by_dataset("max_epochs"), lower_bound=1)
     flags.DEFINE_enum(
         "strategy",

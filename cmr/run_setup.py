@@ -96,6 +96,7 @@ def _train_config(values: flags.FlagValues) -> config.TrainConfig:
         learning_rate=values.learning_rate,
         decay_epochs=values.decay_epochs,
         clip_norm=values.clip_norm,
+        average_weights=values.average_weights,
         max_epochs=values.max_epochs,
         patience=values.patience,
         checkpoint_steps=values.checkpoint_steps,

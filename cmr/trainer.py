@@ -98,13 +98,14 @@ class Trainer:
 
     def validate(self, epoch: int) -> training_loop.Validation:
         """Measures both directions on the validation split."""
-        measured, embeddings = encoding.evaluate_split(self._model, self._val)
+        with self._step.averaged_weights():
+            measured, embeddings = encoding.evaluate_split(self._model, self._val)
         self._recorder.validation(epoch, measured, embeddings)
         return training_loop.Validation(measured.sum_of_recalls, measured.to_dict(), _one_line(measured))
 
     def write_best(self) -> None:
         """Writes best.weights.h5."""
-        with atomic_files.atomic_path(self._run.best_weights) as temporary:
+        with self._step.averaged_weights(), atomic_files.atomic_path(self._run.best_weights) as temporary:
             self._model.save_weights(temporary)
 
 

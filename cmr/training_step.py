@@ -1,6 +1,7 @@
 """One step of training on every replica: embeddings, negatives, loss, gradient, update."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -93,7 +94,8 @@ def _adam(config: config_lib.TrainConfig, steps_per_epoch: int) -> keras.optimiz
         rate = keras.optimizers.schedules.PiecewiseConstantDecay(
             [config.decay_epochs * steps_per_epoch - 1], [rate, rate / 10]
         )
-    return keras.optimizers.Adam(rate)
+    # The average begins with the weights after the first step.
+    return keras.optimizers.Adam(rate, use_ema=config.average_weights > 0, ema_momentum=config.average_weights)
 
 
 class TrainingStep:
@@ -132,6 +134,20 @@ class TrainingStep:
     @property
     def learning_rate(self) -> float:
         return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
+
+    @contextlib.contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Lends the model the average of its weights, where the settings keep one, until the block ends."""
+        if not self._config.average_weights:
+            yield
+            return
+        lent = [keras.ops.convert_to_numpy(variable) for variable in self.variables]
+        self.optimizer.finalize_variable_values(self.variables)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.variables, lent, strict=True):
+                variable.assign(value)
 
     def __call__(self, batch) -> tf.Tensor:
         """Updates the model; returns the batch's loss, a float32 scalar."""

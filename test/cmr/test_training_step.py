@@ -144,6 +144,28 @@ def test_clipping_scales_the_whole_batchs_gradient_to_the_norm(train, strategies
         np.testing.assert_allclose(-part, of_whole * 0.25 / size, rtol=1e-3, atol=1e-7)
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_the_average_is_lent_to_the_model_and_taken_back(train, strategies, replicas):
+    settings = train_config(negatives="batch", average_weights=0.7)
+    with strategies[replicas].scope():
+        model = new_model(train)
+        step = training_step.TrainingStep(model, settings, strategies[replicas], STEPS_PER_EPOCH)
+    iterator = iter(distributed_batches(train, settings, strategies[replicas]))
+    after_steps = []
+    for _ in range(3):
+        step(next(iterator))
+        after_steps.append([weight.numpy() for weight in model.trainable_variables])
+
+    with step.averaged_weights():
+        averages = [weight.numpy() for weight in model.trainable_variables]
+
+    first, second, third = after_steps
+    for average, a, b, c in zip(averages, first, second, third, strict=True):
+        np.testing.assert_allclose(average, 0.7 * (0.7 * a + 0.3 * b) + 0.3 * c, rtol=1e-4, atol=1e-6)
+    for weight, last in zip(model.trainable_variables, third, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), last)
+
+
 def test_a_step_lowers_the_loss_of_its_batch(train, strategies):
     settings = train_config(negatives="batch")
     model = new_model(train)
