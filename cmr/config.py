@@ -5,6 +5,7 @@ import hashlib
 import json
 
 MODELS = ("vse", "single", "fusion")
+LOSSES = ("hinge", "softmax")
 NEGATIVES = ("epoch", "batch", "hardest")
 REDUCTIONS = ("sum", "mean")
 TEXT_POOLINGS = ("last", "mean", "attention")
@@ -71,6 +72,7 @@ class TrainConfig:
     """How the model is trained.
 
     Attributes:
+      loss: `hinge` (Eq. 6) or `softmax` (cmr/contrastive_loss.py).
       margin: of Eq. 6, in cosine distance.
       reduction: `sum` or `mean` of the loss over the batch's queries.
       negatives: `epoch`, `batch` or `hardest` (cmr/negatives.py).
@@ -101,6 +103,7 @@ class TrainConfig:
     warm_up_epochs: int = 0
     decay_epochs: int = 0
     average_weights: float = 0.0
+    loss: str = "hinge"
 
     @property
     def negatives_per_batch(self) -> int:

@@ -280,6 +280,13 @@ def model_flags() -> None:
 
 def loss_flags() -> None:
     """Loss and negatives"""
+    flags.DEFINE_enum(
+        "loss",
+        "hinge",
+        config.LOSSES,
+        "hinge: Eq. 6, with its margin. softmax: cross entropy of picking the right one among the negatives, with a "
+        "learned temperature and no margin (CLIP's).",
+    )
     flags.DEFINE_float(
         "margin",
         0.7,
@@ -319,6 +326,11 @@ def loss_flags() -> None:
         True,
         "Unit image embeddings in the loss; false is the VSE code's behaviour, in which the margin only rescales the "
         "image map.",
+    )
+    flags.register_multi_flags_validator(
+        ("loss", "image_norm_in_loss"),
+        lambda given: given["loss"] == "hinge" or given["image_norm_in_loss"],
+        "the temperature of --loss=softmax needs unit images; leave --noimage_norm_in_loss out",
     )
 
 

@@ -87,6 +87,7 @@ def _model_config(
 
 def _train_config(values: flags.FlagValues) -> config.TrainConfig:
     return config.TrainConfig(
+        loss=values.loss,
         margin=values.margin,
         reduction=values.reduction,
         negatives=values.negatives,

@@ -72,7 +72,8 @@ class Trainer:
     @property
     def trackables(self) -> Mapping[str, Any]:
         dropout = training_loop.dropout_states(self._model)
-        return {"model": self._model, "optimizer": self._step.optimizer, "dropout": dropout}
+        tracked = {"model": self._model, "optimizer": self._step.optimizer, "dropout": dropout}
+        return {**tracked, "loss": self._step.loss} if self._step.loss.weights else tracked
 
     @property
     def learning_rate(self) -> float:

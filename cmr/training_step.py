@@ -7,8 +7,11 @@ import keras
 import tensorflow as tf
 
 from cmr import config as config_lib
+from cmr import contrastive_loss
 from cmr import loss as loss_lib
 from cmr import negatives as negatives_lib
+
+Loss = loss_lib.PairwiseRankingLoss | contrastive_loss.ContrastiveLoss
 
 # Batch entries beside the model's inputs.
 IMAGE_ROW = "image_row"
@@ -16,7 +19,7 @@ IMAGE_ROW = "image_row"
 
 def batch_loss(
     model: keras.Model,
-    ranking_loss: loss_lib.PairwiseRankingLoss,
+    ranking_loss: Loss,
     batch: dict[str, tf.Tensor],
     num_queries: int,
     negatives: str,
@@ -42,7 +45,7 @@ def batch_loss(
 
 
 def loss_of_embeddings(
-    ranking_loss: loss_lib.PairwiseRankingLoss,
+    ranking_loss: Loss,
     images: tf.Tensor,
     captions: tf.Tensor,
     image_rows: tf.Tensor,
@@ -86,6 +89,12 @@ def _gather(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return tuple(context.all_gather(tensor, axis=0) for tensor in tensors)
 
 
+def _loss(config: config_lib.TrainConfig, num_replicas: int) -> Loss:
+    if config.loss == "softmax":
+        return contrastive_loss.ContrastiveLoss(config.reduction, num_replicas)
+    return loss_lib.PairwiseRankingLoss(config.margin, config.reduction, num_replicas)
+
+
 def _adam(config: config_lib.TrainConfig, steps_per_epoch: int) -> keras.optimizers.Adam:
     """Adam with its rate, or its two: it counts its steps itself, so a resumed run takes the right one."""
     rate = config.learning_rate
@@ -108,7 +117,7 @@ class TrainingStep:
       steps_per_epoch: batches of an epoch, by which the rate's decay and the warm-up count.
 
     Attributes:
-      loss: the ranking loss.
+      loss: of the batch; one with a temperature trains it with the model.
       variables: what is trained.
       optimizer: Adam.
     """
@@ -126,8 +135,8 @@ class TrainingStep:
         self._num_replicas = strategy.num_replicas_in_sync
         self._warm_up_steps = config.warm_up_epochs * steps_per_epoch
         with strategy.scope():
-            self.loss = loss_lib.PairwiseRankingLoss(config.margin, config.reduction, self._num_replicas)
-            self.variables = model.trainable_variables
+            self.loss = _loss(config, self._num_replicas)
+            self.variables = [*model.trainable_variables, *self.loss.trainable_variables]
             self.optimizer = _adam(config, steps_per_epoch)
             self.optimizer.build(self.variables)
 

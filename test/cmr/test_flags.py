@@ -84,3 +84,8 @@ def test_a_flag_behind_the_flagfile_wins(tmp_path):
     path.write_text(parsed("--margin=0.2")[1])
 
     assert parsed(f"--flagfile={path}", "--margin=0.3")[0]["margin"] == 0.3
+
+
+def test_a_temperature_without_unit_images_is_refused():
+    with pytest.raises(flags.Error, match="needs unit images; leave --noimage_norm_in_loss out"):
+        parsed("--loss=softmax", "--noimage_norm_in_loss")

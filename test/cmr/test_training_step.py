@@ -1,11 +1,13 @@
 """A training step on one replica and on two: the same loss, the same gradient, the same weights."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from cmr import batches, config, image_encoder, models, training_step
+from cmr import batches, config, contrastive_loss, image_encoder, models, training_step
 from cmr import loss as loss_lib
 
 # Once TensorFlow has opened its devices they can't be split any more, and pytest imports every module before it runs a
@@ -91,12 +93,15 @@ def plain_gradient_descent():
 def plain_loss_and_gradient(train, settings):
     """The whole batch on one device, without strategy, clipping or optimizer."""
     model = new_model(train)
-    ranking_loss = loss_lib.PairwiseRankingLoss(settings.margin, settings.reduction)
+    loss_of_batch = {
+        "hinge": lambda: loss_lib.PairwiseRankingLoss(settings.margin, settings.reduction),
+        "softmax": lambda: contrastive_loss.ContrastiveLoss(settings.reduction),
+    }[settings.loss]()
     schedule = batches.Schedule(train.lengths, settings)
     batch = next(iter(batches.training_batches(train, schedule, 0, 0, 1)))
     with tf.GradientTape() as tape:
-        loss = training_step.batch_loss(model, ranking_loss, batch, settings.batch_size, settings.negatives)
-    gradient = tape.gradient(loss, model.trainable_variables)
+        loss = training_step.batch_loss(model, loss_of_batch, batch, settings.batch_size, settings.negatives)
+    gradient = tape.gradient(loss, [*model.trainable_variables, *loss_of_batch.trainable_variables])
     return float(loss), [tf.convert_to_tensor(part).numpy() for part in gradient]
 
 
@@ -104,16 +109,18 @@ def global_norm(arrays):
     return np.sqrt(sum(np.sum(np.square(array.astype(np.float64))) for array in arrays))
 
 
-@pytest.mark.parametrize("negatives", config.NEGATIVES)
-@pytest.mark.parametrize("reduction", config.REDUCTIONS)
-def test_two_replicas_of_20_compute_the_loss_and_gradient_of_one_of_40(train, strategies, negatives, reduction):
-    settings = train_config(negatives=negatives, reduction=reduction)
+@pytest.mark.parametrize(
+    ("loss", "negatives", "reduction"),
+    [*itertools.product(["hinge"], config.NEGATIVES, config.REDUCTIONS), ("softmax", "batch", "mean")],
+)
+def test_two_replicas_of_20_compute_the_loss_and_gradient_of_one_of_40(train, strategies, loss, negatives, reduction):
+    settings = train_config(loss=loss, negatives=negatives, reduction=reduction)
     expected_loss, expected_gradient = plain_loss_and_gradient(train, settings)
 
-    (loss,), moved = train_steps(train, settings, strategies[2], 1, plain_gradient_descent)
+    (measured,), moved = train_steps(train, settings, strategies[2], 1, plain_gradient_descent)
 
     assert expected_loss > 0
-    np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
+    np.testing.assert_allclose(measured, expected_loss, rtol=1e-5)
     size = global_norm(expected_gradient)
     for part, expected in zip(moved, expected_gradient, strict=True):
         np.testing.assert_allclose(-part, expected, rtol=1e-4, atol=1e-6 * size)
@@ -130,9 +137,9 @@ def test_two_replicas_train_to_the_weights_of_one(train, strategies):
         np.testing.assert_allclose(part, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
-def test_clipping_scales_the_whole_batchs_gradient_to_the_norm(train, strategies, replicas):
-    settings = train_config(clip_norm=0.25)
+@pytest.mark.parametrize(("replicas", "loss"), [(1, "hinge"), (2, "hinge"), (1, "softmax")])
+def test_clipping_scales_the_whole_batchs_gradient_to_the_norm(train, strategies, replicas, loss):
+    settings = train_config(clip_norm=0.25, loss=loss)
     _, gradient = plain_loss_and_gradient(train, settings)
     size = global_norm(gradient)
 
