@@ -5,8 +5,10 @@ import hashlib
 import json
 
 MODELS = ("vse", "single", "fusion")
+LOSSES = ("hinge", "softmax")
 NEGATIVES = ("epoch", "batch", "hardest")
 REDUCTIONS = ("sum", "mean")
+TEXT_POOLINGS = ("last", "mean", "attention")
 STRATEGIES = ("default", "mirrored", "multi_worker")
 IMAGE_EMBEDDINGS = ("captioner", "linear", "raw", "random")
 OPTIMIZERS = ("adam", "sgd")
@@ -22,9 +24,12 @@ class ModelConfig:
       image_dim: size of X_img; 0 where the model does not read it.
       vocabulary_size: number of ids, the special ones included.
       word_dim: size of a word embedding (Eq. 1).
+      word_dropout: share of the words that training replaces by `<unk>`.
       gru_units: units of the GRU, which is the size of the joint embedding.
       text_space_dim: size of X_txt (Eq. 4); 0: there is no W_img and X_txt is X_img itself.
+      bidirectional: average the GRU's states with those of a second one that reads backwards.
       gru_reset_after: reset gate after the recurrent product (cuDNN's form) and not before it (Eq. 2).
+      text_pooling: `last`, `mean` or `attention` (cmr/text_pooling.py) of the GRU's states.
       normalize_features: L2-normalise X_vgg and X_txt before their maps.
       image_norm_in_loss: unit image embeddings in the loss; false is the VSE code's behaviour.
       train_text_space: whether W_img goes on learning.
@@ -36,9 +41,12 @@ class ModelConfig:
     image_dim: int
     vocabulary_size: int
     word_dim: int = 1024
+    word_dropout: float = 0.0
     gru_units: int = 1024
     text_space_dim: int = 512
+    bidirectional: bool = False
     gru_reset_after: bool = False
+    text_pooling: str = "last"
     normalize_features: bool = True
     image_norm_in_loss: bool = True
     train_text_space: bool = False
@@ -64,14 +72,17 @@ class TrainConfig:
     """How the model is trained.
 
     Attributes:
+      loss: `hinge` (Eq. 6) or `softmax` (cmr/contrastive_loss.py).
       margin: of Eq. 6, in cosine distance.
       reduction: `sum` or `mean` of the loss over the batch's queries.
       negatives: `epoch`, `batch` or `hardest` (cmr/negatives.py).
       num_negatives: sentences, and as many images, that `epoch` brings to each batch; 0: as many as the batch.
+      warm_up_epochs: first epochs in which `hardest` takes all negatives of the batch, as `batch` does.
       batch_size: sentence-image pairs a step, over all replicas.
       learning_rate: Adam's.
       decay_epochs: epochs after which the rate falls to a tenth; 0: never.
       clip_norm: global norm to which the gradient is clipped.
+      average_weights: decay a step of the weights' moving average, which is validated and kept; 0: no average.
       max_epochs: passes over the training sentences at most.
       patience: epochs without a better validation sum of recalls before training stops.
       checkpoint_steps: steps between two saved states; the end of an epoch saves one too.
@@ -89,7 +100,10 @@ class TrainConfig:
     patience: int
     checkpoint_steps: int
     seed: int
+    warm_up_epochs: int = 0
     decay_epochs: int = 0
+    average_weights: float = 0.0
+    loss: str = "hinge"
 
     @property
     def negatives_per_batch(self) -> int:

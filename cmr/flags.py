@@ -232,6 +232,13 @@ def model_flags() -> None:
     flags.DEFINE_integer(
         "word_dim", None, "Size of a word embedding (Eq. 1). " + _by_dataset("word_dim"), lower_bound=1
     )
+    flags.DEFINE_float(
+        "word_dropout",
+        0.0,
+        "Share of a sentence's words that training replaces by <unk>, drawn anew each time; the paper names none.",
+        lower_bound=0.0,
+        upper_bound=0.9,
+    )
     flags.DEFINE_integer(
         "gru_units",
         None,
@@ -239,9 +246,21 @@ def model_flags() -> None:
         lower_bound=1,
     )
     flags.DEFINE_bool(
+        "bidirectional",
+        False,
+        "Average the GRU's states with those of a second one of the same size that reads backwards, as SCAN does.",
+    )
+    flags.DEFINE_bool(
         "gru_reset_after",
         False,
         "Reset gate after the recurrent product (cuDNN's form, fast on a GPU), not before (Eq. 2).",
+    )
+    flags.DEFINE_enum(
+        "text_pooling",
+        "last",
+        config.TEXT_POOLINGS,
+        "last: the GRU's state after the end word is the sentence (the paper). mean: the mean of the states behind its "
+        "words. attention: their mean by learned weights.",
     )
     flags.DEFINE_bool(
         "normalize_features", True, "L2-normalise X_vgg and X_txt before their maps, as VSE did with fc7."
@@ -261,6 +280,13 @@ def model_flags() -> None:
 
 def loss_flags() -> None:
     """Loss and negatives"""
+    flags.DEFINE_enum(
+        "loss",
+        "hinge",
+        config.LOSSES,
+        "hinge: Eq. 6, with its margin. softmax: cross entropy of picking the right one among the negatives, with a "
+        "learned temperature and no margin (CLIP's).",
+    )
     flags.DEFINE_float(
         "margin",
         0.7,
@@ -283,11 +309,28 @@ def loss_flags() -> None:
         "Sentences, and as many images, that --negatives=epoch brings to each batch; 0: as many as the batch.",
         lower_bound=0,
     )
+    flags.DEFINE_integer(
+        "warm_up_epochs",
+        0,
+        "First epochs in which --negatives=hardest takes all pairs of the batch: the most similar ones of a model that "
+        "has learnt nothing tell it little.",
+        lower_bound=0,
+    )
+    flags.register_multi_flags_validator(
+        ("warm_up_epochs", "negatives"),
+        lambda given: not given["warm_up_epochs"] or given["negatives"] == "hardest",
+        "a warm-up leads to the hardest negatives; give --negatives=hardest, or no --warm_up_epochs",
+    )
     flags.DEFINE_bool(
         "image_norm_in_loss",
         True,
         "Unit image embeddings in the loss; false is the VSE code's behaviour, in which the margin only rescales the "
         "image map.",
+    )
+    flags.register_multi_flags_validator(
+        ("loss", "image_norm_in_loss"),
+        lambda given: given["loss"] == "hinge" or given["image_norm_in_loss"],
+        "the temperature of --loss=softmax needs unit images; leave --noimage_norm_in_loss out",
     )
 
 
@@ -301,6 +344,14 @@ def training_flags() -> None:
         "decay_epochs", 0, "Epochs after which the rate falls to a tenth, as in VSE++; 0: never, as in VSE.", 0
     )
     flags.DEFINE_float("clip_norm", 2.0, "Global norm to which the gradient is clipped (the VSE code's).", 1e-6)
+    flags.DEFINE_float(
+        "average_weights",
+        0.0,
+        "Validate and keep a moving average of the weights, not the last ones; this is its decay a step: 0.999 looks "
+        "back over about 1,000 steps. 0: none.",
+        lower_bound=0.0,
+        upper_bound=0.99999,
+    )
     flags.DEFINE_integer("max_epochs", None, "Epochs at most. " + _by_dataset("max_epochs"), lower_bound=1)
     flags.DEFINE_enum(
         "strategy",

@@ -5,6 +5,7 @@ import numpy as np
 
 from cmr import config as config_lib
 from cmr import errors, image_encoder, text_encoder
+from cmr.word_dropout import WordDropout
 
 
 def retrieval_model(config: config_lib.ModelConfig, text_space_kernel: np.ndarray | None = None) -> keras.Model:
@@ -25,11 +26,17 @@ def retrieval_model(config: config_lib.ModelConfig, text_space_kernel: np.ndarra
     """
     images = image_encoder.image_encoder(config)
     captions = text_encoder.text_encoder(
-        config.vocabulary_size, config.word_dim, config.gru_units, config.gru_reset_after
+        config.vocabulary_size,
+        config.word_dim,
+        config.gru_units,
+        config.gru_reset_after,
+        config.text_pooling,
+        config.bidirectional,
     )
     caption = keras.Input((None,), dtype="int32", name="caption")
+    heard = WordDropout(config.word_dropout, name="word_dropout")(caption) if config.word_dropout else caption
     inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in images.input.items()}
-    outputs = {"image": images(inputs), "caption": captions(caption)}
+    outputs = {"image": images(inputs), "caption": captions(heard)}
     model = keras.Model({**inputs, "caption": caption}, outputs, name=config.model)
     if config.reads_image_features and text_space_kernel is not None:
         _set_text_space(images, text_space_kernel)

@@ -2,7 +2,7 @@
 
 epoch     pairs drawn again every epoch from a second shuffle of the training set serve every query (the paper)
 batch     every other pair of the batch (the VSE code)
-hardest   of those the most similar one (VSE++: Faghri et al., 2018)
+hardest   of those the most similar one (VSE++: Faghri et al., 2018); with --warm_up_epochs not from the start
 """
 
 from keras import ops

@@ -37,8 +37,7 @@ def time_parts(
     schedule = batches.Schedule(train.lengths, config)
     dataset = iter(batches.training_batches(train, schedule, 0, 0, 1).repeat())
     step = training_step.TrainingStep(model, config, strategy, schedule.steps_per_epoch)
-    variables = model.trainable_variables
-    gradients = [tf.fill(variable.shape, 1e-3) for variable in variables]
+    gradients = [tf.fill(variable.shape, 1e-3) for variable in step.variables]
     images, captions = model.get_layer("image_encoder"), model.get_layer("text_encoder")
     image_gradient, caption_gradient = _gradient_of(images), _gradient_of(captions)
     update = tf.function(lambda: step.update(gradients))

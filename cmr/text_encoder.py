@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from cmr import text_pooling
+
 # The paper draws the GRU's weights from U(-0.08, 0.08), as Show and Tell does; the word embedding follows.
 _INITIAL_RANGE = 0.08
 
@@ -64,34 +66,51 @@ class ResetBeforeCell(keras.layers.Layer):
         return {**super().get_config(), "units": self.units}
 
 
-def sentence_state(words, units: int, reset_after: bool):
-    """The GRU's state after the end word (Eq. 2).
+def gru_states(words, units: int, reset_after: bool, every_word: bool = False, backwards: bool = False):
+    """The GRU's state after the end word, or after every word (Eq. 2).
 
     Args:
       words: `[batch, time, word_dim]` float32, masked where padded.
       units: size of the state.
       reset_after: cuDNN's form of the reset gate, which runs fused on a GPU.
+      every_word: the states after every word, not the last one alone.
+      backwards: read from the end word to the first.
 
     Returns:
-      `[batch, units]` float32. A padded step leaves the state as it is.
+      `[batch, units]` float32, or `[batch, time, units]` of every word. A padded step leaves the state as it is.
     """
+    name = "backward_gru" if backwards else "gru"
+    settings = {"return_sequences": every_word, "go_backwards": backwards, "name": name}
     if reset_after:
         gru = keras.layers.GRU(
-            units, reset_after=True, kernel_initializer=_uniform(), recurrent_initializer=_uniform(), name="gru"
+            units, reset_after=True, kernel_initializer=_uniform(), recurrent_initializer=_uniform(), **settings
         )
-        return gru(words)
-    projected = keras.layers.Dense(3 * units, kernel_initializer=_uniform(), name="gru_input")(words)
-    return keras.layers.RNN(ResetBeforeCell(units), name="gru")(projected)
+        states = gru(words)
+    else:
+        projected = keras.layers.Dense(3 * units, kernel_initializer=_uniform(), name=f"{name}_input")(words)
+        states = keras.layers.RNN(ResetBeforeCell(units), **settings)(projected)
+    # Keras leaves them in the order in which they were read.
+    return ops.flip(states, axis=1) if backwards and every_word else states
 
 
-def text_encoder(vocabulary_size: int, word_dim: int, units: int, reset_after: bool) -> keras.Model:
+def text_encoder(
+    vocabulary_size: int,
+    word_dim: int,
+    units: int,
+    reset_after: bool,
+    pooling: str = "last",
+    bidirectional: bool = False,
+) -> keras.Model:
     """Sentences to unit vectors of the joint space.
 
     Args:
       vocabulary_size: number of word ids; id 0 is padding.
       word_dim: size of `x_t = W_e s_t` (Eq. 1).
       units: size of the GRU's state, which is the embedding.
-      reset_after: see `sentence_state`.
+      reset_after: see `gru_states`.
+      pooling: `last` (the paper: the state after the end word), or of `text_pooling.pooled`.
+      bidirectional: average the states with those of a second GRU that reads backwards, whose last one is that after
+        the first word (Lee et al., "Stacked cross attention for image-text matching", 2018).
 
     Returns:
       A functional model: `caption` `[batch, time]` int32, right-padded with 0, to `[batch, units]` float32 of norm 1.
@@ -100,6 +119,11 @@ def text_encoder(vocabulary_size: int, word_dim: int, units: int, reset_after: b
     words = keras.layers.Embedding(
         vocabulary_size, word_dim, mask_zero=True, embeddings_initializer=_uniform(), name="word_embedding"
     )(caption)
-    state = sentence_state(words, units, reset_after)
+    every_word = pooling != "last"
+    state = gru_states(words, units, reset_after, every_word)
+    if bidirectional:
+        state = (state + gru_states(words, units, reset_after, every_word, backwards=True)) / 2
+    if pooling != "last":
+        state = text_pooling.pooled(state, ops.not_equal(caption, 0), pooling)
     embedding = keras.layers.UnitNormalization(name="caption_embedding")(state)
     return keras.Model(caption, embedding, name="text_encoder")

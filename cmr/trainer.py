@@ -72,7 +72,8 @@ class Trainer:
     @property
     def trackables(self) -> Mapping[str, Any]:
         dropout = training_loop.dropout_states(self._model)
-        return {"model": self._model, "optimizer": self._step.optimizer, "dropout": dropout}
+        tracked = {"model": self._model, "optimizer": self._step.optimizer, "dropout": dropout}
+        return {**tracked, "loss": self._step.loss} if self._step.loss.weights else tracked
 
     @property
     def learning_rate(self) -> float:
@@ -98,13 +99,14 @@ class Trainer:
 
     def validate(self, epoch: int) -> training_loop.Validation:
         """Measures both directions on the validation split."""
-        measured, embeddings = encoding.evaluate_split(self._model, self._val)
+        with self._step.averaged_weights():
+            measured, embeddings = encoding.evaluate_split(self._model, self._val)
         self._recorder.validation(epoch, measured, embeddings)
         return training_loop.Validation(measured.sum_of_recalls, measured.to_dict(), _one_line(measured))
 
     def write_best(self) -> None:
         """Writes best.weights.h5."""
-        with atomic_files.atomic_path(self._run.best_weights) as temporary:
+        with self._step.averaged_weights(), atomic_files.atomic_path(self._run.best_weights) as temporary:
             self._model.save_weights(temporary)
 
 

@@ -1,13 +1,17 @@
 """One step of training on every replica: embeddings, negatives, loss, gradient, update."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 
 import keras
 import tensorflow as tf
 
 from cmr import config as config_lib
+from cmr import contrastive_loss
 from cmr import loss as loss_lib
 from cmr import negatives as negatives_lib
+
+Loss = loss_lib.PairwiseRankingLoss | contrastive_loss.ContrastiveLoss
 
 # Batch entries beside the model's inputs.
 IMAGE_ROW = "image_row"
@@ -15,7 +19,7 @@ IMAGE_ROW = "image_row"
 
 def batch_loss(
     model: keras.Model,
-    ranking_loss: loss_lib.PairwiseRankingLoss,
+    ranking_loss: Loss,
     batch: dict[str, tf.Tensor],
     num_queries: int,
     negatives: str,
@@ -41,7 +45,7 @@ def batch_loss(
 
 
 def loss_of_embeddings(
-    ranking_loss: loss_lib.PairwiseRankingLoss,
+    ranking_loss: Loss,
     images: tf.Tensor,
     captions: tf.Tensor,
     image_rows: tf.Tensor,
@@ -85,16 +89,22 @@ def _gather(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return tuple(context.all_gather(tensor, axis=0) for tensor in tensors)
 
 
-def _learning_rate(
-    config: config_lib.TrainConfig, steps_per_epoch: int
-) -> float | keras.optimizers.schedules.LearningRateSchedule:
-    """Adam's rate, or its two: the optimizer counts its steps itself, so a resumed run takes the right one."""
-    if not config.decay_epochs:
-        return config.learning_rate
-    # The boundary is the last step of the higher rate, counted from 0.
-    return keras.optimizers.schedules.PiecewiseConstantDecay(
-        [config.decay_epochs * steps_per_epoch - 1], [config.learning_rate, config.learning_rate / 10]
-    )
+def _loss(config: config_lib.TrainConfig, num_replicas: int) -> Loss:
+    if config.loss == "softmax":
+        return contrastive_loss.ContrastiveLoss(config.reduction, num_replicas)
+    return loss_lib.PairwiseRankingLoss(config.margin, config.reduction, num_replicas)
+
+
+def _adam(config: config_lib.TrainConfig, steps_per_epoch: int) -> keras.optimizers.Adam:
+    """Adam with its rate, or its two: it counts its steps itself, so a resumed run takes the right one."""
+    rate = config.learning_rate
+    if config.decay_epochs:
+        # The boundary is the last step of the higher rate, counted from 0.
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
+            [config.decay_epochs * steps_per_epoch - 1], [rate, rate / 10]
+        )
+    # The average begins with the weights after the first step.
+    return keras.optimizers.Adam(rate, use_ema=config.average_weights > 0, ema_momentum=config.average_weights)
 
 
 class TrainingStep:
@@ -104,10 +114,11 @@ class TrainingStep:
       model: of `models.retrieval_model`, made in the strategy's scope.
       config: the training's settings.
       strategy: distributes the batch.
-      steps_per_epoch: batches of an epoch, by which the rate's decay counts.
+      steps_per_epoch: batches of an epoch, by which the rate's decay and the warm-up count.
 
     Attributes:
-      loss: the ranking loss.
+      loss: of the batch; one with a temperature trains it with the model.
+      variables: what is trained.
       optimizer: Adam.
     """
 
@@ -122,37 +133,58 @@ class TrainingStep:
         self._config = config
         self._strategy = strategy
         self._num_replicas = strategy.num_replicas_in_sync
+        self._warm_up_steps = config.warm_up_epochs * steps_per_epoch
         with strategy.scope():
-            self.loss = loss_lib.PairwiseRankingLoss(config.margin, config.reduction, self._num_replicas)
-            self.optimizer = keras.optimizers.Adam(_learning_rate(config, steps_per_epoch))
-            self.optimizer.build(model.trainable_variables)
+            self.loss = _loss(config, self._num_replicas)
+            self.variables = [*model.trainable_variables, *self.loss.trainable_variables]
+            self.optimizer = _adam(config, steps_per_epoch)
+            self.optimizer.build(self.variables)
 
     @property
     def learning_rate(self) -> float:
         return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
 
-    @tf.function(reduce_retracing=True)
+    @contextlib.contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Lends the model the average of its weights, where the settings keep one, until the block ends."""
+        if not self._config.average_weights:
+            yield
+            return
+        lent = [keras.ops.convert_to_numpy(variable) for variable in self.variables]
+        self.optimizer.finalize_variable_values(self.variables)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.variables, lent, strict=True):
+                variable.assign(value)
+
     def __call__(self, batch) -> tf.Tensor:
         """Updates the model; returns the batch's loss, a float32 scalar."""
-        losses = self._strategy.run(self._on_replica, args=(batch,))
+        # As with the rate, the optimizer's count tells a resumed run where it is.
+        warms_up = keras.ops.convert_to_numpy(self.optimizer.iterations) < self._warm_up_steps
+        return self._train(batch, "batch" if warms_up else self._config.negatives)
+
+    @tf.function(reduce_retracing=True)
+    def _train(self, batch, negatives: str) -> tf.Tensor:
+        losses = self._strategy.run(self._on_replica, args=(batch, negatives))
         return self._strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
 
-    def _on_replica(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+    def _on_replica(self, batch: dict[str, tf.Tensor], negatives: str) -> tf.Tensor:
         num_queries = self._config.batch_size // self._num_replicas
         with tf.GradientTape() as tape:
-            loss = batch_loss(self._model, self.loss, batch, num_queries, self._config.negatives)
-        self.update(tape.gradient(loss, self._model.trainable_variables))
+            loss = batch_loss(self._model, self.loss, batch, num_queries, negatives)
+        self.update(tape.gradient(loss, self.variables))
         return loss
 
     def update(self, gradients: Sequence[tf.Tensor | tf.IndexedSlices]) -> None:
         """Clips the whole batch's gradient and lets Adam apply it; runs on every replica.
 
         Args:
-          gradients: this replica's, one for each trainable variable of the model.
+          gradients: this replica's, one for each of `variables`.
         """
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
         # The norm is that of the whole batch's gradient, so it is summed over replicas before it is clipped; the
         # optimizer sums over replicas too, hence the division.
         gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         clipped, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm)
-        self.optimizer.apply([gradient / self._num_replicas for gradient in clipped], self._model.trainable_variables)
+        self.optimizer.apply([gradient / self._num_replicas for gradient in clipped], self.variables)

@@ -18,6 +18,14 @@ VARIANTS = (
     "narrow_margin",
     "constant_rate",
     "hardest",
+    "hardest_after_warm_up",
+    "softmax_loss",
+    "larger_batch",
+    "word_dropout",
+    "mean_pooling",
+    "attention_pooling",
+    "bidirectional",
+    "averaged_weights",
 )
 
 

@@ -1,6 +1,7 @@
 """Settings as frozen values that JSON brings back."""
 
 import dataclasses
+import json
 
 import pytest
 
@@ -54,6 +55,16 @@ def test_the_short_hash_does_not_depend_on_the_order_of_the_checksums():
     assert (
         dataclasses.replace(RUN, checksums=one).short_hash() == dataclasses.replace(RUN, checksums=other).short_hash()
     )
+
+
+def test_a_config_from_before_an_option_reads_as_its_default():
+    kept = json.loads(RUN.to_json())
+    for part, kind in (("model", config.ModelConfig), ("train", config.TrainConfig)):
+        for field in dataclasses.fields(kind):
+            if field.default is not dataclasses.MISSING:
+                del kept[part][field.name]
+
+    assert config.RunConfig.from_json(json.dumps(kept)) == RUN
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 import tiny_runs
+from absl import flags
 
 from cmr import flags as cmr_flags
 from cmr import train
@@ -55,6 +56,12 @@ def test_what_the_user_gave_is_kept():
     assert (values["batch_size"], values["word_dim"], values["gru_units"]) == (7, 3, 1024)
 
 
+@pytest.mark.parametrize("negatives", ["epoch", "batch"])
+def test_a_warm_up_without_the_hardest_negatives_is_refused(negatives):
+    with pytest.raises(flags.Error, match="give --negatives=hardest, or no --warm_up_epochs"):
+        parsed(f"--negatives={negatives}", "--warm_up_epochs=2")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -77,3 +84,8 @@ def test_a_flag_behind_the_flagfile_wins(tmp_path):
     path.write_text(parsed("--margin=0.2")[1])
 
     assert parsed(f"--flagfile={path}", "--margin=0.3")[0]["margin"] == 0.3
+
+
+def test_a_temperature_without_unit_images_is_refused():
+    with pytest.raises(flags.Error, match="needs unit images; leave --noimage_norm_in_loss out"):
+        parsed("--loss=softmax", "--noimage_norm_in_loss")

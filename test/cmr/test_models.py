@@ -177,3 +177,15 @@ def test_dropout_acts_on_images_in_training_alone(name):
     np.testing.assert_allclose(evaluated["image"], expected["image"], rtol=1e-5)
     assert np.abs(trained["image"] - expected["image"]).max() > 0.01
     np.testing.assert_allclose(trained["caption"], expected["caption"], rtol=1e-5)
+
+
+def test_word_dropout_acts_on_sentences_in_training_alone():
+    plain, dropping = (models.retrieval_model(model_config("vse", word_dropout=rate)) for rate in (0.0, 0.9))
+    dropping.set_weights([*plain.get_weights(), *dropping.get_weights()[len(plain.weights) :]])
+    expected = plain(inputs_of(plain), training=True)
+
+    evaluated, trained = (dropping(inputs_of(dropping), training=training) for training in (False, True))
+
+    np.testing.assert_array_equal(evaluated["caption"], expected["caption"])
+    assert np.abs(trained["caption"] - expected["caption"]).max() > 0.01
+    np.testing.assert_array_equal(trained["image"], expected["image"])

@@ -9,6 +9,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import stopped_trainings
 import tensorflow as tf
 import tiny_runs
 from conftest import ROOT, run_command
@@ -143,6 +144,32 @@ def test_the_history_holds_the_mean_loss_of_each_epochs_steps_and_both_direction
     assert second == {"epoch": 2, "loss": (9 + 1 + 1 + 1) / STEPS_PER_EPOCH, "val": scripted(200).to_dict()}
 
 
+def test_validation_measures_the_average_of_the_weights_that_is_kept(tmp_path, scenes_inputs, monkeypatch):
+    seen = []
+
+    def evaluate_split(model, split):
+        seen.append([weight.numpy() for weight in model.weights])
+        return scripted(100), None
+
+    monkeypatch.setattr(encoding, "evaluate_split", evaluate_split)
+    run = runs.Run(tmp_path / "run")
+
+    trained = stopped_trainings.fit(run, scenes_inputs, train={"average_weights": 0.9, "max_epochs": 1})
+
+    kept = stopped_trainings.new_model()
+    kept.load_weights(run.best_weights)
+    for weight, measured in zip(kept.weights, seen[0], strict=True):
+        np.testing.assert_array_equal(weight.numpy(), measured)
+    for weight, last in zip(kept.trainable_weights, trained.trainable_weights, strict=True):
+        assert np.abs(weight.numpy() - last.numpy()).max() > 1e-3
+
+
+def test_averaging_goes_on_where_it_was(tmp_path, scenes_inputs, monkeypatch):
+    stopped_trainings.check_that_stopping_changes_nothing(
+        tmp_path, scenes_inputs, monkeypatch, train={"average_weights": 0.9}
+    )
+
+
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_a_loss_that_diverges_is_refused_with_its_place_and_the_mend(training, loss):
     training.losses = {STEPS_PER_EPOCH + 2: loss}
@@ -219,6 +246,12 @@ def test_a_damaged_state_is_refused(training, damage, ending):
 
     with pytest.raises(errors.WorkspaceError, match="holds no whole state of this model"):
         training.fit(200, max_epochs=2)
+
+
+def test_a_warm_up_goes_on_where_it_was(tmp_path, scenes_inputs, monkeypatch):
+    stopped_trainings.check_that_stopping_changes_nothing(
+        tmp_path, scenes_inputs, monkeypatch, train={"negatives": "hardest", "warm_up_epochs": 1}
+    )
 
 
 def killed(found, hook):

@@ -1,11 +1,13 @@
 """A training step on one replica and on two: the same loss, the same gradient, the same weights."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from cmr import batches, config, image_encoder, models, training_step
+from cmr import batches, config, contrastive_loss, image_encoder, models, training_step
 from cmr import loss as loss_lib
 
 # Once TensorFlow has opened its devices they can't be split any more, and pytest imports every module before it runs a
@@ -69,17 +71,17 @@ def distributed_batches(train, settings, strategy):
 
 
 def train_steps(train, settings, strategy, steps, optimizer=None):
-    """Losses of some steps, and how far they moved each trainable weight."""
+    """Losses of some steps, and how far they moved each weight that is trained."""
     with strategy.scope():
         model = new_model(train)
         step = training_step.TrainingStep(model, settings, strategy, STEPS_PER_EPOCH)
         if optimizer:
             step.optimizer = optimizer()
-            step.optimizer.build(model.trainable_variables)
-    before = [weight.numpy() for weight in model.trainable_variables]
+            step.optimizer.build(step.variables)
+    before = [weight.numpy() for weight in step.variables]
     iterator = iter(distributed_batches(train, settings, strategy))
     losses = [float(step(next(iterator))) for _ in range(steps)]
-    moved = [weight.numpy() - old for weight, old in zip(model.trainable_variables, before, strict=True)]
+    moved = [weight.numpy() - old for weight, old in zip(step.variables, before, strict=True)]
     return losses, moved
 
 
@@ -91,12 +93,15 @@ def plain_gradient_descent():
 def plain_loss_and_gradient(train, settings):
     """The whole batch on one device, without strategy, clipping or optimizer."""
     model = new_model(train)
-    ranking_loss = loss_lib.PairwiseRankingLoss(settings.margin, settings.reduction)
+    loss_of_batch = {
+        "hinge": lambda: loss_lib.PairwiseRankingLoss(settings.margin, settings.reduction),
+        "softmax": lambda: contrastive_loss.ContrastiveLoss(settings.reduction),
+    }[settings.loss]()
     schedule = batches.Schedule(train.lengths, settings)
     batch = next(iter(batches.training_batches(train, schedule, 0, 0, 1)))
     with tf.GradientTape() as tape:
-        loss = training_step.batch_loss(model, ranking_loss, batch, settings.batch_size, settings.negatives)
-    gradient = tape.gradient(loss, model.trainable_variables)
+        loss = training_step.batch_loss(model, loss_of_batch, batch, settings.batch_size, settings.negatives)
+    gradient = tape.gradient(loss, [*model.trainable_variables, *loss_of_batch.trainable_variables])
     return float(loss), [tf.convert_to_tensor(part).numpy() for part in gradient]
 
 
@@ -104,16 +109,18 @@ def global_norm(arrays):
     return np.sqrt(sum(np.sum(np.square(array.astype(np.float64))) for array in arrays))
 
 
-@pytest.mark.parametrize("negatives", config.NEGATIVES)
-@pytest.mark.parametrize("reduction", config.REDUCTIONS)
-def test_two_replicas_of_20_compute_the_loss_and_gradient_of_one_of_40(train, strategies, negatives, reduction):
-    settings = train_config(negatives=negatives, reduction=reduction)
+@pytest.mark.parametrize(
+    ("loss", "negatives", "reduction"),
+    [*itertools.product(["hinge"], config.NEGATIVES, config.REDUCTIONS), ("softmax", "batch", "mean")],
+)
+def test_two_replicas_of_20_compute_the_loss_and_gradient_of_one_of_40(train, strategies, loss, negatives, reduction):
+    settings = train_config(loss=loss, negatives=negatives, reduction=reduction)
     expected_loss, expected_gradient = plain_loss_and_gradient(train, settings)
 
-    (loss,), moved = train_steps(train, settings, strategies[2], 1, plain_gradient_descent)
+    (measured,), moved = train_steps(train, settings, strategies[2], 1, plain_gradient_descent)
 
     assert expected_loss > 0
-    np.testing.assert_allclose(loss, expected_loss, rtol=1e-5)
+    np.testing.assert_allclose(measured, expected_loss, rtol=1e-5)
     size = global_norm(expected_gradient)
     for part, expected in zip(moved, expected_gradient, strict=True):
         np.testing.assert_allclose(-part, expected, rtol=1e-4, atol=1e-6 * size)
@@ -130,9 +137,9 @@ def test_two_replicas_train_to_the_weights_of_one(train, strategies):
         np.testing.assert_allclose(part, expected, atol=1e-4)
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
-def test_clipping_scales_the_whole_batchs_gradient_to_the_norm(train, strategies, replicas):
-    settings = train_config(clip_norm=0.25)
+@pytest.mark.parametrize(("replicas", "loss"), [(1, "hinge"), (2, "hinge"), (1, "softmax")])
+def test_clipping_scales_the_whole_batchs_gradient_to_the_norm(train, strategies, replicas, loss):
+    settings = train_config(clip_norm=0.25, loss=loss)
     _, gradient = plain_loss_and_gradient(train, settings)
     size = global_norm(gradient)
 
@@ -142,6 +149,28 @@ def test_clipping_scales_the_whole_batchs_gradient_to_the_norm(train, strategies
     np.testing.assert_allclose(global_norm(moved), 0.25, rtol=1e-4)
     for part, of_whole in zip(moved, gradient, strict=True):
         np.testing.assert_allclose(-part, of_whole * 0.25 / size, rtol=1e-3, atol=1e-7)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_the_average_is_lent_to_the_model_and_taken_back(train, strategies, replicas):
+    settings = train_config(negatives="batch", average_weights=0.7)
+    with strategies[replicas].scope():
+        model = new_model(train)
+        step = training_step.TrainingStep(model, settings, strategies[replicas], STEPS_PER_EPOCH)
+    iterator = iter(distributed_batches(train, settings, strategies[replicas]))
+    after_steps = []
+    for _ in range(3):
+        step(next(iterator))
+        after_steps.append([weight.numpy() for weight in model.trainable_variables])
+
+    with step.averaged_weights():
+        averages = [weight.numpy() for weight in model.trainable_variables]
+
+    first, second, third = after_steps
+    for average, a, b, c in zip(averages, first, second, third, strict=True):
+        np.testing.assert_allclose(average, 0.7 * (0.7 * a + 0.3 * b) + 0.3 * c, rtol=1e-4, atol=1e-6)
+    for weight, last in zip(model.trainable_variables, third, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), last)
 
 
 def test_a_step_lowers_the_loss_of_its_batch(train, strategies):
@@ -176,3 +205,35 @@ def test_the_rate_falls_to_a_tenth_after_the_epochs_asked_for(train, strategies)
         step(batch)
 
     np.testing.assert_allclose(rates, 2 * STEPS_PER_EPOCH * [0.03] + STEPS_PER_EPOCH * [0.003], rtol=1e-5)
+
+
+def losses_of_steps(train, settings, strategy, steps, model=None, optimizer=None):
+    """Losses of some steps on the same batch; the model and the optimizer, to go on with."""
+    model = model or new_model(train)
+    step = training_step.TrainingStep(model, settings, strategy, STEPS_PER_EPOCH)
+    if optimizer:
+        for variable, kept in zip(step.optimizer.variables, optimizer.variables, strict=True):
+            variable.assign(kept)
+    batch = next(iter(distributed_batches(train, settings, strategy)))
+    return [float(step(batch)) for _ in range(steps)], model, step.optimizer
+
+
+def test_a_warm_up_takes_all_negatives_of_the_batch_and_then_the_hardest(train, strategies):
+    of_batch, model, _ = losses_of_steps(train, train_config(negatives="batch"), strategies[1], STEPS_PER_EPOCH)
+    hardest, _, _ = losses_of_steps(train, train_config(negatives="hardest"), strategies[1], 1, model)
+
+    settings = train_config(negatives="hardest", warm_up_epochs=1)
+    losses, _, _ = losses_of_steps(train, settings, strategies[1], STEPS_PER_EPOCH + 1)
+
+    assert losses == [*of_batch, *hardest]
+
+
+def test_a_step_made_anew_goes_on_with_the_negatives_of_its_epoch(train, strategies):
+    settings = train_config(negatives="hardest", warm_up_epochs=1)
+    whole, _, _ = losses_of_steps(train, settings, strategies[1], 2 * STEPS_PER_EPOCH)
+
+    first, *trained = losses_of_steps(train, settings, strategies[1], STEPS_PER_EPOCH - 1)
+    second, *trained = losses_of_steps(train, settings, strategies[1], 2, *trained)
+    third, *_ = losses_of_steps(train, settings, strategies[1], STEPS_PER_EPOCH - 1, *trained)
+
+    assert [*first, *second, *third] == whole
