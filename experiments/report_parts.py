@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from cmr import errors, runs
 from cmr import workspace as workspace_lib
-from experiments import ablation_results, margin_points, result_tables, run_results, tables
+from experiments import ablation_results, candidate_runs, margin_points, result_tables, run_results, tables
 
 Kept = TypeVar("Kept")
 
@@ -47,7 +47,7 @@ class Parts:
     @property
     def best_row(self) -> run_results.RowResult | None:
         """The row of `table` with the best validation; None where there is no row of ours."""
-        return max(self.rows.get("table", ()), key=_validation, default=None)
+        return max(self.rows["table"], key=candidate_runs.mean_validation, default=None)
 
 
 def read_parts(workspace: workspace_lib.Workspace) -> Parts:
@@ -128,8 +128,3 @@ class _Reader:
 
     def _row(self, label: str, run_names: Sequence[str]) -> run_results.RowResult:
         return run_results.read_row(label, [runs.Run(self._workspace.run_dir(name)) for name in run_names])
-
-
-def _validation(row: run_results.RowResult) -> float:
-    """Mean over the row's runs of the best validation sum of recalls."""
-    return sum(result.best_val.sum_of_recalls for result in row.runs) / len(row.runs)
