@@ -26,6 +26,12 @@ VARIANTS = (
     "attention_pooling",
     "bidirectional",
     "averaged_weights",
+    "softmax_mean",
+    "softmax_attention",
+    "softmax_mean_bidirectional",
+    "softmax_mean_averaged",
+    "softmax_mean_word_dropout",
+    "warm_up_mean",
 )
 
 
