@@ -32,6 +32,9 @@ VARIANTS = (
     "softmax_mean_averaged",
     "softmax_mean_word_dropout",
     "warm_up_mean",
+    "softmax_mean_both",
+    "softmax_mean_both_larger_batch",
+    "softmax_mean_both_more_word_dropout",
 )
 
 

@@ -107,7 +107,9 @@ def test_no_setting_of_a_paper_row_is_left_to_a_default():
         settings = training(path).settings()
         for name in ("model", "crops", "word_dim", "gru_units", "gru_reset_after", "normalize_features", "dropout"):
             assert name in settings, (path, name)
-        for name in ("margin", "negatives", "reduction", "image_norm_in_loss", "batch_size", "learning_rate"):
+        # The softmax loss knows no margin.
+        assert ("margin" in settings) == (settings.get("loss") != "softmax"), path
+        for name in ("negatives", "reduction", "image_norm_in_loss", "batch_size", "learning_rate"):
             assert name in settings, (path, name)
         assert ("image_embedding" in settings) == (settings["model"] != "vse"), path
         assert ("vgg_layer" in settings) == (settings["model"] != "single"), path
