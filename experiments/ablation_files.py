@@ -2,11 +2,9 @@
 
 import itertools
 import os
-import pathlib
 
 import pandas as pd
 
-from cmr import atomic_files
 from experiments import (
     ablation_results,
     ablation_texts,
@@ -15,6 +13,7 @@ from experiments import (
     latex_tables,
     markdown_tables,
     result_tables,
+    table_formats,
 )
 
 _TITLE = "Each row less the baseline, on test"
@@ -111,14 +110,7 @@ def to_latex(ablations: ablation_results.Ablations) -> str:
         f"    {' & '.join(columns)} \\\\",
         r"    \midrule",
         *(line for row in ablation_texts.rows(ablations) for line in _latex_row(row)),
-        r"    \bottomrule",
-        r"  \end{tabular}}",
-        r"  \par\smallskip",
-        r"  \begin{minipage}{\linewidth}",
-        r"    \scriptsize\raggedright",
-        *(rf"    {latex_tables.escaped(note)}\par" for note in ablations.notes),
-        r"  \end{minipage}",
-        r"\end{table*}",
+        *latex_tables.closing([latex_tables.escaped(note) for note in ablations.notes]),
     ]
     return latex_tables.to_latex(ablations.table) + "\n" + "\n".join(lines) + "\n"
 
@@ -178,7 +170,4 @@ def write_all(ablations: ablation_results.Ablations, path_without_ending: str | 
     Raises:
       ConfigError: the package jinja2 is missing; nothing is written.
     """
-    path = pathlib.Path(path_without_ending)
-    texts = {path.with_name(path.name + ending): write(ablations) for ending, write in _FORMATS.items()}
-    for each, text in texts.items():
-        atomic_files.write_text(each, text)
+    table_formats.write_formats(ablations, _FORMATS, path_without_ending)

@@ -6,6 +6,7 @@ r"""Tables of results as LaTeX: a float that needs the package booktabs alone, i
 """
 
 import re
+from collections.abc import Sequence
 
 from experiments import result_tables, table_texts
 
@@ -53,17 +54,23 @@ def to_latex(table: result_tables.ResultTable) -> str:
         lines += [r"    \midrule", rf"    \multicolumn{{{_COLUMNS + 1}}}{{l}}{{\textit{{{title}}}}} \\"]
         for text in rows:
             lines += _row(text)
-    lines += [
+    notes = [rf"\textsuperscript{{{n}}}~{escaped(note)}" for n, note in enumerate(table.footnotes, start=1)]
+    lines += closing(notes)
+    return "\n".join(lines) + "\n"
+
+
+def closing(notes: Sequence[str]) -> list[str]:
+    """The lines behind a table's last row: its end, and the notes (LaTeX already) beneath it."""
+    return [
         r"    \bottomrule",
         r"  \end{tabular}}",
         r"  \par\smallskip",
         r"  \begin{minipage}{\linewidth}",
         r"    \scriptsize\raggedright",
-        *(rf"    \textsuperscript{{{n}}}~{escaped(note)}\par" for n, note in enumerate(table.footnotes, start=1)),
+        *(rf"    {note}\par" for note in notes),
         r"  \end{minipage}",
         r"\end{table*}",
     ]
-    return "\n".join(lines) + "\n"
 
 
 def _header() -> list[str]:

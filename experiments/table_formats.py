@@ -2,9 +2,13 @@
 
 import os
 import pathlib
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from cmr import atomic_files
 from experiments import csv_tables, html_tables, latex_tables, markdown_tables, result_tables
+
+Value = TypeVar("Value")
 
 _FORMATS = {
     ".md": markdown_tables.to_markdown,
@@ -28,8 +32,21 @@ def write_all(table: result_tables.ResultTable, path_without_ending: str | os.Pa
     Raises:
       ConfigError: the package jinja2 is missing; nothing is written.
     """
+    return write_formats(table, _FORMATS, path_without_ending)
+
+
+def write_formats(
+    value: Value, formats: Mapping[str, Callable[[Value], str]], path_without_ending: str | os.PathLike
+) -> list[pathlib.Path]:
+    """Writes one thing in several formats; nothing is written where one of them fails.
+
+    Args:
+      value: what to write.
+      formats: ending, such as `.md`, -> what makes the text.
+      path_without_ending: as above.
+    """
     path = pathlib.Path(path_without_ending)
-    texts = {path.with_name(path.name + ending): write(table) for ending, write in _FORMATS.items()}
+    texts = {path.with_name(path.name + ending): write(value) for ending, write in formats.items()}
     for each, text in texts.items():
         atomic_files.write_text(each, text)
     return list(texts)
