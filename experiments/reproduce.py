@@ -5,7 +5,7 @@
 
 Every row is a flagfile, experiments/<dataset>/<row>.flags. A finished run is recognised by the hash of its flags and
 kept, so a killed table goes on where it was. The files are <workspace_dir>/<dataset>/experiments/table1.md, .csv, .tex,
-.html and .json.
+.html and .json; with --rows the rows' names follow table1.
 """
 
 import pathlib
@@ -42,7 +42,8 @@ def main() -> None:
     run_results.check_same_inputs(results)
     random = results[0].runs[0].random_ranking
     table = result_tables.build(tables.TITLES[FLAGS.table], trainings[0].dataset, random, results)
-    stem = workspace_lib.Workspace(workspace_dir, trainings[0].dataset).experiments_dir / tables.file_stem(FLAGS.table)
+    experiments_dir = workspace_lib.Workspace(workspace_dir, trainings[0].dataset).experiments_dir
+    stem = experiments_dir / tables.file_stem(FLAGS.table, list(rows))
     table_formats.write_all(table, stem)
     print(f"\n{markdown_tables.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
 

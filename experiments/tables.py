@@ -18,9 +18,10 @@ TITLES = {
 }
 
 
-def file_stem(table: str) -> str:
-    """Name of a table's files without their ending, such as `table1`."""
-    return table if table == "scenes" else f"table{table}"
+def file_stem(table: str, rows: Sequence[str] = ROWS) -> str:
+    """Name of the files of a table without ending: `table1`, or with other rows than `ROWS` `table1-vse_paper-mine`."""
+    whole = table if table == "scenes" else f"table{table}"
+    return whole if tuple(rows) == ROWS else "-".join([whole, *rows])
 
 
 def row_trainings(

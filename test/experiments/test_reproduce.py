@@ -30,12 +30,12 @@ def test_a_table_is_trained_once_and_written_in_every_format(reproduced):
     assert "2 trainings, 0 of them to do" in second.stdout
     assert first.stdout.partition("| ")[2] == second.stdout.partition("| ")[2]
     names = {path.name for path in found.experiments_dir.iterdir()}
-    assert names == {f"scenes.{end}" for end in ("md", "csv", "tex", "html", "json")}
+    assert names == {f"scenes-vse_paper-single.{end}" for end in ("md", "csv", "tex", "html", "json")}
 
 
 def test_its_numbers_are_those_of_the_runs(reproduced):
     found, _, _ = reproduced
-    table = result_tables.ResultTable.from_json((found.experiments_dir / "scenes.json").read_text())
+    table = result_tables.ResultTable.from_json((found.experiments_dir / "scenes-vse_paper-single.json").read_text())
 
     ours = [row for row in table.rows if row.kind == result_tables.OURS]
     assert [row.label.removesuffix(result_tables.STAND_IN_MARK) for row in ours] == ["vse_paper", "single"]
