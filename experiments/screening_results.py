@@ -35,6 +35,8 @@ VARIANTS = (
     "softmax_mean_both",
     "softmax_mean_both_larger_batch",
     "softmax_mean_both_more_word_dropout",
+    "softmax_mean_both_smaller_batch",
+    "hardest_wide_margin",
 )
 
 
