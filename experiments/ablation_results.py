@@ -6,7 +6,7 @@ import pathlib
 import statistics
 from collections.abc import Sequence
 
-from cmr import errors, metrics
+from cmr import errors, metrics, results_table
 from experiments import ablation_variants, bootstrap, multiple_comparisons, result_tables, run_results
 
 # What the rows are compared in.
@@ -129,7 +129,8 @@ def measure(arms: ablation_variants.Arms, workspace_dir: pathlib.Path) -> Ablati
     run_results.check_same_inputs(rows)
     dataset = arms.baseline.trainings[0].dataset
     random = rows[0].runs[0].random_ranking
-    table = result_tables.build_without_paper(f"Ablations of {arms.baseline.name}: {dataset}", dataset, random, rows)
+    title = results_table.DATASET_TITLES.get(dataset, dataset)
+    table = result_tables.build_without_paper(f"Ablations of {arms.baseline.name}: {title}", dataset, random, rows)
     differences = [{}, *_differences(rows[0], rows[1:])]
     comparisons = tuple(
         Comparison(arm.name, arm.description, arm.flags, *_sums(row), of_measures)

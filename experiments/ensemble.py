@@ -22,6 +22,7 @@ GROUPS = (cmr_flags.workspace_flags, experiments_flags.ensemble_flags)
 
 
 def main() -> None:
+    from cmr import results_table
     from cmr import workspace as workspace_lib
     from experiments import candidate_runs, ensemble_run, markdown_tables, result_tables, run_results, table_formats
 
@@ -42,7 +43,8 @@ def main() -> None:
     )
     rows = [run_results.RowResult(f"best single model ({best.name})", best.runs), ensemble]
     random = best.runs[0].random_ranking
-    table = result_tables.build(f"Beyond the paper: {workspace.dataset}", workspace.dataset, random, rows)
+    title = results_table.DATASET_TITLES.get(workspace.dataset, workspace.dataset)
+    table = result_tables.build(f"Beyond the paper: {title}", workspace.dataset, random, rows)
     stem = workspace.experiments_dir / "beyond"
     table_formats.write_all(table, stem)
     print(f"\n{markdown_tables.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")

@@ -135,7 +135,7 @@ def _trained(rows: Sequence[run_results.RowResult]) -> list[run_results.RowResul
     """The rows whose runs have a course, which an ensemble has not; of rows with the same runs the first."""
     by_runs = {}
     for row in rows:
-        if all(result.run.config_json.exists() for result in row.runs):
+        if row.is_trained:
             by_runs.setdefault(tuple(result.run.path for result in row.runs), row)
     return list(by_runs.values())
 

@@ -46,8 +46,9 @@ class Parts:
 
     @property
     def best_row(self) -> run_results.RowResult | None:
-        """The row of `table` with the best validation; None where there is no row of ours."""
-        return max(self.rows["table"], key=candidate_runs.mean_validation, default=None)
+        """The trained row of both tables with the best validation; None where there is none."""
+        trained = [row for row in (*self.rows["table"], *self.rows["beyond"]) if row.is_trained]
+        return max(trained, key=candidate_runs.mean_validation, default=None)
 
 
 def read_parts(workspace: workspace_lib.Workspace) -> Parts:

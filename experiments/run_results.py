@@ -76,6 +76,11 @@ class RowResult:
     runs: tuple[RunResult, ...]
 
     @property
+    def is_trained(self) -> bool:
+        """Whether its runs have settings and weights of their own, which an ensemble has not."""
+        return all(result.run.config_json.exists() for result in self.runs)
+
+    @property
     def ranks(self) -> list[query_ranks.QueryRanks]:
         """Test ranks, one a seed."""
         return [result.test_ranks for result in self.runs]
