@@ -75,6 +75,11 @@ def define_folder_name(name: str, help_text: str) -> None:
     )
 
 
+def define_workspace_dir() -> None:
+    """Defines the flag of the workspace, for commands whose data set another flag says."""
+    flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
+
+
 def _is_dataset(name: str) -> bool:
     return name in DATASETS or re.fullmatch(rf"{TFDS}\w+(/[\w.:-]+)?", name) is not None
 
@@ -90,7 +95,7 @@ def workspace_flags() -> None:
     flags.register_validator(
         "dataset", _is_dataset, message=f"choose {', '.join(DATASETS)} or {TFDS}NAME of tensorflow-datasets"
     )
-    flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
+    define_workspace_dir()
 
 
 def cnn_flags() -> None:

@@ -24,6 +24,10 @@ from cmr import errors
 
 RECALLS_AT = (1, 5, 10)
 
+# Names in `BothDirections` and, of each direction, in `RetrievalMetrics`.
+DIRECTIONS = ("sentence_retrieval", "image_retrieval")
+METRICS = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mean_rank")
+
 # Queries at once: 128 rows of similarities to the 25,000 sentences of MSCOCO's largest test set are 26 MB in float64.
 BLOCK_SIZE = 128
 

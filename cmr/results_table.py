@@ -92,6 +92,11 @@ def paper_table(dataset: str) -> tuple[PaperRow, ...]:
     )
 
 
+def dataset_title(dataset: str) -> str:
+    """A data set's name as papers write it; one's own goes by its name here."""
+    return DATASET_TITLES.get(dataset, dataset)
+
+
 def paper_row(dataset: str, model: str) -> PaperRow | None:
     """The paper's row for a model of ours (`vse`, `single`, `fusion`); None where the paper has no such data set."""
     return _row_of(dataset, PAPER_SYSTEMS[model])
@@ -158,7 +163,7 @@ def format_results(
     """
     printed = [row for row in (_row_of(dataset, RANDOM_SYSTEM), paper_row(dataset, model)) if row is not None]
     lines = [
-        f"{model} on {DATASET_TITLES.get(dataset, dataset)}, {counts.split} split (recalls in percent)",
+        f"{model} on {dataset_title(dataset)}, {counts.split} split (recalls in percent)",
         "",
         _line("", ["sentence retrieval".center(sum(_COLUMN_WIDTHS))], ["image retrieval".center(sum(_COLUMN_WIDTHS))]),
         _row("", _COLUMNS, _COLUMNS),

@@ -32,9 +32,9 @@ class Recorder(training_curves.TrainingCurves):
         """Recalls of both directions, retrieved sentences and the projector's embeddings after an epoch."""
         with self._writer.as_default(step=epoch):
             tf.summary.scalar("val/sum_of_recalls", measured.sum_of_recalls)
-            for direction in ("sentence_retrieval", "image_retrieval"):
+            for direction in metrics.DIRECTIONS:
                 of_direction = getattr(measured, direction)
-                for name in ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mean_rank"):
+                for name in metrics.METRICS:
                     tf.summary.scalar(f"val_{direction}/{name}", getattr(of_direction, name))
             self._write_panels(embeddings)
         self._write_projector(embeddings)

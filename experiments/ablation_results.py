@@ -123,14 +123,13 @@ def measure(arms: ablation_variants.Arms, workspace_dir: pathlib.Path) -> Ablati
       WorkspaceError: a run is not finished, or two were trained on different versions of an input.
     """
     rows = [
-        run_results.read_row(arm.name, [training.run(workspace_dir) for training in arm.trainings])
-        for arm in (arms.baseline, *arms.variants)
+        run_results.read_trained_row(arm.name, arm.trainings, workspace_dir) for arm in (arms.baseline, *arms.variants)
     ]
     run_results.check_same_inputs(rows)
     dataset = arms.baseline.trainings[0].dataset
     random = rows[0].runs[0].random_ranking
-    title = results_table.DATASET_TITLES.get(dataset, dataset)
-    table = result_tables.build_without_paper(f"Ablations of {arms.baseline.name}: {title}", dataset, random, rows)
+    title = f"Ablations of {arms.baseline.name}: {results_table.dataset_title(dataset)}"
+    table = result_tables.build_without_paper(title, dataset, random, rows)
     differences = [{}, *_differences(rows[0], rows[1:])]
     comparisons = tuple(
         Comparison(arm.name, arm.description, arm.flags, *_sums(row), of_measures)

@@ -25,22 +25,18 @@ GROUPS = (
 
 
 def main() -> None:
-    from cmr import workspace as workspace_lib
-    from experiments import ablation_files, ablation_results, ablation_variants, plan, preparation
+    from experiments import ablation_files, ablation_results, ablation_variants, plan
 
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     arms = ablation_variants.plan(FLAGS.baseline, FLAGS.overlay, FLAGS.variants, FLAGS.seeds)
     for sentence in arms.left_out:
         print(sentence)
-    sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
-    if FLAGS.dry_run:
-        print(plan.describe(arms.trainings, workspace_dir, sources))
+    if not FLAGS.dry_run:
+        print(f"the baseline and {len(arms.variants)} variants, {FLAGS.seeds} runs of each", flush=True)
+    if not plan.follow_flags(FLAGS, arms.trainings):
         return
-    print(f"the baseline and {len(arms.variants)} variants, {FLAGS.seeds} runs of each", flush=True)
-    plan.carry_out(arms.trainings, workspace_dir, sources, FLAGS.jobs)
     ablations = ablation_results.measure(arms, workspace_dir)
-    workspace = workspace_lib.Workspace(workspace_dir, arms.baseline.trainings[0].dataset)
-    stem = workspace.experiments_dir / "ablations"
+    stem = arms.trainings[0].workspace(workspace_dir).experiments_dir / "ablations"
     ablation_files.write_all(ablations, stem)
     print(f"\n{ablation_files.to_markdown(ablations)}\n{stem}.md, .csv, .tex, .html, .json")
 

@@ -15,9 +15,6 @@ import numpy as np
 
 from cmr import errors, metrics, query_ranks
 
-# The numbers of one direction, as `metrics.RetrievalMetrics` names them.
-METRICS = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mean_rank")
-
 _NUM_RECALLS = len(metrics.RECALLS_AT)
 # Resamples times sentences at once: a block's largest arrays then have 16 MB.
 _BLOCK_ELEMENTS = 1 << 22
@@ -56,7 +53,7 @@ class OfMetrics(Generic[Value]):
     """One value for every metric.
 
     Attributes:
-      sentence_retrieval: by the names of `METRICS`.
+      sentence_retrieval: by the names of `metrics.METRICS`.
       image_retrieval: likewise.
       sum_of_recalls: of the sum of the six recalls.
     """
@@ -150,7 +147,7 @@ def _measure(
     """Every row's numbers, mean over its seeds, on all images once and on each resample.
 
     Returns:
-      For each row `[numbers]` and `[num_resamples, numbers]` float64: both directions' `METRICS` and the sum
+      For each row `[numbers]` and `[num_resamples, numbers]` float64: both directions' `metrics.METRICS` and the sum
       of recalls.
     """
     layout = rows[0][0]
@@ -209,12 +206,12 @@ def _row_numbers(row: Sequence[Sequence[_Direction]], counts: np.ndarray) -> np.
     """`[resamples, numbers]` float64, mean over the row's seeds."""
     total = sum(np.concatenate([_numbers(direction, counts) for direction in of_seed], axis=1) for of_seed in row)
     means = total / len(row)
-    both = means.reshape(len(means), 2, len(METRICS))
+    both = means.reshape(len(means), 2, len(metrics.METRICS))
     return np.concatenate([means, both[:, :, :_NUM_RECALLS].sum(axis=(1, 2))[:, None]], axis=1)
 
 
 def _numbers(direction: _Direction, counts: np.ndarray) -> np.ndarray:
-    """`[resamples, 5]` float64: `METRICS` of the queries of the images drawn."""
+    """`[resamples, 5]` float64: `metrics.METRICS` of the queries of the images drawn."""
     sums = counts.astype(np.float64) @ direction.totals
     queries = sums[:, -1:]
     recalls = 100.0 * sums[:, :_NUM_RECALLS] / queries
@@ -242,9 +239,9 @@ def _bounds(resampled: np.ndarray, level: float) -> np.ndarray:
 
 
 def _by_metric(values: Sequence[Value]) -> OfMetrics[Value]:
-    count = len(METRICS)
+    count = len(metrics.METRICS)
     return OfMetrics(
-        dict(zip(METRICS, values[:count], strict=True)),
-        dict(zip(METRICS, values[count : 2 * count], strict=True)),
+        dict(zip(metrics.METRICS, values[:count], strict=True)),
+        dict(zip(metrics.METRICS, values[count : 2 * count], strict=True)),
         values[-1],
     )

@@ -43,8 +43,8 @@ def main() -> None:
     )
     rows = [run_results.RowResult(f"best single model ({best.name})", best.runs), ensemble]
     random = best.runs[0].random_ranking
-    title = results_table.DATASET_TITLES.get(workspace.dataset, workspace.dataset)
-    table = result_tables.build(f"Beyond the paper: {title}", workspace.dataset, random, rows)
+    title = f"Beyond the paper: {results_table.dataset_title(workspace.dataset)}"
+    table = result_tables.build(title, workspace.dataset, random, rows)
     stem = workspace.experiments_dir / "beyond"
     table_formats.write_all(table, stem)
     print(f"\n{markdown_tables.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")

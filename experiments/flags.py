@@ -60,7 +60,7 @@ def size_flags() -> None:
 
 def trainings_flags() -> None:
     """Trainings"""
-    flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
+    cmr_flags.define_workspace_dir()
     flags.DEFINE_multi_string(
         "overlay",
         [],

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from matplotlib import figure as figure_lib
 from matplotlib import ticker
 
-from experiments import run_results
+from experiments import result_tables, run_results
 
 _SIZE_INCHES = (3.4, 2.5)
 _FONT_SIZE = 8
@@ -19,7 +19,7 @@ _RECALLS = {
     "recall_at_5": ("R@5", {"color": "#2e8b73", "linestyle": "--"}),
     "recall_at_1": ("R@1", {"color": "#123a7a", "linestyle": "-"}),
 }
-_DIRECTIONS = {"sentence_retrieval": "sentence retrieval", "image_retrieval": "image retrieval"}
+_DIRECTIONS = dict(zip(result_tables.DIRECTIONS, result_tables.DIRECTION_TITLES, strict=True))
 
 
 def draw(results: Sequence[run_results.RunResult]) -> dict[str, figure_lib.Figure]:

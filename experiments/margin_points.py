@@ -19,8 +19,6 @@ from experiments import trainings as trainings_lib
 PAPER_MARGIN = 0.7
 
 _NAME = "margin"
-_DIRECTIONS = ("sentence_retrieval", "image_retrieval")
-_VALUES = ("recall_at_1", "recall_at_5", "recall_at_10", "median_rank", "mean_rank")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -166,11 +164,14 @@ class Sweep:
         """margin_sweep.csv: a row a run."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
-        measured = [f"val_{direction}_{name}" for direction in _DIRECTIONS for name in _VALUES]
+        columns = list(itertools.product(metrics.DIRECTIONS, metrics.METRICS))
+        measured = [f"val_{direction}_{name}" for direction, name in columns]
         writer.writerow(["run", "margin", "image_norm", "seed", "epoch", "val_sum_of_recalls", *measured])
         for point in self.points:
             setting, found = point.setting, point.validation
-            numbers = [getattr(getattr(found, direction), name) for direction in _DIRECTIONS for name in _VALUES]
+            numbers = [
+                getattr(getattr(found, direction), name) for direction in metrics.DIRECTIONS for name in metrics.METRICS
+            ]
             norm = str(setting.image_norm).lower()
             writer.writerow(
                 [point.run, setting.margin, norm, setting.seed, point.epoch, found.sum_of_recalls, *numbers]

@@ -13,9 +13,8 @@ import pathlib
 from absl import flags
 
 from cmr import atomic_files, command, errors, tensorflow_startup
-from cmr import workspace as workspace_lib
 from experiments import flags as experiments_flags
-from experiments import margin_points, margin_text, plan, preparation, run_results, trainings
+from experiments import margin_points, margin_text, plan, run_results, trainings
 
 FLAGS = flags.FLAGS
 
@@ -38,19 +37,15 @@ def main() -> None:
         FLAGS.seeds,
     )
     planned = [setting.training(flagfiles) for setting in settings]
-    sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
-    if FLAGS.dry_run:
-        print(plan.describe(planned, workspace_dir, sources))
+    if not plan.follow_flags(FLAGS, planned):
         return
-    plan.carry_out(planned, workspace_dir, sources, FLAGS.jobs)
     points = tuple(
         margin_points.read_point(setting, run_results.RunResult(training.run(workspace_dir)))
         for setting, training in zip(settings, planned, strict=True)
     )
     sweep = margin_points.Sweep(FLAGS.row, tuple(FLAGS.overlay), planned[0].dataset, points)
-    folder = workspace_lib.Workspace(workspace_dir, sweep.dataset).experiments_dir
     print(f"\n{margin_text.sweep_text(sweep)}\n", flush=True)
-    _write(sweep, folder)
+    _write(sweep, planned[0].workspace(workspace_dir).experiments_dir)
 
 
 def _write(sweep: margin_points.Sweep, folder: pathlib.Path) -> None:

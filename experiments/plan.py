@@ -3,6 +3,8 @@
 import pathlib
 from collections.abc import Sequence
 
+from absl import flags
+
 from experiments import preparation, training_queue
 from experiments import trainings as trainings_lib
 
@@ -26,6 +28,28 @@ def carry_out(
     """
     preparation.carry_out(preparation.missing_steps(trainings, workspace_dir, sources))
     training_queue.train(trainings, workspace_dir, jobs)
+
+
+def follow_flags(values: flags.FlagValues, trainings: Sequence[trainings_lib.Training]) -> bool:
+    """Carries out what an experiment needs, or with `--dry_run` prints it.
+
+    Args:
+      values: parsed flags, with those of `flags.preparation_flags` and `flags.trainings_flags`.
+      trainings: in the order to train them.
+
+    Returns:
+      Whether all is trained now.
+
+    Raises:
+      CmrError: see `carry_out`.
+    """
+    workspace_dir = pathlib.Path(values.workspace_dir)
+    sources = preparation.Sources(values.data_dir, values.vgg_weights, values.image_weights)
+    if values.dry_run:
+        print(describe(trainings, workspace_dir, sources))
+        return False
+    carry_out(trainings, workspace_dir, sources, values.jobs)
+    return True
 
 
 def describe(

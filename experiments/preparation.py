@@ -68,7 +68,7 @@ def carry_out(steps: Sequence[Step]) -> None:
 
 def _steps_of(training: trainings_lib.Training, workspace_dir: pathlib.Path, sources: Sources) -> Iterator[Step]:
     settings = training.settings()
-    workspace = workspace_lib.Workspace(workspace_dir, training.dataset)
+    workspace = training.workspace(workspace_dir)
     common = (f"--dataset={workspace.dataset}", f"--workspace_dir={workspace_dir}")
     if not workspace.dataset_json.exists():
         data_dir = (f"--data_dir={sources.data_dir}",) if sources.data_dir else ()

@@ -51,7 +51,7 @@ def gather(
     """
     workspace.read_description()
     parts = report_parts.read_parts(workspace)
-    title = results_table.DATASET_TITLES.get(workspace.dataset, workspace.dataset)
+    title = results_table.dataset_title(workspace.dataset)
     retrieval, model, absent = None, None, parts.absent
     if run_name or parts.best_row:
         retrieval, model = _examples(workspace, parts, run_name, chosen_images, seed)

@@ -25,25 +25,18 @@ GROUPS = (
 
 
 def main() -> None:
-    from cmr import workspace as workspace_lib
-    from experiments import markdown_tables, plan, preparation, result_tables, run_results, table_formats, tables
+    from experiments import markdown_tables, plan, result_tables, run_results, table_formats, tables
 
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     rows = tables.row_trainings(FLAGS.table, FLAGS.rows or tables.ROWS, FLAGS.overlay, FLAGS.seeds)
     trainings = [training for row in rows.values() for training in row]
-    sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
-    if FLAGS.dry_run:
-        print(plan.describe(trainings, workspace_dir, sources))
+    if not plan.follow_flags(FLAGS, trainings):
         return
-    plan.carry_out(trainings, workspace_dir, sources, FLAGS.jobs)
-    results = [
-        run_results.read_row(name, [training.run(workspace_dir) for training in row]) for name, row in rows.items()
-    ]
+    results = [run_results.read_trained_row(name, row, workspace_dir) for name, row in rows.items()]
     run_results.check_same_inputs(results)
     random = results[0].runs[0].random_ranking
     table = result_tables.build(tables.TITLES[FLAGS.table], trainings[0].dataset, random, results)
-    experiments_dir = workspace_lib.Workspace(workspace_dir, trainings[0].dataset).experiments_dir
-    stem = experiments_dir / tables.file_stem(FLAGS.table, list(rows))
+    stem = trainings[0].workspace(workspace_dir).experiments_dir / tables.file_stem(FLAGS.table, list(rows))
     table_formats.write_all(table, stem)
     print(f"\n{markdown_tables.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
 

@@ -3,9 +3,11 @@
 import dataclasses
 import functools
 import json
+import pathlib
 from collections.abc import Sequence
 
 from cmr import config, errors, metrics, query_ranks, runs
+from experiments import trainings as trainings_lib
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +108,11 @@ def read_row(name: str, row_runs: Sequence[runs.Run]) -> RowResult:
     for result in results:
         result.run.read_metrics()
     return RowResult(name, results)
+
+
+def read_trained_row(name: str, trainings: Sequence[trainings_lib.Training], workspace_dir: pathlib.Path) -> RowResult:
+    """The same from the trainings whose runs they are."""
+    return read_row(name, [training.run(workspace_dir) for training in trainings])
 
 
 def check_same_inputs(rows: Sequence[RowResult]) -> None:

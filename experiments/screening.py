@@ -25,19 +25,14 @@ GROUPS = (
 
 def main() -> None:
     from cmr import atomic_files
-    from cmr import workspace as workspace_lib
-    from experiments import ablation_variants, plan, preparation, screening_results
+    from experiments import ablation_variants, plan, screening_results
 
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     arms = ablation_variants.plan(FLAGS.baseline, FLAGS.overlay, FLAGS.variants, FLAGS.seeds)
-    sources = preparation.Sources(FLAGS.data_dir, FLAGS.vgg_weights, FLAGS.image_weights)
-    if FLAGS.dry_run:
-        print(plan.describe(arms.trainings, workspace_dir, sources))
+    if not plan.follow_flags(FLAGS, arms.trainings):
         return
-    plan.carry_out(arms.trainings, workspace_dir, sources, FLAGS.jobs)
     trials = screening_results.read_trials(arms, workspace_dir)
-    workspace = workspace_lib.Workspace(workspace_dir, arms.baseline.trainings[0].dataset)
-    stem = workspace.experiments_dir / "screening"
+    stem = arms.trainings[0].workspace(workspace_dir).experiments_dir / "screening"
     text = screening_results.to_markdown(trials)
     atomic_files.write_text(f"{stem}.md", text + "\n")
     atomic_files.write_text(f"{stem}.csv", screening_results.to_csv(trials))

@@ -67,7 +67,7 @@ def read_trials(arms: ablation_variants.Arms, workspace_dir: pathlib.Path) -> li
     """Reads the validation numbers of finished runs, the baseline's first; test numbers are not read."""
     trials = []
     for arm in (arms.baseline, *arms.variants):
-        row = run_results.read_row(arm.name, [training.run(workspace_dir) for training in arm.trainings])
+        row = run_results.read_trained_row(arm.name, arm.trainings, workspace_dir)
         total = candidate_runs.mean_validation(row)
         best = [result.best_val for result in row.runs]
         trials.append(

@@ -1,6 +1,7 @@
 """One training of an experiment: flagfiles, further flags and a seed, and the run that they amount to."""
 
 import dataclasses
+import functools
 import hashlib
 import pathlib
 import re
@@ -51,12 +52,17 @@ class Training:
         Raises:
           ConfigError: a flagfile is missing, or a line of it is not `--name=value`.
         """
+        return {**self._given, "seed": str(self.seed)}
+
+    @functools.cached_property
+    def _given(self) -> dict[str, str]:
+        # Read once: the run keeps its name, whatever happens to the flagfiles while others are trained.
         given = {}
         for path in self.flagfiles:
             for line in _lines(path):
                 given.update([_setting(line, path)])
         given.update(_setting(flag, "the experiment") for flag in self.flags)
-        return {**given, "seed": str(self.seed)}
+        return given
 
     def effective_settings(self) -> dict[str, str]:
         """Those that can change the numbers of the run."""
@@ -81,9 +87,13 @@ class Training:
         digest = hashlib.sha256(repr(settings).encode("utf-8")).hexdigest()
         return f"{self.name}-seed{self.seed}-{digest[:8]}"
 
+    def workspace(self, workspace_dir: pathlib.Path) -> workspace_lib.Workspace:
+        """The data set's place in the folder of `--workspace_dir`."""
+        return workspace_lib.Workspace(workspace_dir, self.dataset)
+
     def run(self, workspace_dir: pathlib.Path) -> runs.Run:
         """The run's folder in a workspace; it need not exist."""
-        return runs.Run(workspace_lib.Workspace(workspace_dir, self.dataset).run_dir(self.run_name))
+        return runs.Run(self.workspace(workspace_dir).run_dir(self.run_name))
 
     def arguments(self, workspace_dir: pathlib.Path) -> list[str]:
         """cmr.train's arguments."""

@@ -9,19 +9,12 @@ import stopped_trainings
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from random_similarities import similarities
 
 from cmr import config, training_step
 from cmr.contrastive_loss import ContrastiveLoss
 
 FIRST_SCALE = 1 / 0.07
-
-
-def similarities(seed, queries=4, captions=5, images=3):
-    random = np.random.default_rng(seed)
-    shapes = [(queries,), (queries, captions), (queries, images)]
-    floats = [random.uniform(-1, 1, size=shape).astype(np.float32) for shape in shapes]
-    masks = [random.random(shape) < 0.7 for shape in shapes[1:]]
-    return *floats, *masks
 
 
 def loss_of_scale(scale, reduction="sum"):
