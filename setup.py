@@ -12,8 +12,14 @@ setuptools.setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.10,<3.13",
-    packages=["cmr", "data_prep", "experiments"],
-    package_data={"cmr": ["*.csv"], "experiments": ["*.flags", "*/*.flags", "*.jinja", "*.css"]},
+    packages=setuptools.find_packages(include=["cmr*", "data_prep*", "experiments*"]),
+    package_data={
+        "cmr": ["py.typed"],
+        "cmr.evaluation": ["*.csv"],
+        "experiments": ["flagfiles/*.flags", "flagfiles/*/*.flags"],
+        "experiments.report": ["*.jinja", "*.css"],
+    },
+    entry_points={"console_scripts": ["cmr = cmr.__main__:main"]},
     install_requires=[
         "tensorflow>=2.16",
         "tensorflow-hub>=0.16.1",

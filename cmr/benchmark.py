@@ -7,8 +7,8 @@ It takes the flags of cmr.train. Read the ratios, which come from one run: the s
 
 from absl import flags
 
-from cmr import command
-from cmr import flags as cmr_flags
+from cmr.cli import command
+from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
 
@@ -28,19 +28,21 @@ GROUPS = (
 def main() -> None:
     import tensorflow as tf
 
-    from cmr import models, run_setup, step_timing
+    from cmr.retrieval import timing
+    from cmr.retrieval.model import retrieval_model
+    from cmr.retrieval.setup import RunSetup
 
     cmr_flags.apply_dataset_defaults(FLAGS)
-    setup = run_setup.from_flags(FLAGS)
+    setup = RunSetup.from_flags(FLAGS)
     config = setup.run_config
     train = setup.inputs.split("train")
-    model = models.retrieval_model(config.model, setup.text_space_kernel)
+    model = retrieval_model(config.model, setup.text_space_kernel)
     pairs = config.train.batch_size + config.train.negatives_per_batch
     print(f"{FLAGS.model} on {FLAGS.dataset}: {config.train.batch_size} queries a step, {pairs} pairs embedded")
-    parts = step_timing.time_parts(model, config.train, tf.distribute.get_strategy(), train, FLAGS.steps)
-    _print_shares(parts, of=step_timing.WHOLE)
+    parts = timing.time_parts(model, config.train, tf.distribute.get_strategy(), train, FLAGS.steps)
+    _print_shares(parts, of=timing.WHOLE)
     print(f"\ntext encoder with its gradient, {pairs} sentences, by the form of the GRU")
-    forms = step_timing.time_gru_forms(config.model, train, pairs, FLAGS.steps)
+    forms = timing.time_gru_forms(config.model, train, pairs, FLAGS.steps)
     _print_shares(forms, of=next(iter(forms)))
 
 

@@ -11,9 +11,10 @@ import sys
 
 from absl import flags
 
-from cmr import command, errors
-from cmr import flags as cmr_flags
-from cmr import workspace as workspace_lib
+from cmr.cli import command
+from cmr.cli import flags as cmr_flags
+from cmr.errors import ConfigError, DataError
+from cmr.workspace.paths import Workspace
 
 FLAGS = flags.FLAGS
 
@@ -23,16 +24,17 @@ _SAMPLES = 10
 
 
 def main() -> None:
-    from cmr import beam_search, captioner_files
-    from cmr import cnn as cnn_lib
+    from cmr.captioner import files
+    from cmr.captioner.beam_search import SearchConfig
+    from cmr.pictures.cnn import read_own_cnn
 
     if bool(FLAGS.images) == bool(FLAGS.split):
-        raise errors.ConfigError("give either --images='photos/*.jpg' or --split=test")
-    workspace = workspace_lib.Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
-    config = beam_search.SearchConfig(FLAGS.beam_width, FLAGS.max_words, FLAGS.length_factor)
+        raise ConfigError("give either --images='photos/*.jpg' or --split=test")
+    workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
+    config = SearchConfig(FLAGS.beam_width, FLAGS.max_words, FLAGS.length_factor)
     folder = pathlib.Path(FLAGS.captioner) if FLAGS.captioner else workspace.captioner_dir
-    captioner = captioner_files.read_captioner(folder)
-    own_cnn = cnn_lib.read_own_cnn(folder)
+    captioner = files.read_captioner(folder)
+    own_cnn = read_own_cnn(folder)
     if FLAGS.images:
         _caption_pictures(workspace, captioner, own_cnn, config)
     else:
@@ -40,36 +42,36 @@ def main() -> None:
 
 
 def _caption_pictures(workspace, captioner, own_cnn, config) -> None:
-    from cmr import cnn as cnn_lib
-    from cmr import picture_captions, split_captions
+    from cmr.captioner import pictures, split
+    from cmr.pictures.cnn import read_cnn
 
-    paths = picture_captions.find_pictures(FLAGS.images)
+    paths = pictures.find_pictures(FLAGS.images)
     cnn = own_cnn
     if cnn is None:
-        cnn = cnn_lib.read_cnn(split_captions.matching_features(workspace, captioner).path)
+        cnn = read_cnn(split.matching_features(workspace, captioner).path)
     unreadable = 0
-    for found in picture_captions.caption_pictures(paths, cnn, captioner, config):
+    for found in pictures.caption_pictures(paths, cnn, captioner, config):
         if found.failure:
             unreadable += 1
             print(f"skipped: {found.failure}", file=sys.stderr, flush=True)
         else:
             print(f"{found.path}: {found.caption} (log p {found.log_probability:.2f})", flush=True)
     if unreadable:
-        raise errors.DataError(f"{unreadable} of {len(paths)} pictures can't be read; the others have their captions")
+        raise DataError(f"{unreadable} of {len(paths)} pictures can't be read; the others have their captions")
 
 
 def _caption_split(workspace, captioner, own_cnn, config, folder: pathlib.Path) -> None:
-    from cmr import caption_metrics, split_captions
+    from cmr.captioner import scores, split
 
-    found = split_captions.caption_split(workspace, captioner, own_cnn, FLAGS.split, config)
-    found.write(folder / split_captions.CAPTIONS_JSON)
+    found = split.caption_split(workspace, captioner, own_cnn, FLAGS.split, config)
+    found.write(folder / split.CAPTIONS_JSON)
     print(found.samples(_SAMPLES))
     print(f"\n{len(found.captions):,} captions of the {FLAGS.split} split of {FLAGS.dataset}, beam {config.width}:")
-    print(caption_metrics.scores_table(found.scores.scores, FLAGS.dataset))
-    seen = split_captions.seen_in_training(captioner, FLAGS.dataset, found.image_ids)
+    print(scores.scores_table(found.scores.scores, FLAGS.dataset))
+    seen = split.seen_in_training(captioner, FLAGS.dataset, found.image_ids)
     if seen:
         print(seen)
-    print(f"all of them: {folder / split_captions.CAPTIONS_JSON}")
+    print(f"all of them: {folder / split.CAPTIONS_JSON}")
 
 
 if __name__ == "__main__":

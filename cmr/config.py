@@ -29,7 +29,7 @@ class ModelConfig:
       text_space_dim: size of X_txt (Eq. 4); 0: there is no W_img and X_txt is X_img itself.
       bidirectional: average the GRU's states with those of a second one that reads backwards.
       gru_reset_after: reset gate after the recurrent product (cuDNN's form) and not before it (Eq. 2).
-      text_pooling: `last`, `mean` or `attention` (cmr/text_pooling.py) of the GRU's states.
+      text_pooling: `last`, `mean` or `attention` of the GRU's states.
       normalize_features: L2-normalise X_vgg and X_txt before their maps.
       image_norm_in_loss: unit image embeddings in the loss; false is the VSE code's behaviour.
       train_text_space: whether W_img goes on learning.
@@ -72,10 +72,10 @@ class TrainConfig:
     """How the model is trained.
 
     Attributes:
-      loss: `hinge` (Eq. 6) or `softmax` (cmr/contrastive_loss.py).
+      loss: `hinge` (Eq. 6) or `softmax` (cmr/retrieval/losses.py).
       margin: of Eq. 6, in cosine distance.
       reduction: `sum` or `mean` of the loss over the batch's queries.
-      negatives: `epoch`, `batch` or `hardest` (cmr/negatives.py).
+      negatives: `epoch`, `batch` or `hardest` (cmr/retrieval/negatives.py).
       num_negatives: sentences, and as many images, that `epoch` brings to each batch; 0: as many as the batch.
       warm_up_epochs: first epochs in which `hardest` takes all negatives of the batch, as `batch` does.
       batch_size: sentence-image pairs a step, over all replicas.

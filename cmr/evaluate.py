@@ -7,8 +7,8 @@ import pathlib
 
 from absl import flags
 
-from cmr import command
-from cmr import flags as cmr_flags
+from cmr.cli import command
+from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
 
@@ -16,7 +16,7 @@ GROUPS = (cmr_flags.run_flags,)
 
 
 def main() -> None:
-    from cmr import final_evaluation, finished_run
+    from cmr.retrieval import final_evaluation, finished_run
 
     found = finished_run.open_run(pathlib.Path(FLAGS.run_dir))
     print(final_evaluation.evaluate_test(found.run, found.config, found.inputs).table)

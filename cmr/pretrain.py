@@ -9,8 +9,8 @@ training that was stopped goes on when the same command is given again.
 
 from absl import flags
 
-from cmr import command
-from cmr import flags as cmr_flags
+from cmr.cli import command
+from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
 
@@ -24,18 +24,20 @@ GROUPS = (
 
 
 def main() -> None:
-    from cmr import captioner_files, captioner_setup, runs
+    from cmr.captioner import files
+    from cmr.captioner.setup import CaptionerSetup
+    from cmr.workspace.runs import Run
 
     cmr_flags.apply_dataset_defaults(FLAGS)
-    setup = captioner_setup.from_flags(FLAGS)
-    run = runs.Run(setup.path)
-    captioner_files.check_not_imported(run.path)
+    setup = CaptionerSetup.from_flags(FLAGS)
+    run = Run(setup.path)
+    files.check_not_imported(run.path)
     flags_text = cmr_flags.flagfile_text(FLAGS)
     run.start(setup.run_config, flags_text, "captioner_dir")
     print(f"captioner {run.path}", flush=True)
-    if not (run.path / captioner_files.CAPTIONER_JSON).exists():
+    if not (run.path / files.CAPTIONER_JSON).exists():
         _train(setup, run, flags_text)
-    found = captioner_files.read_captioner(run.path)
+    found = files.read_captioner(run.path)
     print(f"\nvalidation perplexity {found.validation_perplexity:.3f}\n\nTensorBoard: tensorboard --logdir={run.path}")
     _print_next(setup, found)
 
@@ -43,7 +45,9 @@ def main() -> None:
 def _train(setup, run, flags_text: str) -> None:
     import json
 
-    from cmr import captioner_files, captioner_summaries, captioner_trainer
+    from cmr.captioner import files
+    from cmr.captioner.summaries import CaptionerRecorder
+    from cmr.captioner.trainer import CaptionerTrainer
 
     found = setup.inputs
     train, val = found.split("train"), found.split("val")
@@ -53,18 +57,16 @@ def _train(setup, run, flags_text: str) -> None:
         f"{model.count_params():,} weights",
         flush=True,
     )
-    recorder = captioner_summaries.CaptionerRecorder(
-        run.tensorboard_dir, flags_text, val, found.vocabulary, found.image_dir
-    )
+    recorder = CaptionerRecorder(run.tensorboard_dir, flags_text, val, found.vocabulary, found.image_dir)
     config = setup.run_config.train
-    captioner_trainer.CaptionerTrainer(model, config, run, train, val, recorder, setup.trained_cnn).fit()
+    CaptionerTrainer(model, config, run, train, val, recorder, setup.trained_cnn).fit()
     best = min(row["val"]["perplexity"] for row in json.loads(run.history_json.read_text(encoding="utf-8")))
-    model = captioner_files.read_model(run.path / captioner_files.CAPTIONER_KERAS)
-    captioner_files.write_captioner(run.path, setup.finished(model, best))
+    model = files.read_model(run.path / files.CAPTIONER_KERAS)
+    files.write_captioner(run.path, setup.finished(model, best))
 
 
 def _print_next(setup, found) -> None:
-    from cmr import cnn
+    from cmr.pictures import cnn
 
     where = f"--dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}"
     if setup.trained_cnn is not None:

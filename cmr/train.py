@@ -8,8 +8,8 @@ Watch it with: tensorboard --logdir=workspace/flickr8k/runs
 
 from absl import flags
 
-from cmr import command
-from cmr import flags as cmr_flags
+from cmr.cli import command
+from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
 
@@ -26,24 +26,30 @@ GROUPS = (
 
 
 def main() -> None:
-    from cmr import distribution, run_setup
+    from cmr.retrieval.setup import RunSetup
+    from cmr.training import distribution
 
     cmr_flags.apply_dataset_defaults(FLAGS)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus)
-    _train(run_setup.from_flags(FLAGS), strategy)
+    _train(RunSetup.from_flags(FLAGS), strategy)
 
 
 def _train(setup, strategy) -> None:
     import keras
 
-    from cmr import distribution, final_evaluation, models, runs, summaries, trainer
+    from cmr.retrieval import final_evaluation
+    from cmr.retrieval.model import retrieval_model
+    from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
+    from cmr.retrieval.trainer import Trainer
+    from cmr.training import distribution
+    from cmr.workspace.runs import Run
 
     found, run_config = setup.inputs, setup.run_config
     name = FLAGS.run_name or f"{FLAGS.model}-{run_config.short_hash()}"
-    run = runs.Run(setup.workspace.run_dir(name))
+    run = Run(setup.workspace.run_dir(name))
     keras.utils.set_random_seed(FLAGS.seed)
     with strategy.scope():
-        model = models.retrieval_model(run_config.model, setup.text_space_kernel)
+        model = retrieval_model(run_config.model, setup.text_space_kernel)
     if FLAGS.print_model:
         _print_model(model, run)
         return
@@ -59,10 +65,10 @@ def _train(setup, strategy) -> None:
             f"{len(found.vocabulary)} words, {model.count_params():,} weights",
             flush=True,
         )
-        recorder = summaries.SilentRecorder()
+        recorder = SilentRecorder()
         if chief:
-            recorder = summaries.Recorder(run.tensorboard_dir, flags_text, val, found.image_dir)
-        trainer.Trainer(model, run_config.train, strategy, run, train, val, recorder).fit()
+            recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, val, found.image_dir)
+        Trainer(model, run_config.train, strategy, run, train, val, recorder).fit()
     if chief:
         result = final_evaluation.evaluate_test(run, run_config, found)
         if not run.test_ranks_npz.exists():
@@ -74,10 +80,11 @@ def _train(setup, strategy) -> None:
 
 def _print_model(model, run) -> None:
     """Prints the summary; writes a diagram beside the run, as a picture too where Graphviz draws it."""
-    from cmr import atomic_files, model_diagram
+    from cmr.retrieval.model import model_diagram
+    from cmr.workspace import atomic_files
 
     model.summary(expand_nested=True)
-    graph = model_diagram.model_diagram(model)
+    graph = model_diagram(model)
     path = run.path / "model.dot"
     atomic_files.write_text(path, graph.to_string())
     try:

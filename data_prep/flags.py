@@ -2,12 +2,14 @@
 
 from absl import flags
 
-from cmr import flags as cmr_flags
-from data_prep import data_sources, mscoco
+from cmr.cli import command
+from cmr.cli import flags as cmr_flags
+from data_prep.datasets import mscoco
+from data_prep.download import sources
 
 
+@command.flag_group("Raw data")
 def prepare_flags() -> None:
-    """Raw data"""
     _data_dir_flag()
     flags.DEFINE_enum(
         "pictures",
@@ -45,8 +47,8 @@ def prepare_flags() -> None:
     flags.DEFINE_integer("num_scenes", 900, "Number of scenes: two thirds train, a sixth val, a sixth test.", 12)
 
 
+@command.flag_group("Splits")
 def split_flags() -> None:
-    """Splits"""
     flags.DEFINE_enum(
         "coco_protocol",
         "random_1k",
@@ -68,8 +70,8 @@ def split_flags() -> None:
     )
 
 
+@command.flag_group("Extraction")
 def extract_flags() -> None:
-    """Extraction"""
     flags.DEFINE_enum("cnn", "both", ("both", "vgg", "image"), "Which features to extract: X_vgg, X_img or both.")
     flags.DEFINE_string(
         "weights",
@@ -96,8 +98,8 @@ def extract_flags() -> None:
     flags.DEFINE_integer("cnn_seed", 0, "Seed of --weights=random and of the scenes' own CNN.", lower_bound=0)
 
 
+@command.flag_group("Import")
 def import_flags() -> None:
-    """Import"""
     flags.DEFINE_list(
         "features",
         None,
@@ -127,16 +129,16 @@ def import_flags() -> None:
     flags.mark_flags_as_required(("features", "image_ids"))
 
 
+@command.flag_group("Output")
 def features_name_flags() -> None:
-    """Output"""
     cmr_flags.define_folder_name(
         "features_name",
         "Folder name under features/. An extraction's is made from the CNN's flags; an import needs one.",
     )
 
 
+@command.flag_group("Original checkpoint")
 def im2txt_flags() -> None:
-    """Original checkpoint"""
     flags.DEFINE_string(
         "checkpoint", None, "Checkpoint of im2txt's training, named without an ending: .../model.ckpt-2000000."
     )
@@ -144,13 +146,13 @@ def im2txt_flags() -> None:
     flags.mark_flags_as_required(("checkpoint", "word_counts"))
 
 
+@command.flag_group("Download")
 def download_flags() -> None:
-    """Download"""
     _data_dir_flag()
     flags.DEFINE_list(
         "parts",
         None,
-        "Fetch these archives instead of those marked *. " + data_sources.listed_parts(),
+        "Fetch these archives instead of those marked *. " + sources.listed_parts(),
     )
     flags.DEFINE_string(
         "mirror",

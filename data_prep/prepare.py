@@ -10,13 +10,17 @@ import pathlib
 
 from absl import flags
 
-from cmr import captions as captions_lib
-from cmr import command, errors
-from cmr import flags as cmr_flags
-from cmr import vocabulary as vocabulary_lib
-from cmr import workspace as workspace_lib
+from cmr.cli import command
+from cmr.cli import flags as cmr_flags
+from cmr.errors import ConfigError
+from cmr.workspace import captions
+from cmr.workspace.paths import Workspace
+from cmr.workspace.vocabulary import SPECIAL, Vocabulary
 from data_prep import flags as prep_flags
-from data_prep import raw_dataset, raw_readers, scene_drawing, scenes, scenes_reader
+from data_prep.datasets import readers
+from data_prep.datasets.raw_dataset import RawDataset
+from data_prep.datasets.readers import Choices
+from data_prep.scenes import drawing, reader, scene
 
 FLAGS = flags.FLAGS
 
@@ -24,7 +28,7 @@ GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags, prep_flags.split_
 
 
 def main() -> None:
-    workspace = workspace_lib.Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
+    workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     if FLAGS.dataset == "scenes":
         _prepare_scenes(workspace)
     else:
@@ -36,34 +40,32 @@ def main() -> None:
     print(f"next: python -m data_prep.{following} --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
 
 
-def _prepare_scenes(workspace: workspace_lib.Workspace) -> None:
+def _prepare_scenes(workspace: Workspace) -> None:
     if FLAGS.data_dir:
-        raise errors.ConfigError(
+        raise ConfigError(
             "--dataset=scenes draws its own pictures and reads no --data_dir; leave it out, or name another --dataset"
         )
-    drawn = scenes.make_scenes(FLAGS.scenes_seed, FLAGS.num_scenes)
-    raw = scenes_reader.raw_scenes(drawn)
+    drawn = scene.make_scenes(FLAGS.scenes_seed, FLAGS.num_scenes)
+    raw = reader.raw_scenes(drawn)
     vocabulary = _vocabulary(raw)
     # While pictures and captions change, nothing may say that they are whole.
     workspace.dataset_json.unlink(missing_ok=True)
-    scene_drawing.draw_scenes(drawn, workspace.dataset_dir / scenes_reader.IMAGE_DIR)
+    drawing.draw_scenes(drawn, workspace.dataset_dir / reader.IMAGE_DIR)
     _write(workspace, raw, vocabulary)
 
 
-def _read(workspace: workspace_lib.Workspace) -> raw_dataset.RawDataset:
+def _read(workspace: Workspace) -> RawDataset:
     from_tfds = FLAGS.dataset.startswith(cmr_flags.TFDS)
     if not FLAGS.data_dir and not from_tfds:
-        raise errors.ConfigError(
-            f"--dataset={FLAGS.dataset} needs --data_dir=FOLDER, where its pictures and sentences lie"
-        )
+        raise ConfigError(f"--dataset={FLAGS.dataset} needs --data_dir=FOLDER, where its pictures and sentences lie")
     # A shell leaves the ~ of --data_dir=~/data as it is.
     data_dir = pathlib.Path(FLAGS.data_dir).expanduser() if FLAGS.data_dir else None
     if from_tfds:
         return _read_tfds(workspace, data_dir)
-    return raw_readers.read(
+    return readers.read(
         FLAGS.dataset,
         data_dir,
-        raw_readers.Choices(
+        Choices(
             pictures_required=FLAGS.pictures == "required",
             karpathy_json=FLAGS.karpathy_json,
             captions_file=FLAGS.captions_file,
@@ -74,31 +76,29 @@ def _read(workspace: workspace_lib.Workspace) -> raw_dataset.RawDataset:
     )
 
 
-def _read_tfds(workspace: workspace_lib.Workspace, data_dir: pathlib.Path | None) -> raw_dataset.RawDataset:
-    from data_prep import tfds_reader
+def _read_tfds(workspace: Workspace, data_dir: pathlib.Path | None) -> RawDataset:
+    from data_prep.datasets import tfds
 
-    builder = tfds_reader.load_builder(FLAGS.dataset.removeprefix(cmr_flags.TFDS), data_dir)
+    builder = tfds.load_builder(FLAGS.dataset.removeprefix(cmr_flags.TFDS), data_dir)
     # While pictures and captions change, nothing may say that they are whole.
     workspace.dataset_json.unlink(missing_ok=True)
-    images_dir = workspace.dataset_dir / tfds_reader.IMAGE_DIR
-    return tfds_reader.read_tfds(builder, images_dir, FLAGS.coco_restval, FLAGS.split_seed)
+    images_dir = workspace.dataset_dir / tfds.IMAGE_DIR
+    return tfds.read_tfds(builder, images_dir, FLAGS.coco_restval, FLAGS.split_seed)
 
 
-def _vocabulary(raw: raw_dataset.RawDataset) -> vocabulary_lib.Vocabulary:
+def _vocabulary(raw: RawDataset) -> Vocabulary:
     training = raw.captions[raw.captions["split"] == "train"]["caption"]
-    vocabulary = vocabulary_lib.Vocabulary.from_captions(training, FLAGS.min_word_count)
-    if len(vocabulary) == len(vocabulary_lib.SPECIAL):
-        raise errors.ConfigError(f"--min_word_count={FLAGS.min_word_count} leaves no word; give a smaller one")
+    vocabulary = Vocabulary.from_captions(training, FLAGS.min_word_count)
+    if len(vocabulary) == len(SPECIAL):
+        raise ConfigError(f"--min_word_count={FLAGS.min_word_count} leaves no word; give a smaller one")
     return vocabulary
 
 
-def _write(
-    workspace: workspace_lib.Workspace, raw: raw_dataset.RawDataset, vocabulary: vocabulary_lib.Vocabulary
-) -> None:
+def _write(workspace: Workspace, raw: RawDataset, vocabulary: Vocabulary) -> None:
     """Writes captions.csv, vocabulary.txt and dataset.json, and prints what is in them."""
     splits = raw.split_sizes()
     workspace.dataset_json.unlink(missing_ok=True)
-    captions_lib.write_captions(workspace.captions_csv, raw.captions)
+    captions.write_captions(workspace.captions_csv, raw.captions)
     vocabulary.write(workspace.vocabulary_txt)
     workspace.write_description(
         {
@@ -118,7 +118,7 @@ def _write(
         print(f"  {split:5} {size['images']:7,} images {size['captions']:8,} sentences")
     if raw.protocol:
         print(f"  splits: {raw.protocol}")
-    special = vocabulary_lib.SPECIAL
+    special = SPECIAL
     print(f"  vocabulary of {len(vocabulary) - len(special):,} words and {' '.join(special)}")
     for flaw in raw.flaws:
         print(f"dropped: {flaw}" + ("" if flaw.shows_all_names else f" (all in {workspace.dataset_json})"))

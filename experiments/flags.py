@@ -4,12 +4,15 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from cmr import flags as cmr_flags
-from experiments import ablation_variants, screening_results, tables
+from cmr.cli import command
+from cmr.cli import flags as cmr_flags
+from experiments.ablations.variants import VARIANTS
+from experiments.screening import results
+from experiments.tables import paper
 
 
+@command.flag_group("Margin sweep")
 def sweep_flags() -> None:
-    """Margin sweep"""
     flags.DEFINE_string(
         "row",
         "flickr8k/fusion",
@@ -44,8 +47,8 @@ def _are_different(values: Sequence) -> bool:
     return 0 < len(values) == len(set(values))
 
 
+@command.flag_group("Simulation")
 def size_flags() -> None:
-    """Simulation"""
     flags.DEFINE_string(
         "data_dir", None, "Folder of MSCOCO that holds annotations/captions_val2017.json, whose sentences are sampled."
     )
@@ -58,8 +61,8 @@ def size_flags() -> None:
     flags.mark_flag_as_required("data_dir")
 
 
+@command.flag_group("Trainings")
 def trainings_flags() -> None:
-    """Trainings"""
     cmr_flags.define_workspace_dir()
     flags.DEFINE_multi_string(
         "overlay",
@@ -71,18 +74,18 @@ def trainings_flags() -> None:
     flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")
 
 
+@command.flag_group("Table")
 def table_flags() -> None:
-    """Table"""
     flags.DEFINE_enum(
         "table",
         "scenes",
-        tuple(tables.DATASETS),
+        tuple(paper.DATASETS),
         "1: Flickr8K, 2: Flickr30K, 3: MSCOCO, as the paper numbers them; scenes: the embedded data set.",
     )
     flags.DEFINE_list(
         "rows",
         [],
-        f"Rows: flagfiles of experiments/<dataset>/ by name, or paths of others. By default {', '.join(tables.ROWS)}.",
+        f"Rows: flagfiles of experiments/<dataset>/ by name, or paths of others. By default {', '.join(paper.ROWS)}.",
     )
     _seeds(3)
 
@@ -93,8 +96,8 @@ def _seeds(default: int) -> None:
     )
 
 
+@command.flag_group("Preparation")
 def preparation_flags() -> None:
-    """Preparation"""
     flags.DEFINE_string("data_dir", "", "Folder of the raw data set, where it is not prepared yet.")
     flags.DEFINE_string(
         "vgg_weights",
@@ -104,15 +107,15 @@ def preparation_flags() -> None:
     flags.DEFINE_string("image_weights", "imagenet", "Likewise of X_img's CNN.")
 
 
+@command.flag_group("Ablation")
 def ablation_flags() -> None:
-    """Ablation"""
-    _arms("flickr8k/fusion", list(ablation_variants.VARIANTS), "experiments/ablations/ by name, or paths of others")
+    _arms("flickr8k/fusion", list(VARIANTS), "experiments/ablations/ by name, or paths of others")
     _seeds(3)
 
 
+@command.flag_group("Screening")
 def screening_flags() -> None:
-    """Screening"""
-    _arms("screening/start", [f"screening/{name}" for name in screening_results.VARIANTS], "experiments/, or any paths")
+    _arms("screening/start", [f"screening/{name}" for name in results.VARIANTS], "experiments/, or any paths")
     _seeds(1)
 
 
@@ -128,16 +131,16 @@ def _arms(baseline: str, variants: Sequence[str], where: str) -> None:
     )
 
 
+@command.flag_group("Candidates")
 def ensemble_flags() -> None:
-    """Candidates"""
     flags.DEFINE_list(
         "candidates", ["*"], "Patterns of names below runs/; only finished runs that an experiment has trained count."
     )
     flags.DEFINE_integer("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)
 
 
+@command.flag_group("Report")
 def report_flags() -> None:
-    """Report"""
     cmr_flags.define_folder_name(
         "run",
         "Run under runs/ whose retrieved sentences and images are shown; by default the first one of our row with the "

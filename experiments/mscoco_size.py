@@ -20,10 +20,12 @@ from typing import Any
 
 from absl import flags
 
-from cmr import command, errors
-from cmr import workspace as workspace_lib
+from cmr.cli import command
+from cmr.errors import CmrError, DataError
+from cmr.workspace.paths import Workspace
 from experiments import flags as experiments_flags
-from experiments import process_memory, simulated_mscoco, training_start
+from experiments.scale import simulated_mscoco, training_start
+from experiments.scale.process_memory import Peak, Watch
 
 FLAGS = flags.FLAGS
 
@@ -38,7 +40,7 @@ class _Measured:
     """A stage at one size."""
 
     seconds: float
-    peak: process_memory.Peak
+    peak: Peak
 
 
 def main() -> None:
@@ -64,15 +66,13 @@ def main() -> None:
 def _sentences(data_dir: pathlib.Path) -> list[str]:
     path = data_dir / "annotations" / "captions_val2017.json"
     if not path.is_file():
-        raise errors.DataError(f"{path} is missing; name MSCOCO's folder with --data_dir")
+        raise DataError(f"{path} is missing; name MSCOCO's folder with --data_dir")
     return [note["caption"] for note in json.loads(path.read_text(encoding="utf-8"))["annotations"]]
 
 
-def _measure(
-    folder: pathlib.Path, sentences: list[str], share: int
-) -> tuple[workspace_lib.Workspace, dict[str, _Measured]]:
+def _measure(folder: pathlib.Path, sentences: list[str], share: int) -> tuple[Workspace, dict[str, _Measured]]:
     """Makes a data set and goes through it, every stage in a process of its own."""
-    workspace = workspace_lib.Workspace(folder / "workspace", "mscoco")
+    workspace = Workspace(folder / "workspace", "mscoco")
     simulated_mscoco.write_raw(folder / "raw", sentences, share)
     stages = {"prepare": _prepare(folder / "raw", workspace)}
     simulated_mscoco.write_features(workspace)
@@ -82,29 +82,29 @@ def _measure(
     return workspace, stages
 
 
-def _prepare(raw: pathlib.Path, workspace: workspace_lib.Workspace) -> _Measured:
+def _prepare(raw: pathlib.Path, workspace: Workspace) -> _Measured:
     arguments = [f"--data_dir={raw}", f"--workspace_dir={workspace.root}", "--coco_restval", "--pictures=optional"]
     started = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", "data_prep.prepare", "--dataset=mscoco", *arguments])
-    watch = process_memory.Watch(process.pid)
+    watch = Watch(process.pid)
     if process.wait():
-        raise errors.DataError("data_prep.prepare failed on the simulated data; see its message")
+        raise DataError("data_prep.prepare failed on the simulated data; see its message")
     return _Measured(time.monotonic() - started, watch.stop())
 
 
-def _in_process(function: Callable, *arguments: Any) -> tuple[Any, process_memory.Peak]:
+def _in_process(function: Callable, *arguments: Any) -> tuple[Any, Peak]:
     """Calls a function in a new process; returns its result and the memory it took."""
     # Not a fork: a fresh process owns nothing of this one's memory.
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_call, args=(sender, function, arguments))
     process.start()
-    watch = process_memory.Watch(process.pid)
+    watch = Watch(process.pid)
     sender.close()
     try:
         return receiver.recv(), watch.stop()
     except EOFError as error:
-        raise errors.CmrError(f"{function.__name__} ended without a result; see its message above") from error
+        raise CmrError(f"{function.__name__} ended without a result; see its message above") from error
     finally:
         process.join()
 

@@ -12,7 +12,7 @@ import pathlib
 
 from absl import flags
 
-from cmr import command
+from cmr.cli import command
 from experiments import flags as experiments_flags
 
 FLAGS = flags.FLAGS
@@ -25,20 +25,23 @@ GROUPS = (
 
 
 def main() -> None:
-    from experiments import markdown_tables, plan, result_tables, run_results, table_formats, tables
+    from experiments.tables import formats, markdown, paper
+    from experiments.tables.table import build_table
+    from experiments.trainings import plan
+    from experiments.trainings.results import check_same_inputs, read_trained_row
 
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
-    rows = tables.row_trainings(FLAGS.table, FLAGS.rows or tables.ROWS, FLAGS.overlay, FLAGS.seeds)
+    rows = paper.row_trainings(FLAGS.table, FLAGS.rows or paper.ROWS, FLAGS.overlay, FLAGS.seeds)
     trainings = [training for row in rows.values() for training in row]
     if not plan.follow_flags(FLAGS, trainings):
         return
-    results = [run_results.read_trained_row(name, row, workspace_dir) for name, row in rows.items()]
-    run_results.check_same_inputs(results)
+    results = [read_trained_row(name, row, workspace_dir) for name, row in rows.items()]
+    check_same_inputs(results)
     random = results[0].runs[0].random_ranking
-    table = result_tables.build(tables.TITLES[FLAGS.table], trainings[0].dataset, random, results)
-    stem = trainings[0].workspace(workspace_dir).experiments_dir / tables.file_stem(FLAGS.table, list(rows))
-    table_formats.write_all(table, stem)
-    print(f"\n{markdown_tables.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
+    table = build_table(paper.TITLES[FLAGS.table], trainings[0].dataset, random, results)
+    stem = trainings[0].workspace(workspace_dir).experiments_dir / paper.file_stem(FLAGS.table, list(rows))
+    formats.write_all(table, stem)
+    print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
 
 
 if __name__ == "__main__":

@@ -6,35 +6,36 @@ import json
 import pytest
 
 from cmr import config
+from cmr.config import ModelConfig, RunConfig, TrainConfig
 
-TRAIN = config.TrainConfig(0.7, "sum", "epoch", 0, 40, 2e-4, 2.0, 30, 3, 500, 0)
-MODEL = config.ModelConfig("fusion", 4096, 2048, 8000)
-RUN = config.RunConfig("flickr8k", MODEL, TRAIN, "vgg16-fc7", "inception_v3", "linear", {"captions.csv": "ab"})
+TRAIN = TrainConfig(0.7, "sum", "epoch", 0, 40, 2e-4, 2.0, 30, 3, 500, 0)
+MODEL = ModelConfig("fusion", 4096, 2048, 8000)
+RUN = RunConfig("flickr8k", MODEL, TRAIN, "vgg16-fc7", "inception_v3", "linear", {"captions.csv": "ab"})
 
 
 def test_a_run_config_comes_back_from_json():
-    assert config.RunConfig.from_json(RUN.to_json()) == RUN
+    assert RunConfig.from_json(RUN.to_json()) == RUN
 
 
 def test_a_config_of_another_version_does_not_pass_for_this_one():
     with pytest.raises(TypeError):
-        config.RunConfig.from_json(RUN.to_json().replace('"margin"', '"margins"'))
+        RunConfig.from_json(RUN.to_json().replace('"margin"', '"margins"'))
 
 
 def test_test_folds_come_back_from_json_and_change_the_hash():
     folded = dataclasses.replace(RUN, test_folds=5)
 
-    assert config.RunConfig.from_json(folded.to_json()) == folded
+    assert RunConfig.from_json(folded.to_json()) == folded
     assert folded.short_hash() != RUN.short_hash()
 
 
 def every_changed_run():
-    for field in dataclasses.fields(config.TrainConfig):
+    for field in dataclasses.fields(TrainConfig):
         value = getattr(TRAIN, field.name)
         yield dataclasses.replace(
             RUN, train=dataclasses.replace(TRAIN, **{field.name: f"{value}x" if isinstance(value, str) else value + 1})
         )
-    for field in dataclasses.fields(config.ModelConfig):
+    for field in dataclasses.fields(ModelConfig):
         value = getattr(MODEL, field.name)
         other = not value if isinstance(value, bool) else f"{value}x" if isinstance(value, str) else value + 1
         yield dataclasses.replace(RUN, model=dataclasses.replace(MODEL, **{field.name: other}))
@@ -59,12 +60,12 @@ def test_the_short_hash_does_not_depend_on_the_order_of_the_checksums():
 
 def test_a_config_from_before_an_option_reads_as_its_default():
     kept = json.loads(RUN.to_json())
-    for part, kind in (("model", config.ModelConfig), ("train", config.TrainConfig)):
+    for part, kind in (("model", ModelConfig), ("train", TrainConfig)):
         for field in dataclasses.fields(kind):
             if field.default is not dataclasses.MISSING:
                 del kept[part][field.name]
 
-    assert config.RunConfig.from_json(json.dumps(kept)) == RUN
+    assert RunConfig.from_json(json.dumps(kept)) == RUN
 
 
 @pytest.mark.parametrize(

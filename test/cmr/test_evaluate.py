@@ -6,9 +6,12 @@ import shutil
 import numpy as np
 import pytest
 import tiny_runs
-from conftest import run_command
+from commands import run_command
 
-from cmr import config, features, runs, vocabulary
+from cmr import config
+from cmr.workspace import features
+from cmr.workspace.runs import Run
+from cmr.workspace.vocabulary import Vocabulary
 
 
 def evaluate(run):
@@ -20,7 +23,7 @@ def copied(scenes_workspace, tmp_path):
     """A finished run in a workspace of its own, to be damaged."""
     run, _ = tiny_runs.trained_run(scenes_workspace, "vse")
     shutil.copytree(scenes_workspace.root, tmp_path / "workspace")
-    return runs.Run(tmp_path / "workspace" / run.path.relative_to(scenes_workspace.root))
+    return Run(tmp_path / "workspace" / run.path.relative_to(scenes_workspace.root))
 
 
 @pytest.mark.parametrize("model", config.MODELS)
@@ -56,8 +59,8 @@ def change_features(run):
 
 def change_vocabulary(run):
     path = run.path.parents[1] / "vocabulary.txt"
-    found = vocabulary.Vocabulary.read(path)
-    vocabulary.Vocabulary((*found.words, "zebra"), (*found.counts, 1)).write(path)
+    found = Vocabulary.read(path)
+    Vocabulary((*found.words, "zebra"), (*found.counts, 1)).write(path)
 
 
 def change_captions(run):
@@ -96,7 +99,7 @@ def test_what_is_not_as_training_left_it_is_one_line(copied, damage, sentence):
 
 def test_a_run_of_tensorflow_datasets_lies_in_a_folder_of_another_name(copied):
     folder = copied.path.parents[1].rename(copied.path.parents[2] / "tfds-scenes")
-    run = runs.Run(folder / "runs" / copied.path.name)
+    run = Run(folder / "runs" / copied.path.name)
     run.config_json.write_text(run.config_json.read_text().replace('"dataset": "scenes"', '"dataset": "tfds:scenes"'))
 
     ended = evaluate(run)
@@ -106,7 +109,7 @@ def test_a_run_of_tensorflow_datasets_lies_in_a_folder_of_another_name(copied):
 
 
 def test_a_run_moved_out_of_its_workspace_is_one_line(copied, tmp_path):
-    moved = runs.Run(copied.path.rename(tmp_path / "moved"))
+    moved = Run(copied.path.rename(tmp_path / "moved"))
 
     ended = evaluate(moved)
 

@@ -7,11 +7,12 @@ import signal
 import subprocess
 import sys
 
-import conftest
+import commands
 import numpy as np
 import pytest
+import tiny_workspaces
 
-from cmr import captioner_files
+from cmr.captioner import files
 
 PRETRAIN = (
     "--dataset=scenes",
@@ -25,14 +26,14 @@ PRETRAIN = (
 # The training kills its own process before its fourth step, the second of the second epoch.
 _KILLED = """
 import os, runpy, signal, sys
-from cmr import captioner_trainer
-step, done = captioner_trainer.CaptionerTrainer.step, []
+from cmr.captioner.trainer import CaptionerTrainer
+step, done = CaptionerTrainer.step, []
 def killing(self, batch):
     if len(done) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
     done.append(batch)
     return step(self, batch)
-captioner_trainer.CaptionerTrainer.step = killing
+CaptionerTrainer.step = killing
 runpy.run_module("cmr.pretrain", run_name="__main__")
 """
 
@@ -40,8 +41,8 @@ runpy.run_module("cmr.pretrain", run_name="__main__")
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A workspace whose captioner was trained without interruption."""
-    workspace = conftest.make_workspace(tmp_path_factory.mktemp("pretrained") / "workspace")
-    done = conftest.run_command("cmr.pretrain", *PRETRAIN, f"--workspace_dir={workspace.root}")
+    workspace = tiny_workspaces.make_workspace(tmp_path_factory.mktemp("pretrained") / "workspace")
+    done = commands.run_command("cmr.pretrain", *PRETRAIN, f"--workspace_dir={workspace.root}")
     assert done.returncode == 0, done.stderr
     return workspace, done.stdout
 
@@ -49,14 +50,14 @@ def trained(tmp_path_factory):
 def test_it_prints_the_perplexity_and_what_comes_next(trained):
     workspace, printed = trained
 
-    found = captioner_files.read_captioner(workspace.captioner_dir)
+    found = files.read_captioner(workspace.captioner_dir)
 
     assert f"validation perplexity {found.validation_perplexity:.3f}" in printed
     assert "next: python -m cmr.train" in printed
 
 
 def test_the_folder_tells_what_it_was_trained_on(trained):
-    found = captioner_files.read_captioner(trained[0].captioner_dir)
+    found = files.read_captioner(trained[0].captioner_dir)
 
     assert (found.dataset, found.features, found.feature_dim, found.seed) == ("scenes", "scene_cnn-layout", 14, 0)
     assert set(found.train_image_ids) == {f"train{number}.png" for number in range(36)}
@@ -67,18 +68,18 @@ def test_killed_and_begun_again_it_ends_with_the_same_weights(trained, tmp_path)
     flags = [*PRETRAIN, f"--workspace_dir={trained[0].root}", f"--captioner_dir={tmp_path}/captioner"]
     killed = subprocess.run(
         [sys.executable, "-c", _KILLED, *flags],
-        cwd=conftest.ROOT,
-        env={**os.environ, "PYTHONPATH": str(conftest.ROOT)},
+        cwd=commands.ROOT,
+        env={**os.environ, "PYTHONPATH": str(commands.ROOT)},
         capture_output=True,
         timeout=600,
     )
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "captioner" / "captioner.json").exists()
 
-    resumed = conftest.run_command("cmr.pretrain", *flags)
+    resumed = commands.run_command("cmr.pretrain", *flags)
 
     assert "going on from epoch 2, step 1" in resumed.stdout, resumed.stderr
-    models = [captioner_files.read_captioner(path).model for path in (trained[0].captioner_dir, tmp_path / "captioner")]
+    models = [files.read_captioner(path).model for path in (trained[0].captioner_dir, tmp_path / "captioner")]
     for value, expected in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(value, expected)
 
@@ -86,8 +87,8 @@ def test_killed_and_begun_again_it_ends_with_the_same_weights(trained, tmp_path)
 def test_a_leaking_captioner_is_refused_and_when_allowed_said_in_every_table(trained, tmp_path):
     """Also by cmr.evaluate, from config.json."""
     workspace, _ = trained
-    leaking = captioner_files.read_captioner(workspace.captioner_dir)
-    captioner_files.write_captioner(
+    leaking = files.read_captioner(workspace.captioner_dir)
+    files.write_captioner(
         tmp_path / "leaking", dataclasses.replace(leaking, train_image_ids=("test0.png", "test5.png"))
     )
     train = [
@@ -95,9 +96,9 @@ def test_a_leaking_captioner_is_refused_and_when_allowed_said_in_every_table(tra
         *("--model=single", "--max_epochs=1", "--word_dim=4", "--gru_units=4", "--run_name=leaking"),
     ]
 
-    refused = conftest.run_command("cmr.train", *train)
-    allowed = conftest.run_command("cmr.train", *train, "--allow_leak")
-    again = conftest.run_command("cmr.evaluate", f"--run_dir={workspace.run_dir('leaking')}")
+    refused = commands.run_command("cmr.train", *train)
+    allowed = commands.run_command("cmr.train", *train, "--allow_leak")
+    again = commands.run_command("cmr.evaluate", f"--run_dir={workspace.run_dir('leaking')}")
 
     assert refused.returncode == 1
     assert "2 of the test split, such as test0.png" in refused.stderr

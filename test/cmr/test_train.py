@@ -14,11 +14,17 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tiny_runs
-from conftest import ROOT, run_command, write_features
+from commands import ROOT, run_command
 from tensorboard.backend.event_processing import event_accumulator
 from tiny_runs import TINY, call_command, place, read_json
+from tiny_workspaces import write_features
 
-from cmr import config, features, results_table, runs, vocabulary, workspace
+from cmr import config
+from cmr.evaluation import results_table
+from cmr.workspace import features
+from cmr.workspace.paths import Workspace
+from cmr.workspace.runs import Run
+from cmr.workspace.vocabulary import Vocabulary
 
 DIRECTIONS = ("sentence_retrieval", "image_retrieval")
 
@@ -27,7 +33,7 @@ DIRECTIONS = ("sentence_retrieval", "image_retrieval")
 def copied(scenes_workspace, tmp_path):
     """The tiny workspace without runs, to be damaged."""
     shutil.copytree(scenes_workspace.root, tmp_path / "workspace", ignore=shutil.ignore_patterns("runs"))
-    return workspace.Workspace(tmp_path / "workspace", "scenes")
+    return Workspace(tmp_path / "workspace", "scenes")
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,7 @@ def test_metrics_json_says_where_its_numbers_come_from(scenes_workspace, fusion)
     found = read_json(fusion.metrics_json)
 
     folders = {name: scenes_workspace.features_dir(name) for name in ("scene_cnn-objects", "scene_cnn-layout")}
-    words = vocabulary.Vocabulary.read(scenes_workspace.vocabulary_txt).words
+    words = Vocabulary.read(scenes_workspace.vocabulary_txt).words
     assert found["checksums"] == {
         "captions.csv": sha256(scenes_workspace.captions_csv.read_bytes()),
         "vocabulary": sha256("\n".join(words).encode()),
@@ -203,7 +209,7 @@ def free_ports(count):
 
 def test_of_two_workers_the_chief_alone_writes_the_run(copied, tmp_path):
     settings = [*TINY, "--model=vse", "--batch_size=16", "--max_epochs=1", "--dropout=0", "--run_name=workers"]
-    other = workspace.Workspace(tmp_path / "other", "scenes")
+    other = Workspace(tmp_path / "other", "scenes")
     shutil.copytree(copied.root, other.root)
     cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
 
@@ -223,7 +229,7 @@ def test_of_two_workers_the_chief_alone_writes_the_run(copied, tmp_path):
     assert [process.returncode for process in started] == [0, 0], chief + worker
     assert "vse (measured here)" in chief
     assert "vse (measured here)" not in worker
-    assert runs.Run(copied.run_dir("workers")).metrics_json.exists()
+    assert Run(copied.run_dir("workers")).metrics_json.exists()
     assert not other.run_dir("workers").parent.exists()
     alone = call_command("cmr.train", *place(other), *settings)
     assert alone.returncode == 0, alone.stderr

@@ -6,10 +6,13 @@ import sys
 
 import pytest
 import tiny_flickr8k
-from conftest import ROOT, run_command
+from commands import ROOT, run_command
 from tiny_flickr8k import GHOST, MISSING, SPARE, TEST, TRAIN, VAL
 
-from cmr import captions, errors, vocabulary, workspace
+from cmr.errors import WorkspaceError
+from cmr.workspace import captions, vocabulary
+from cmr.workspace.paths import Workspace
+from cmr.workspace.vocabulary import Vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,7 @@ def data_dir(tmp_path):
 
 @pytest.fixture
 def found(tmp_path):
-    return workspace.Workspace(tmp_path / "workspace", "flickr8k")
+    return Workspace(tmp_path / "workspace", "flickr8k")
 
 
 @pytest.fixture
@@ -44,12 +47,12 @@ def prepare(data_dir, found, without_tensorflow):
 def prepared(tmp_path_factory, without_tensorflow):
     """A data set that was prepared once, its raw folder, and what the command printed."""
     folder = tmp_path_factory.mktemp("prepared")
-    found, raw = workspace.Workspace(folder / "workspace", "flickr8k"), tiny_flickr8k.make_flickr8k(folder / "raw")
+    found, raw = Workspace(folder / "workspace", "flickr8k"), tiny_flickr8k.make_flickr8k(folder / "raw")
     place = "--dataset=flickr8k", f"--workspace_dir={found.root}", f"--data_dir={raw}"
     return found, raw, run_command("data_prep.prepare", *place, **without_tensorflow)
 
 
-def written(found: workspace.Workspace) -> dict[str, bytes]:
+def written(found: Workspace) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in found.dataset_dir.iterdir()}
 
 
@@ -104,7 +107,7 @@ def test_the_workspace_holds_captions_vocabulary_and_description(prepared):
 
 
 def test_the_vocabulary_knows_the_words_of_training_images_only(prepared):
-    words = vocabulary.Vocabulary.read(prepared[0].vocabulary_txt)
+    words = Vocabulary.read(prepared[0].vocabulary_txt)
 
     assert words.counts[words.ids["dog"]] == 3
     # Of a validation image, of a test image, of an image in no split, and of one without a picture.
@@ -128,7 +131,7 @@ def test_preparing_again_renews_every_file(prepare, found):
 
     prepare("--min_word_count=2")
 
-    kept = vocabulary.Vocabulary.read(found.vocabulary_txt)
+    kept = Vocabulary.read(found.vocabulary_txt)
     assert set(kept.words) == {*vocabulary.SPECIAL, "dog", "a", "children"}
     assert kept.counts[vocabulary.UNK_ID] == 12
     description = found.read_description()
@@ -203,10 +206,11 @@ def test_a_refused_command_leaves_what_was_prepared_before(prepare, found):
 
 _KILLED = """
 import os, signal, sys
-from cmr import command, vocabulary
+from cmr.cli import command
+from cmr.workspace.vocabulary import Vocabulary
 from data_prep import prepare
 
-vocabulary.Vocabulary.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+Vocabulary.write = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 command.run(prepare.main, prepare.__doc__, prepare.GROUPS, uses_tensorflow=False)
 """
 
@@ -220,7 +224,7 @@ def test_killed_between_its_files_it_leaves_no_data_set_that_looks_whole(prepare
     )
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    with pytest.raises(errors.WorkspaceError, match=r"holds no prepared data set; run: python -m data_prep\.prepare"):
+    with pytest.raises(WorkspaceError, match=r"holds no prepared data set; run: python -m data_prep\.prepare"):
         found.read_description()
     assert prepare().returncode == 0
     assert sorted(written(found)) == ["captions.csv", "dataset.json", "vocabulary.txt"]
@@ -279,6 +283,6 @@ def test_cocos_photographs_are_a_data_set_of_their_own_where_no_others_are(share
 
     assert ended.returncode == 0, ended.stderr
     assert "as no image of val2017 has a picture here" in ended.stdout
-    description = workspace.Workspace(tmp_path, "mscoco").read_description()
+    description = Workspace(tmp_path, "mscoco").read_description()
     assert [size["images"] for size in description["splits"].values()] == [48, 16, 16]
     assert [(flaw["count"]) for flaw in description["flaws"]] == [5000]

@@ -5,9 +5,11 @@ import os
 import numpy as np
 import pandas as pd
 
-from cmr import captions, features, workspace
-from data_prep import mscoco
-from experiments import process_memory, simulated_mscoco
+from cmr.workspace import captions, features
+from cmr.workspace.paths import Workspace
+from data_prep.datasets import mscoco
+from experiments.scale import simulated_mscoco
+from experiments.scale.process_memory import Watch
 
 
 def test_the_raw_data_has_a_share_of_mscocos_images_and_sentences(tmp_path):
@@ -23,7 +25,7 @@ def test_the_raw_data_has_a_share_of_mscocos_images_and_sentences(tmp_path):
 def test_every_image_gets_a_row_of_finite_features(tmp_path, monkeypatch):
     monkeypatch.setattr(simulated_mscoco, "FEATURE_DIMS", {"vgg16-fc7": 6})
     monkeypatch.setattr(simulated_mscoco, "_BLOCK_ROWS", 2)
-    found = workspace.Workspace(tmp_path, "mscoco")
+    found = Workspace(tmp_path, "mscoco")
     rows = [(f"{n}.jpg", f"{n}.jpg", "train", f"{n}.jpg#0", "A dog.") for n in range(5)]
     captions.write_captions(found.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
 
@@ -36,7 +38,7 @@ def test_every_image_gets_a_row_of_finite_features(tmp_path, monkeypatch):
 
 
 def test_the_memory_of_a_process_is_watched():
-    watch = process_memory.Watch(os.getpid())
+    watch = Watch(os.getpid())
     block = np.ones(64 << 20, np.uint8)
 
     peak = watch.stop()

@@ -1,10 +1,12 @@
 """A table from its flagfiles: trained once, written in every format, told in one line what is wrong."""
 
 import pytest
-from conftest import make_workspace
 from tiny_runs import TINY, read_json, run_main
+from tiny_workspaces import make_workspace
 
-from experiments import ensemble, reproduce, result_tables
+from experiments import reproduce
+from experiments.ensemble import __main__ as ensemble
+from experiments.tables.table import OURS, STAND_IN_MARK, ResultTable
 
 
 def call(command, *arguments):
@@ -35,10 +37,10 @@ def test_a_table_is_trained_once_and_written_in_every_format(reproduced):
 
 def test_its_numbers_are_those_of_the_runs(reproduced):
     found, _, _ = reproduced
-    table = result_tables.ResultTable.from_json((found.experiments_dir / "scenes-vse_paper-single.json").read_text())
+    table = ResultTable.from_json((found.experiments_dir / "scenes-vse_paper-single.json").read_text())
 
-    ours = [row for row in table.rows if row.kind == result_tables.OURS]
-    assert [row.label.removesuffix(result_tables.STAND_IN_MARK) for row in ours] == ["vse_paper", "single"]
+    ours = [row for row in table.rows if row.kind == OURS]
+    assert [row.label.removesuffix(STAND_IN_MARK) for row in ours] == ["vse_paper", "single"]
     for row in ours:
         measured = read_json(found.run_dir(row.runs[0]) / "metrics.json")["test"]
         assert row.cells[0].mean == measured["sentence_retrieval"]["recall_at_1"]
@@ -62,8 +64,8 @@ def test_the_best_row_and_an_ensemble_are_chosen_and_tested(reproduced):
     ended = call(ensemble, f"--workspace_dir={found.root}", "--candidates=*-seed0-*")
 
     assert ended.returncode == 0, ended.stderr
-    table = result_tables.ResultTable.from_json((found.experiments_dir / "beyond.json").read_text())
-    best, both = (row for row in table.rows if row.kind == result_tables.OURS)
+    table = ResultTable.from_json((found.experiments_dir / "beyond.json").read_text())
+    best, both = (row for row in table.rows if row.kind == OURS)
     assert best.label.startswith("best single model (")
     assert both.label.startswith("ensemble of ")
     kept = read_json(found.run_dir(both.runs[0]) / "metrics.json")

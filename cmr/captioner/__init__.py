@@ -1,0 +1,1 @@
+"""Show and Tell: the captioner whose text space retrieval takes."""

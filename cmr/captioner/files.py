@@ -1,0 +1,187 @@
+"""<dataset>/captioner/: a finished captioner with all that it can be used with.
+
+found = captioner_files.read_captioner(workspace.captioner_dir)
+found.model, found.vocabulary, found.train_image_ids
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+
+from cmr.captioner.model import IMAGE_EMBEDDING, model_config
+from cmr.errors import ConfigError, WorkspaceError
+from cmr.workspace import atomic_files
+from cmr.workspace.runs import Run
+from cmr.workspace.vocabulary import Vocabulary
+
+FORMAT = 1
+
+CAPTIONER_KERAS = "captioner.keras"
+VOCABULARY_TXT = "vocabulary.txt"
+TRAIN_IMAGE_IDS_TXT = "train_image_ids.txt"
+CAPTIONER_JSON = "captioner.json"
+
+# Keys of `Captioner.checksums`.
+FEATURES, CAPTIONS, VOCABULARY = "features", "captions.csv", "vocabulary"
+
+
+@dataclasses.dataclass(frozen=True)
+class Captioner:
+    """A trained captioner.
+
+    Attributes:
+      model: of `model.captioner_model`, with the best weights.
+      vocabulary: the words it speaks; the position is the id.
+      train_image_ids: every image whose sentences it learnt from; empty where nobody knows.
+      dataset: name of the data set it learnt from.
+      features: name of the features that are X_img, such as `inception_v3`.
+      checksums: SHA-256 of those `features` and of `captions.csv`, as far as known; of its `vocabulary` always.
+      validation_perplexity: of a word; None where it was not measured.
+      settings: how it was trained.
+      seed: of its training; None where there was none here.
+    """
+
+    model: keras.Model
+    vocabulary: Vocabulary
+    train_image_ids: tuple[str, ...]
+    dataset: str
+    features: str
+    checksums: dict[str, str]
+    validation_perplexity: float | None
+    settings: dict[str, Any]
+    seed: int | None
+
+    @property
+    def feature_dim(self) -> int:
+        """Size of X_img."""
+        return self.image_embedding.shape[0]
+
+    @property
+    def image_embedding(self) -> np.ndarray:
+        """W_img (Eq. 4): `[feature_dim, text_space_dim]` float32."""
+        return self.model.get_layer(IMAGE_EMBEDDING).get_weights()[0]
+
+    def checksum(self) -> str:
+        """SHA-256 of all weights: two captioners with the same one say the same."""
+        digest = hashlib.sha256()
+        for weight in self.model.trainable_variables:
+            digest.update(np.ascontiguousarray(weight.numpy(), np.float32).tobytes())
+        return digest.hexdigest()
+
+
+def write_captioner(path: str | os.PathLike, found: Captioner) -> None:
+    """Writes the folder; captioner.json comes last, so its presence means that the rest is whole and of one piece."""
+    path = pathlib.Path(path)
+    (path / CAPTIONER_JSON).unlink(missing_ok=True)
+    write_model(path, found.model)
+    found.vocabulary.write(path / VOCABULARY_TXT)
+    atomic_files.write_text(path / TRAIN_IMAGE_IDS_TXT, "".join(f"{image_id}\n" for image_id in found.train_image_ids))
+    description = {
+        "format": FORMAT,
+        "dataset": found.dataset,
+        "features": found.features,
+        "feature_dim": found.feature_dim,
+        "checksums": {**found.checksums, VOCABULARY: found.vocabulary.checksum()},
+        "validation_perplexity": found.validation_perplexity,
+        "settings": found.settings,
+        "seed": found.seed,
+    }
+    atomic_files.write_text(path / CAPTIONER_JSON, json.dumps(description, indent=2, sort_keys=True) + "\n")
+
+
+def write_model(path: str | os.PathLike, model: keras.Model) -> None:
+    """Writes captioner.keras alone, as training does whenever it gets better."""
+    with atomic_files.atomic_path(pathlib.Path(path) / CAPTIONER_KERAS) as temporary:
+        model.save(temporary)
+
+
+def check_not_imported(path: pathlib.Path) -> None:
+    """Refuses to train over a captioner that was not trained there.
+
+    Raises:
+      ConfigError: the folder holds one, without the settings of a training.
+    """
+    if (path / CAPTIONER_JSON).exists() and not Run(path).config_json.exists():
+        raise ConfigError(f"{path} holds a captioner that was imported; give another --captioner_dir or remove it")
+
+
+def read_captioner(path: str | os.PathLike) -> Captioner:
+    """Reads a captioner's folder.
+
+    Raises:
+      WorkspaceError: it holds no finished captioner, one of another version, or a damaged one.
+    """
+    path = pathlib.Path(path)
+    description = _read_description(path)
+    try:
+        vocabulary = Vocabulary.read(path / VOCABULARY_TXT)
+    except WorkspaceError as error:
+        # Its own message names the command that makes a data set's vocabulary.
+        raise WorkspaceError(f"{path / VOCABULARY_TXT} is missing or damaged; {_renew(path)}") from error
+    model = read_model(path / CAPTIONER_KERAS)
+    image_ids = path / TRAIN_IMAGE_IDS_TXT
+    if not image_ids.exists():
+        raise WorkspaceError(f"{image_ids} is missing; {_renew(path)}")
+    try:
+        found = Captioner(
+            model=model,
+            vocabulary=vocabulary,
+            train_image_ids=tuple(image_ids.read_text(encoding="utf-8").splitlines()),
+            **{name: description[name] for name in _DESCRIBED},
+        )
+        is_whole = found.checksums[VOCABULARY] == vocabulary.checksum() and len(vocabulary) == vocabulary_size(model)
+    except (KeyError, TypeError, ValueError) as error:
+        raise WorkspaceError(f"{path / CAPTIONER_JSON} lacks {error}; {_renew(path)}") from error
+    if not is_whole:
+        raise WorkspaceError(f"{path / VOCABULARY_TXT} is not the one that the captioner learnt; {_renew(path)}")
+    return found
+
+
+_DESCRIBED = ("dataset", "features", "checksums", "validation_perplexity", "settings", "seed")
+
+
+def read_model(path: pathlib.Path) -> keras.Model:
+    """Loads captioner.keras.
+
+    Raises:
+      WorkspaceError: the file is missing, damaged, or no captioner.
+    """
+    if not path.exists():
+        raise WorkspaceError(f"{path} is missing; {_renew(path.parent)}")
+    try:
+        model = keras.saving.load_model(path, compile=False)
+        model_config(model)
+    # Keras raises all of these for files that are cut off or of other models.
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, IndexError, EOFError) as error:
+        raise WorkspaceError(f"{path} is damaged or no captioner; {_renew(path.parent)}") from error
+    return model
+
+
+def vocabulary_size(model: keras.Model) -> int:
+    """Number of word ids that a captioner knows."""
+    return model_config(model).vocabulary_size
+
+
+def _read_description(path: pathlib.Path) -> dict:
+    file = path / CAPTIONER_JSON
+    if not file.exists():
+        raise WorkspaceError(
+            f"{path} holds no finished captioner ({CAPTIONER_JSON} is missing); train one with cmr.pretrain"
+        )
+    try:
+        description = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError:
+        description = None
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise WorkspaceError(f"{file} is damaged or of another version; {_renew(path)}")
+    return description
+
+
+def _renew(path: pathlib.Path) -> str:
+    return f"remove {path} and run cmr.pretrain (or data_prep.import_im2txt) again"

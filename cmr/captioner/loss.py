@@ -1,0 +1,83 @@
+"""The captioner's loss: cross entropy of every word, and its perplexity on a split."""
+
+from collections.abc import Callable
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cmr.captioner.model import LOGITS, LSTM_DROPOUT
+from cmr.data import input_names
+from cmr.data.examples import Examples
+from cmr.workspace import vocabulary
+
+_BATCH = 128
+
+Batch = dict[str, tf.Tensor]
+
+
+def word_losses(model: keras.Model) -> Callable[[Batch, bool], tuple[tf.Tensor, tf.Tensor]]:
+    """Makes the function that gives `-log p(word | image, words before it)` of the words of a batch.
+
+    Args:
+      model: of `model.captioner_model`.
+
+    Returns:
+      A function of a batch (the model's inputs) and of whether it is training, to the losses `[num_words]` float32 of
+      the words that are not padding, sentence by sentence, and to the sentence of each, `[num_words]` int64. The
+      softmax, most of the work, is computed for those words alone.
+    """
+    logits_layer = model.get_layer(LOGITS)
+    hidden_states = keras.Model(model.input, model.get_layer(LSTM_DROPOUT).output)
+
+    def losses(batch: Batch, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
+        caption = batch[input_names.CAPTION]
+        places = tf.where(caption != vocabulary.PAD_ID)
+        logits = logits_layer(tf.gather_nd(hidden_states(batch, training=training), places))
+        words = tf.gather_nd(caption, places)
+        return tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits), places[:, 0]
+
+    return losses
+
+
+class SplitLosses:
+    """Scores sentences with a captioner as it stands, without dropout.
+
+    Args:
+      model: of `model.captioner_model`; later changes of its weights are seen.
+    """
+
+    def __init__(self, model: keras.Model):
+        losses = word_losses(model)
+
+        @tf.function(reduce_retracing=True)
+        def sums(batch: Batch) -> tf.Tensor:
+            values, sentences = losses(batch, False)
+            return tf.math.unsorted_segment_sum(values, sentences, tf.shape(batch[input_names.CAPTION])[0])
+
+        self._sums = sums
+
+    def of_sentences(self, split: Examples, sentences: np.ndarray) -> np.ndarray:
+        """`-log p(sentence | its image)` of some sentences of a split: `[len(sentences)]` float64."""
+        found = np.empty(len(sentences), np.float64)
+        # Sentences of one length together: no padding is computed.
+        by_length = np.argsort(split.lengths[sentences], kind="stable")
+        for start in range(0, len(sentences), _BATCH):
+            places = by_length[start : start + _BATCH]
+            found[places] = self._sums(caption_batch(split, sentences[places])).numpy()
+        return found
+
+    def perplexity(self, split: Examples) -> float:
+        """`exp` of the mean loss of a word over all sentences of a split, end words included."""
+        total = self.of_sentences(split, np.arange(split.num_captions)).sum()
+        with np.errstate(over="ignore"):
+            return float(np.exp(total / split.lengths.sum()))
+
+
+def caption_batch(split: Examples, sentences: np.ndarray) -> dict[str, np.ndarray]:
+    """The captioner's inputs for sentences of a split: `image_features` float32 and `caption` int32."""
+    features = split.features[input_names.IMAGE_FEATURES]
+    return {
+        input_names.IMAGE_FEATURES: features.take(split.image_of_caption[sentences]),
+        input_names.CAPTION: split.padded(sentences),
+    }

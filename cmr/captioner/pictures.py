@@ -1,0 +1,92 @@
+"""Captions of picture files: file -> CNN -> captioner -> sentence."""
+
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from cmr.captioner import decoding
+from cmr.captioner.beam_search import SearchConfig
+from cmr.captioner.files import Captioner
+from cmr.errors import DataError
+from cmr.pictures.cnn import Cnn
+from cmr.pictures.files import read_crops
+
+# Few enough that the first captions are soon there.
+_PICTURES_AT_ONCE = 16
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureCaption:
+    """What became of one picture.
+
+    Attributes:
+      path: its file.
+      caption: the best sentence, or "" where there is none.
+      log_probability: of the sentence, end word included.
+      failure: why the picture can't be read, or "".
+    """
+
+    path: pathlib.Path
+    caption: str
+    log_probability: float
+    failure: str
+
+
+def find_pictures(pattern: str) -> list[pathlib.Path]:
+    """The files that a pattern names, sorted.
+
+    Args:
+      pattern: a path, or one with the shell's `*`, `?`, `[...]`, and `**` for any folders.
+
+    Raises:
+      DataError: there is none.
+    """
+    path = pathlib.Path(pattern).expanduser()
+    # A file that exists is meant as it stands, whatever brackets it has.
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        raise DataError(f"--images={pattern} is a folder; give --images='{path}/*.jpg'")
+    root = pathlib.Path(path.anchor)
+    files = sorted(file for file in root.glob(str(path.relative_to(root))) if file.is_file())
+    if not files:
+        raise DataError(f"--images={pattern} matches no file")
+    return files
+
+
+def caption_pictures(
+    paths: Sequence[pathlib.Path],
+    cnn: Cnn,
+    captioner: Captioner,
+    config: SearchConfig,
+) -> Iterator[PictureCaption]:
+    """Captions picture files, a few at once.
+
+    Args:
+      paths: the files.
+      cnn: what gives X_img.
+      captioner: what gives the sentence.
+      config: of the beam search.
+
+    Yields:
+      One for each path, in order.
+    """
+    for first in range(0, len(paths), _PICTURES_AT_ONCE):
+        batch = paths[first : first + _PICTURES_AT_ONCE]
+        failures, squares = {}, []
+        for path in batch:
+            try:
+                squares.append(read_crops(str(path), cnn.input_size, cnn.crops))
+            except DataError as error:
+                failures[path] = str(error)
+        sentences = iter(())
+        if squares:
+            sentences = iter(decoding.caption_features(captioner.model, cnn.features(np.stack(squares)), config))
+        for path in batch:
+            if path in failures:
+                yield PictureCaption(path, "", -np.inf, failures[path])
+                continue
+            best = next(sentences)[0]
+            yield PictureCaption(path, decoding.text(best.words, captioner.vocabulary), best.log_probability, "")

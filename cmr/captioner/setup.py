@@ -1,0 +1,166 @@
+"""What the flags of cmr.pretrain amount to: the opened workspace, the settings and, for the second phase, its CNN."""
+
+import dataclasses
+import pathlib
+
+import keras
+from absl import flags
+
+from cmr.captioner import files
+from cmr.captioner.config import CaptionerRunConfig, CaptionerTrainConfig
+from cmr.captioner.files import Captioner
+from cmr.captioner.model import CaptionerConfig, captioner_model, model_config
+from cmr.captioner.trainer import TrainedCnn
+from cmr.data import input_names
+from cmr.data.inputs import Inputs, read_inputs
+from cmr.errors import ConfigError
+from cmr.pictures import cnn
+from cmr.workspace import checksums, paths
+from cmr.workspace.paths import Workspace
+
+# First rates by optimizer and by whether the CNN is trained; those of sgd, and how often its first phase halves the
+# rate, are im2txt's.
+_RATES = {("sgd", False): 2.0, ("sgd", True): 5e-4, ("adam", False): 1e-3, ("adam", True): 1e-5}
+_HALVE_EVERY = 8
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionerSetup:
+    """All that a captioner's training needs.
+
+    Attributes:
+      path: the captioner's folder.
+      inputs: the opened captions, vocabulary and features.
+      run_config: the settings.
+      begins_with: the captioner whose second phase this is; None in the first.
+      trained_cnn: its CNN; None in the first phase.
+    """
+
+    path: pathlib.Path
+    inputs: Inputs
+    run_config: CaptionerRunConfig
+    begins_with: Captioner | None
+    trained_cnn: TrainedCnn | None
+
+    def model(self) -> keras.Model:
+        """The captioner as training begins; the seed of the settings decides its weights."""
+        keras.utils.set_random_seed(self.run_config.train.seed)
+        if self.begins_with is None:
+            return captioner_model(self.run_config.model)
+        return self.begins_with.model
+
+    def finished(self, model: keras.Model, perplexity: float) -> Captioner:
+        """What is left of the training for others to use.
+
+        Args:
+          model: with the best weights.
+          perplexity: of those on the validation split.
+        """
+        config, known = self.run_config, self.run_config.checksums
+        kept = {files.CAPTIONS: known["captions.csv"]}
+        if not config.trains_cnn:
+            kept[files.FEATURES] = known[config.image_features]
+        train_ids = set(self.inputs.split("train").image_ids)
+        if self.begins_with is not None:
+            train_ids |= set(self.begins_with.train_image_ids)
+        return Captioner(
+            model=model,
+            vocabulary=self.inputs.vocabulary,
+            train_image_ids=tuple(sorted(train_ids)),
+            dataset=config.dataset,
+            features=tuned_features(config.image_features) if config.trains_cnn else config.image_features,
+            checksums=kept,
+            validation_perplexity=perplexity,
+            settings=dataclasses.asdict(config.train),
+            seed=config.train.seed,
+        )
+
+    @classmethod
+    def from_flags(cls, values: flags.FlagValues) -> "CaptionerSetup":
+        """Reads the workspace as the flags say.
+
+        Args:
+          values: the parsed flags, the data set's defaults applied.
+
+        Raises:
+          WorkspaceError: something is missing or does not fit.
+          ConfigError: flags that can't work together.
+        """
+        workspace = Workspace(pathlib.Path(values.workspace_dir), values.dataset)
+        name = values.image_features or paths.image_features_name(
+            values.image_model, values.hub_module, int(values.crops)
+        )
+        found = read_inputs(workspace, "", name)
+        if values.finetune_cnn:
+            begins_with, trained_cnn = _second_phase(values, workspace, found, name)
+            path = workspace.captioner_dir.with_name("captioner_finetuned")
+            model = model_config(begins_with.model)
+        elif values.phase_1_captioner:
+            raise ConfigError("--phase_1_captioner is what --finetune_cnn begins with; give both or none")
+        else:
+            begins_with, trained_cnn, path = None, None, workspace.captioner_dir
+            model = CaptionerConfig(
+                feature_dim=found.feature_dim(input_names.IMAGE_FEATURES),
+                vocabulary_size=len(found.vocabulary),
+                embedding_dim=values.text_space_dim,
+                lstm_units=values.lstm_units,
+                dropout=values.caption_dropout,
+            )
+        run_config = CaptionerRunConfig(
+            dataset=values.dataset,
+            model=model,
+            train=_train_config(values),
+            image_features=name,
+            checksums=found.checksums | ({"cnn": _cnn_checksum(workspace, name)} if trained_cnn else {}),
+            begins_with=begins_with.checksum() if begins_with else "",
+        )
+        return cls(
+            pathlib.Path(values.captioner_dir) if values.captioner_dir else path,
+            found,
+            run_config,
+            begins_with,
+            trained_cnn,
+        )
+
+
+def tuned_features(name: str) -> str:
+    """Folder name of the features of a CNN that the second phase trained."""
+    return f"{name}-finetuned"
+
+
+def _second_phase(
+    values: flags.FlagValues, workspace: Workspace, found: Inputs, name: str
+) -> tuple[Captioner, TrainedCnn]:
+    path = pathlib.Path(values.phase_1_captioner) if values.phase_1_captioner else workspace.captioner_dir
+    begins_with = files.read_captioner(path)
+    if begins_with.features != name or begins_with.checksums[files.VOCABULARY] != found.checksums["vocabulary"]:
+        raise ConfigError(
+            f"{path} was trained on the features {begins_with.features} of {begins_with.dataset}, not on {name} of "
+            f"{values.dataset} with this vocabulary; run the first phase on them (cmr.pretrain without --finetune_cnn)"
+        )
+    encoder = cnn.read_cnn(workspace.features_dir(name))
+    if encoder.crops != 1:
+        raise ConfigError(
+            f"the features {name} are means of {encoder.crops} crops, through which no CNN is trained; give --crops=1"
+        )
+    encoder.model.trainable = True
+    return begins_with, TrainedCnn(encoder, found.image_dir)
+
+
+def _cnn_checksum(workspace: Workspace, name: str) -> str:
+    return checksums.files_sha256([workspace.features_dir(name) / cnn.CNN_KERAS])
+
+
+def _train_config(values: flags.FlagValues) -> CaptionerTrainConfig:
+    rate = values.pretrain_learning_rate
+    return CaptionerTrainConfig(
+        optimizer=values.optimizer,
+        batch_size=values.pretrain_batch_size,
+        learning_rate=_RATES[values.optimizer, values.finetune_cnn] if rate is None else rate,
+        halve_every=_HALVE_EVERY if values.optimizer == "sgd" and not values.finetune_cnn else 0,
+        clip_norm=values.pretrain_clip_norm,
+        max_epochs=values.pretrain_epochs,
+        patience=values.patience,
+        checkpoint_steps=values.checkpoint_steps,
+        seed=values.seed,
+    )

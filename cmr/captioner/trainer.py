@@ -1,0 +1,129 @@
+"""Training of a captioner: its batches, its step and its validation, in the common training loop."""
+
+import dataclasses
+import math
+import pathlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import keras
+
+from cmr.captioner import files
+from cmr.captioner.batches import feature_batches, picture_batches, with_features_of
+from cmr.captioner.config import CaptionerTrainConfig
+from cmr.captioner.loss import SplitLosses
+from cmr.captioner.step import CaptionerStep
+from cmr.captioner.summaries import CaptionerRecorder
+from cmr.data import input_names
+from cmr.data.examples import Examples
+from cmr.errors import ConfigError
+from cmr.pictures import cnn
+from cmr.pictures.cnn import Cnn
+from cmr.training import loop
+from cmr.training.loop import Limits, TrainingLoop, Validation
+from cmr.workspace.runs import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedCnn:
+    """A CNN that is trained with its captioner.
+
+    Attributes:
+      encoder: the CNN.
+      image_dir: folder of the pictures.
+    """
+
+    encoder: Cnn
+    image_dir: pathlib.Path
+
+
+class CaptionerTrainer:
+    """Trains a captioner to early stopping on the validation perplexity (a `loop.Task`).
+
+    Args:
+      model: of `model.captioner_model`.
+      config: the settings.
+      run: the captioner's folder.
+      train: the training split, with `image_features`.
+      val: the validation split, likewise.
+      recorder: what TensorBoard shows.
+      trained_cnn: trained too (the second phase); None: the features are taken as they are.
+    """
+
+    score_name = "perplexity"
+    item_name = "words"
+    rate_flag = "pretrain_learning_rate"
+
+    def __init__(
+        self,
+        model: keras.Model,
+        config: CaptionerTrainConfig,
+        run: Run,
+        train: Examples,
+        val: Examples,
+        recorder: CaptionerRecorder,
+        trained_cnn: TrainedCnn | None = None,
+    ):
+        if train.num_captions < config.batch_size:
+            raise ConfigError(
+                f"the training split has {train.num_captions} sentences, fewer than a batch's {config.batch_size}; "
+                "lower --pretrain_batch_size"
+            )
+        self._model = model
+        self._config = config
+        self._run = run
+        self._train = train
+        self._val = val
+        self._recorder = recorder
+        self._trained_cnn = trained_cnn
+        self._losses = SplitLosses(model)
+        cnn_model = trained_cnn.encoder.model if trained_cnn else None
+        self._step = CaptionerStep(model, config, self.steps_per_epoch, cnn_model)
+
+    def fit(self) -> None:
+        """Trains until patience or epochs end; leaves the best model in its folder."""
+        limits = Limits(self._config.max_epochs, self._config.patience, self._config.checkpoint_steps)
+        TrainingLoop(self, limits, self._run, self._recorder).fit()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self._train.num_captions // self._config.batch_size
+
+    @property
+    def trackables(self) -> Mapping[str, Any]:
+        dropout = loop.dropout_states(self._model)
+        tracked = {"model": self._model, "optimizer": self._step.optimizer, "dropout": dropout}
+        return {**tracked, "cnn": self._trained_cnn.encoder.model} if self._trained_cnn else tracked
+
+    @property
+    def learning_rate(self) -> float:
+        return self._step.learning_rate
+
+    def batches(self, epoch: int, first_step: int) -> Iterable:
+        """Batches from a step of an epoch on."""
+        order = (self._config.batch_size, self._config.seed, epoch, first_step)
+        if self._trained_cnn is None:
+            return feature_batches(self._train, *order)
+        pictures = self._trained_cnn.image_dir, self._trained_cnn.encoder.input_size
+        return picture_batches(self._train, *pictures, *order)
+
+    def step(self, batch) -> tuple[float, int]:
+        """Trains by one batch; returns the mean loss of a word and the number of words."""
+        loss, words = self._step(batch)
+        return float(loss), int(words)
+
+    def validate(self, epoch: int) -> Validation:
+        """Measures the perplexity of the validation split."""
+        val = self._val
+        if self._trained_cnn is not None:
+            val = with_features_of(self._trained_cnn.encoder, val, self._trained_cnn.image_dir)
+        perplexity = self._losses.perplexity(val)
+        self._recorder.validation(epoch, perplexity, self._model, val.features[input_names.IMAGE_FEATURES])
+        score = -perplexity if math.isfinite(perplexity) else -math.inf
+        return Validation(score, {"perplexity": perplexity}, f"perplexity {perplexity:.3f}")
+
+    def write_best(self) -> None:
+        """Writes captioner.keras, and the CNN beside it where it is trained."""
+        files.write_model(self._run.path, self._model)
+        if self._trained_cnn is not None:
+            cnn.write_cnn(self._run.path, self._trained_cnn.encoder.model)

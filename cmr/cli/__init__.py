@@ -1,0 +1,1 @@
+"""Commands: flags, start-up, and errors as one sentence."""

@@ -1,0 +1,175 @@
+"""Runs a command: flags first, TensorFlow later, a user's error as one sentence and exit code 1."""
+
+import ast
+import errno
+import os
+import pathlib
+import re
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from absl import flags
+
+from cmr.cli import startup
+from cmr.errors import CmrError, ConfigError
+
+Define = TypeVar("Define", bound=Callable[[], None])
+
+
+class FlagGroup(Protocol):
+    """A function that defines flags which belong together.
+
+    Attributes:
+      title: of the group in `--help`.
+    """
+
+    title: str
+
+    def __call__(self) -> None: ...
+
+
+def flag_group(title: str) -> Callable[[Define], Define]:
+    """Marks a function as a `FlagGroup`."""
+
+    def mark(define: Define) -> Define:
+        define.title = title
+        return define
+
+    return mark
+
+
+_WIDTH = 110
+
+
+def run(
+    main: Callable[[], None],
+    doc: str | None,
+    groups: Sequence[FlagGroup],
+    check_flags: Callable[[], None] | None = None,
+    uses_tensorflow: bool = True,
+) -> None:
+    """Defines and parses the command's flags, then calls `main`; never returns.
+
+    Args:
+      main: the command. It takes nothing: it reads `flags.FLAGS`.
+      doc: what `--help` prints first: the command module's docstring, None where Python was told to drop those (-OO).
+      groups: functions that define flags.
+      check_flags: raises ConfigError for flags that can't go together, before TensorFlow is imported.
+      uses_tensorflow: whether to import TensorFlow (quietly, and only once the flags are known to be good).
+    """
+    sys.exit(_run(main, doc, [_common_flags, *groups], check_flags, uses_tensorflow))
+
+
+def _run(
+    main: Callable[[], None],
+    doc: str | None,
+    groups: Sequence[FlagGroup],
+    check_flags: Callable[[], None] | None,
+    uses_tensorflow: bool,
+) -> int:
+    titles = _define(groups)
+    try:
+        if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
+            print(_help(doc or source_docstring(main.__code__.co_filename), titles), flush=True)
+            return 0
+        unparsed = flags.FLAGS(sys.argv)[1:]
+        if unparsed:
+            raise ConfigError(f"{unparsed[0]!r} is not a flag; flags are written --name=value (--help lists them)")
+        if check_flags is not None:
+            check_flags()
+        if uses_tensorflow:
+            startup.import_tensorflow(show_logs=flags.FLAGS.tensorflow_logs)
+        main()
+        sys.stdout.flush()
+    except CmrError as error:
+        return _fail(_one_line(error))
+    except flags.Error as error:
+        return _fail(_flag_error(error))
+    except KeyboardInterrupt:
+        return _fail("stopped; the same command goes on from what is already written", code=130)
+    except BrokenPipeError:
+        # Whoever read the output has enough of it; Python would complain once more when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        return _fail(_os_error(error))
+    except Exception as error:
+        if _is_full_disk(error):
+            return _fail("no space left on the disk; free some and run the same command again")
+        raise
+    return 0
+
+
+@flag_group("Everywhere")
+def _common_flags() -> None:
+    flags.DEFINE_bool("tensorflow_logs", False, "Show TensorFlow's own start-up messages.")
+    flags.DEFINE_bool("help", False, "Print this help and stop.")
+
+
+def _define(groups: Sequence[FlagGroup]) -> list[tuple[str, list[str]]]:
+    titles = []
+    for define in groups:
+        before = set(flags.FLAGS)
+        define()
+        titles.append((define.title, [name for name in flags.FLAGS if name not in before]))
+    return titles[1:] + titles[:1]
+
+
+def _help(doc: str, titles: Sequence[tuple[str, list[str]]]) -> str:
+    lines = [doc.strip(), ""]
+    for title, names in titles:
+        lines.append(f"{title}:")
+        for name in names:
+            lines.extend(_flag_help(flags.FLAGS[name]))
+        lines.append("")
+    lines.append("Any flags may stand in a file, one a line, given as --flagfile=PATH.")
+    return "\n".join(lines)
+
+
+def source_docstring(path: str | os.PathLike) -> str:
+    """The docstring of a module's source file, which is there under -OO too."""
+    return ast.get_docstring(ast.parse(pathlib.Path(path).read_text(encoding="utf-8")), clean=False) or ""
+
+
+def _flag_help(flag: flags.Flag) -> list[str]:
+    name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
+    choices = getattr(flag.parser, "enum_values", None)
+    if choices:
+        name += "=" + "|".join(choices)
+    default = "" if flag.default in (None, "") else f" (default: {flag.default_as_str.strip(chr(39))})"
+    # absl puts an enum's choices before its help; here they stand behind the name.
+    text = re.sub(r"^<[^>]*>: ", "", flag.help) + default
+    return [f"  {name}", *textwrap.wrap(text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)]
+
+
+def _flag_error(error: flags.Error) -> str:
+    # absl's words for a flag that must be given read as if it had been given as None.
+    missing = re.match(r"flag --(\w+)=None: ", str(error))
+    return f"--{missing[1]} is missing; --help tells what it is" if missing else _one_line(error)
+
+
+def _os_error(error: OSError) -> str:
+    name = f" ({error.filename})" if error.filename else ""
+    if error.errno == errno.ENOSPC:
+        return f"no space left on the disk{name}; free some and run the same command again"
+    if isinstance(error, FileNotFoundError):
+        return f"no such file{name}"
+    if isinstance(error, PermissionError):
+        return f"no permission{name}; change its rights or choose another folder"
+    return _one_line(error)
+
+
+def _is_full_disk(error: Exception) -> bool:
+    # TensorFlow's writers report a full disk as an error of their own, h5py as a plain RuntimeError.
+    return "No space left on device" in str(error)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _fail(message: str, code: int = 1) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return code

@@ -1,0 +1,90 @@
+"""What a run reads of the workspace: captions, vocabulary, features and their checksums."""
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+import pandas as pd
+
+from cmr.data import examples, input_names
+from cmr.data.examples import Examples
+from cmr.workspace import paths
+from cmr.workspace.captions import read_captions
+from cmr.workspace.checksums import files_sha256
+from cmr.workspace.features import Features, read_features
+from cmr.workspace.paths import Workspace
+from cmr.workspace.vocabulary import Vocabulary
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The workspace's tables, opened.
+
+    Attributes:
+      captions: captions.csv.
+      vocabulary: of the training sentences.
+      features: model input name -> features of all images.
+      image_dir: folder of the pictures.
+      protocol: how the images came to their splits; "" where dataset.json does not say.
+      test_folds: equal parts of the test split that are evaluated apart and averaged.
+      checksums: SHA-256 of each of them, by name.
+    """
+
+    captions: pd.DataFrame
+    vocabulary: Vocabulary
+    features: Mapping[str, Features]
+    image_dir: pathlib.Path
+    protocol: str
+    test_folds: int
+    checksums: dict[str, str]
+    _splits: dict[str, Examples] = dataclasses.field(default_factory=dict, init=False, repr=False)
+
+    def split(self, name: str) -> Examples:
+        """Examples of `train`, `val` or `test`; put into numbers once, which takes a while at MSCOCO's size."""
+        if name not in self._splits:
+            self._splits[name] = examples.split_examples(self.captions, name, self.vocabulary, self.features)
+        return self._splits[name]
+
+    def split_sizes(self) -> dict[str, tuple[int, int]]:
+        """Images and sentences of each split."""
+        grouped = self.captions.groupby("split", sort=False)
+        images, sentences = grouped["image_id"].nunique(), grouped.size()
+        return {split: (int(images.get(split, 0)), int(sentences.get(split, 0))) for split in paths.SPLITS}
+
+    def feature_dim(self, name: str) -> int:
+        """Size of a model input; 0 where the model does not read it."""
+        return self.features[name].feature_dim if name in self.features else 0
+
+
+def read_inputs(workspace: Workspace, vgg_features: str, image_features: str) -> Inputs:
+    """Opens what a run reads; of the features only rows are read, once all of them are checked.
+
+    Args:
+      workspace: of the data set.
+      vgg_features: folder name of X_vgg's features; "" reads none.
+      image_features: folder name of X_img's features; "" reads none.
+
+    Raises:
+      WorkspaceError: something is missing or does not fit.
+    """
+    description = workspace.read_description()
+    names = {input_names.VGG_FEATURES: vgg_features, input_names.IMAGE_FEATURES: image_features}
+    features = {key: read_features(workspace.features_dir(name)) for key, name in names.items() if name}
+    vocabulary = Vocabulary.read(workspace.vocabulary_txt)
+    captions = read_captions(workspace.captions_csv)
+    checksums = {
+        "captions.csv": files_sha256([workspace.captions_csv]),
+        "vocabulary": vocabulary.checksum(),
+        **{found.name: found.checksum() for found in features.values()},
+    }
+    # An absolute image_dir stays as it is; the scenes' pictures lie in the workspace.
+    image_dir = workspace.dataset_dir / description["image_dir"]
+    return Inputs(
+        captions=captions,
+        vocabulary=vocabulary,
+        features=features,
+        image_dir=image_dir,
+        protocol=description.get("protocol", ""),
+        test_folds=description.get("test_folds", 1),
+        checksums=checksums,
+    )

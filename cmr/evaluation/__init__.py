@@ -1,0 +1,1 @@
+"""Embeddings of a split, their recalls and ranks, and the table that shows them."""

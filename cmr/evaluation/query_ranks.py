@@ -1,0 +1,79 @@
+"""The rank of every single query, kept beside a run's numbers so that they can be resampled and compared in pairs."""
+
+import dataclasses
+import os
+import zipfile
+from collections.abc import Sequence
+
+import numpy as np
+
+from cmr.errors import WorkspaceError
+from cmr.evaluation.metrics import BothDirections, RetrievalMetrics, image_retrieval_ranks, sentence_retrieval_ranks
+from cmr.workspace import atomic_files
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class QueryRanks:
+    """One-based ranks of both directions' queries, images in the order of captions.csv.
+
+    Attributes:
+      sentence_retrieval: `[num_images]` int64, of each image's best own sentence (`metrics.sentence_retrieval_ranks`).
+      image_retrieval: `[num_captions]` int64, of each sentence's image (`metrics.image_retrieval_ranks`).
+      image_of_caption: `[num_captions]` int64, row of each sentence's image in `sentence_retrieval`.
+    """
+
+    sentence_retrieval: np.ndarray
+    image_retrieval: np.ndarray
+    image_of_caption: np.ndarray
+
+    @classmethod
+    def measure(
+        cls, image_embeddings: np.ndarray, caption_embeddings: np.ndarray, image_of_caption: np.ndarray
+    ) -> "QueryRanks":
+        """Ranks of embeddings, whose arguments and errors are those of `metrics.evaluate`."""
+        arrays = image_embeddings, caption_embeddings, image_of_caption
+        return cls(
+            sentence_retrieval_ranks(*arrays),
+            image_retrieval_ranks(*arrays),
+            np.asarray(image_of_caption, np.int64),
+        )
+
+    @classmethod
+    def concatenate(cls, folds: Sequence["QueryRanks"]) -> "QueryRanks":
+        """Folds of a split one after the other; each rank stays the one within its fold."""
+        firsts = np.cumsum([0, *(len(fold.sentence_retrieval) for fold in folds[:-1])])
+        return cls(
+            np.concatenate([fold.sentence_retrieval for fold in folds]),
+            np.concatenate([fold.image_retrieval for fold in folds]),
+            np.concatenate([fold.image_of_caption + first for fold, first in zip(folds, firsts, strict=True)]),
+        )
+
+    def metrics(self) -> BothDirections:
+        """Recalls and ranks of all queries."""
+        return BothDirections(
+            RetrievalMetrics.from_ranks(self.sentence_retrieval),
+            RetrievalMetrics.from_ranks(self.image_retrieval),
+        )
+
+    def write(self, path: str | os.PathLike) -> None:
+        """Writes a compressed .npz with the attributes as entries."""
+        with atomic_files.atomic_path(path) as temporary:
+            np.savez_compressed(temporary, **{field.name: getattr(self, field.name) for field in _FIELDS})
+
+    @classmethod
+    def read(cls, path: str | os.PathLike) -> "QueryRanks":
+        """Reads what `write` wrote.
+
+        Raises:
+          WorkspaceError: the file is missing or damaged.
+        """
+        try:
+            with np.load(path) as entries:
+                return cls(*(entries[field.name] for field in _FIELDS))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise WorkspaceError(
+                f"{path} is missing or damaged; give the run's cmr.train command again, which writes it"
+            ) from error
+
+
+_FIELDS = dataclasses.fields(QueryRanks)

@@ -1,0 +1,1 @@
+"""Picture files: decoded, through a CNN, drawn with sentences."""

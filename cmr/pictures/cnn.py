@@ -1,0 +1,130 @@
+"""cnn.keras: the CNN of a features' folder or of a captioner's, for pictures outside the cached features."""
+
+import dataclasses
+import functools
+import json
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cmr import progress
+from cmr.errors import WorkspaceError
+from cmr.pictures import files
+from cmr.workspace import atomic_files
+from cmr.workspace.features import EXTRACTOR_JSON
+
+CNN_KERAS = "cnn.keras"
+
+_PICTURES_AT_ONCE = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class Cnn:
+    """A CNN as the features' folder describes it.
+
+    Attributes:
+      model: from `[batch, input_size, input_size, 3]` float32 RGB in 0 ... 255 to `[batch, feature_dim]` float32.
+      crops: 1, or 10 whose features are averaged.
+    """
+
+    model: keras.Model
+    crops: int
+
+    @property
+    def input_size(self) -> int:
+        """Side of its pictures in pixels."""
+        return self.model.input.shape[1]
+
+    def features(self, squares: np.ndarray) -> np.ndarray:
+        """Features of pictures.
+
+        Args:
+          squares: `[num_pictures, crops, input_size, input_size, 3]` uint8 RGB, of `files.read_crops`.
+
+        Returns:
+          `[num_pictures, feature_dim]` float32.
+        """
+        flat = squares.reshape(-1, *squares.shape[2:])
+        rows = self._encode(tf.cast(flat, tf.float32)).numpy()
+        return rows.reshape(len(squares), self.crops, -1).mean(axis=1, dtype=np.float32)
+
+    def features_of_files(self, paths: Sequence[pathlib.Path]) -> np.ndarray:
+        """Features of picture files, read a few at once, with a bar.
+
+        Returns:
+          `[len(paths), feature_dim]` float32.
+
+        Raises:
+          DataError: one can't be read.
+        """
+        rows = []
+        with progress.progress_bar(len(paths), "image", "features") as bar:
+            for first in range(0, len(paths), _PICTURES_AT_ONCE):
+                batch = paths[first : first + _PICTURES_AT_ONCE]
+                squares = [files.read_crops(str(path), self.input_size, self.crops) for path in batch]
+                rows.append(self.features(np.stack(squares)))
+                bar.update(len(batch))
+        return np.concatenate(rows)
+
+    @functools.cached_property
+    def _encode(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        return tf.function(lambda batch: self.model(batch, training=False), reduce_retracing=True)
+
+
+def write_cnn(folder: str | os.PathLike, model: keras.Model) -> None:
+    """Writes cnn.keras into a folder."""
+    with atomic_files.atomic_path(pathlib.Path(folder) / CNN_KERAS) as temporary:
+        model.save(temporary)
+
+
+def read_cnn(folder: str | os.PathLike) -> Cnn:
+    """Reads the CNN of a features' folder.
+
+    Raises:
+      WorkspaceError: there is none, as for imported features and hub modules, or it can't be read.
+    """
+    folder = pathlib.Path(folder)
+    extractor_json = folder / EXTRACTOR_JSON
+    if not extractor_json.exists():
+        raise WorkspaceError(f"{folder} holds no features and no CNN; run data_prep.extract for {folder.name}")
+    try:
+        extractor = json.loads(extractor_json.read_text(encoding="utf-8"))
+        model_name, crops = extractor["model"], extractor["crops"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise WorkspaceError(f"{extractor_json} can't be read; run data_prep.extract again") from error
+    if not model_name:
+        raise WorkspaceError(f"the features {folder.name} were imported, so the CNN that made them is not here")
+    if model_name == "hub":
+        raise WorkspaceError(
+            f"the features {folder.name} are of a tensorflow-hub module, which can't be kept as {CNN_KERAS}; extract "
+            "features with another CNN"
+        )
+    path = folder / CNN_KERAS
+    if not path.exists():
+        raise WorkspaceError(f"{path} is missing; run data_prep.extract again, which adds it")
+    return _load(path, crops, "remove it and run data_prep.extract again")
+
+
+def read_own_cnn(captioner_folder: str | os.PathLike) -> Cnn | None:
+    """Reads the CNN that only one captioner has, because it was fine-tuned or imported with it.
+
+    Returns:
+      None where the captioner's CNN is that of its features.
+
+    Raises:
+      WorkspaceError: the file can't be read.
+    """
+    path = pathlib.Path(captioner_folder) / CNN_KERAS
+    return _load(path, 1, "make the captioner again") if path.exists() else None
+
+
+def _load(path: pathlib.Path, crops: int, mend: str) -> Cnn:
+    try:
+        return Cnn(keras.saving.load_model(path, compile=False), crops)
+    # Keras raises all of these for files that are cut off or of other kinds.
+    except (ValueError, OSError, KeyError, TypeError, AttributeError, EOFError) as error:
+        raise WorkspaceError(f"{path} is damaged; {mend}") from error

@@ -1,0 +1,125 @@
+"""The end of a run: its best weights on the test split, as a table and as metrics.json."""
+
+import dataclasses
+import importlib.metadata
+import pathlib
+import platform
+import subprocess
+
+import numpy as np
+
+from cmr.config import RunConfig
+from cmr.data import input_names
+from cmr.data.inputs import Inputs
+from cmr.evaluation import encoding, metrics, results_table
+from cmr.evaluation.query_ranks import QueryRanks
+from cmr.evaluation.results_table import SplitCounts
+from cmr.retrieval import finished_run
+from cmr.workspace.runs import Run
+
+_PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")
+
+
+@dataclasses.dataclass(frozen=True)
+class TestResult:
+    """What a run's best weights do on the test split.
+
+    Attributes:
+      values: the test part of metrics.json.
+      ranks: of every query, for test_ranks.npz.
+      table: to print.
+    """
+
+    values: dict
+    ranks: QueryRanks
+    table: str
+
+
+def evaluate_test(run: Run, run_config: RunConfig, found: Inputs) -> TestResult:
+    """Measures a run's best weights on the test split.
+
+    Args:
+      run: the run's folder, which holds the best weights.
+      run_config: its settings.
+      found: what it reads.
+
+    Raises:
+      WorkspaceError: the best weights are missing or damaged.
+    """
+    model = finished_run.best_model(run, run_config)
+    test = found.split("test")
+    measured, ranks = encoding.evaluate_folds(model, test, found.test_folds)
+    chance = metrics.mean_over_folds(
+        [
+            metrics.random_ranking(np.bincount(test.image_of_caption[captions] - images.start))
+            for images, captions in test.folds(found.test_folds)
+        ]
+    )
+    features_note = results_table.describe_features(*_extractors(found))
+    notes = _text_space_notes(run_config)
+    splits = [SplitCounts(name, *sizes) for name, sizes in found.split_sizes().items()]
+    table = results_table.format_results(
+        dataset=run_config.dataset,
+        model=run_config.model.model,
+        metrics=measured,
+        random=chance,
+        counts=SplitCounts("test", test.num_images, test.num_captions),
+        features_note=features_note,
+        notes=[results_table.describe_splits(found.protocol, splits), *notes],
+    )
+    values = {
+        "test": measured.to_dict(),
+        "random_ranking": chance.to_dict(),
+        "test_folds": found.test_folds,
+        "features": features_note,
+        "notes": notes,
+        "protocol": found.protocol,
+        "splits": {each.split: {"images": each.images, "captions": each.captions} for each in splits},
+    }
+    return TestResult(values, ranks, table)
+
+
+def provenance(run_config: RunConfig, flags_text: str) -> dict:
+    """Where the numbers come from: flags, seed, checksums, package versions, git commit."""
+    return {
+        "flags": flags_text.splitlines(),
+        "seed": run_config.train.seed,
+        "checksums": run_config.checksums,
+        "python": platform.python_version(),
+        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "git_commit": git_commit(),
+    }
+
+
+def _extractors(found: Inputs) -> list[dict | None]:
+    keys = (input_names.VGG_FEATURES, input_names.IMAGE_FEATURES)
+    return [found.features[key].extractor if key in found.features else None for key in keys]
+
+
+def _text_space_notes(run_config: RunConfig) -> list[str]:
+    if run_config.captioner:
+        notes = [f"W_img (Eq. 4) is of {run_config.captioner}."]
+        return [*notes, run_config.leak] if run_config.leak else notes
+    if run_config.text_space == "linear":
+        note = "is a linear map trained on the training sentences' words; it stands in for a captioner's."
+    elif run_config.text_space == "raw":
+        note = "is left out: X_txt is X_img, the CNN's features themselves."
+    elif run_config.text_space.startswith("random"):
+        note = f"is a random projection ({run_config.text_space}), not a captioner's."
+    else:
+        return []
+    return [f"W_img (Eq. 4) {note}"]
+
+
+def git_commit() -> str | None:
+    """The commit of this source tree, with `+changes` where files differ from it; None outside a git checkout."""
+    folder = pathlib.Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    try:
+        return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None

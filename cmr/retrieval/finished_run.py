@@ -1,0 +1,82 @@
+"""A finished run opened again: its settings, what it reads, and its model with the best weights."""
+
+import dataclasses
+import pathlib
+
+import keras
+
+from cmr.config import RunConfig
+from cmr.data.inputs import Inputs, read_inputs
+from cmr.errors import WorkspaceError
+from cmr.retrieval.model import retrieval_model
+from cmr.workspace.paths import Workspace
+from cmr.workspace.runs import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """A run and its inputs.
+
+    Attributes:
+      run: its folder.
+      config: its settings.
+      inputs: what it reads, the same as when it was trained.
+    """
+
+    run: Run
+    config: RunConfig
+    inputs: Inputs
+
+    def model(self) -> keras.Model:
+        """Builds the model with its best weights; see `best_model`."""
+        return best_model(self.run, self.config)
+
+
+def open_run(run_dir: pathlib.Path) -> FinishedRun:
+    """Opens a finished run where it lies, below its data set in a workspace.
+
+    Args:
+      run_dir: `<workspace>/<dataset>/runs/<name>`.
+
+    Raises:
+      WorkspaceError: it is no finished run, not in its place, or its inputs have changed since.
+    """
+    # runs/<name> lies in the data set's folder, which lies in the workspace.
+    run = Run(run_dir.resolve())
+    run_config = run.read_config()
+    run.read_metrics()
+    workspace = Workspace(run.path.parent.parent.parent, run_config.dataset)
+    if workspace.run_dir(run.path.name) != run.path:
+        raise WorkspaceError(
+            f"{run.path} is not where cmr.train writes a run, below its data set in {workspace.dataset_dir.name}/runs; "
+            "move it back"
+        )
+    found = read_inputs(workspace, run_config.vgg_features, run_config.image_features)
+    changed = [name for name, kept in run_config.checksums.items() if found.checksums.get(name) != kept]
+    if changed:
+        raise WorkspaceError(
+            f"{workspace.dataset_dir} has another {changed[0]} than when {run.path.name} was trained; "
+            "prepare and extract it as it was, or train again"
+        )
+    if found.test_folds != run_config.test_folds:
+        raise WorkspaceError(
+            f"{workspace.dataset_dir} is prepared for {found.test_folds} test folds and {run.path.name} was trained "
+            f"for {run_config.test_folds}; prepare it as it was, or train again"
+        )
+    return FinishedRun(run, run_config, found)
+
+
+def best_model(run: Run, run_config: RunConfig) -> keras.Model:
+    """The model of a run with the weights of its best epoch.
+
+    Raises:
+      WorkspaceError: the weights are missing or damaged.
+    """
+    model = retrieval_model(run_config.model)
+    try:
+        model.load_weights(run.best_weights)
+    except (OSError, ValueError, KeyError) as error:
+        raise WorkspaceError(
+            f"{run.best_weights} is missing or damaged; remove {run.path} and train the run again"
+        ) from error
+    return model

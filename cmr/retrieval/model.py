@@ -1,0 +1,68 @@
+"""The whole retrieval model: both encoders side by side."""
+
+import keras
+import numpy as np
+import pydot
+
+from cmr.captioner.model import IMAGE_EMBEDDING
+from cmr.config import ModelConfig
+from cmr.data import input_names
+from cmr.errors import ConfigError
+from cmr.retrieval import image_encoder, text_encoder
+from cmr.retrieval.text_encoder import WordDropout
+
+
+def retrieval_model(config: ModelConfig, text_space_kernel: np.ndarray | None = None) -> keras.Model:
+    """Builds `vse`, `single` or `fusion` (config.model).
+
+    Args:
+      config: sizes and readings.
+      text_space_kernel: W_img, `[image_dim, text_space_dim]` float32; None leaves a random one (weights follow), or
+        there is none (text_space_dim 0).
+
+    Returns:
+      A functional model from a dict of the image encoder's inputs and `caption` to
+      `{"image": [batch, gru_units], "caption": [batch, gru_units]}` float32. Its two parts are the layers
+      `image_encoder` and `text_encoder`. Images and captions of one call may differ in number.
+
+    Raises:
+      ConfigError: the kernel does not fit the features.
+    """
+    images = image_encoder.image_encoder(config)
+    captions = text_encoder.text_encoder(
+        config.vocabulary_size,
+        config.word_dim,
+        config.gru_units,
+        config.gru_reset_after,
+        config.text_pooling,
+        config.bidirectional,
+    )
+    caption = keras.Input((None,), dtype="int32", name=input_names.CAPTION)
+    heard = caption
+    if config.word_dropout:
+        heard = WordDropout(config.word_dropout, name="word_dropout")(caption)
+    inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in images.input.items()}
+    outputs = {"image": images(inputs), "caption": captions(heard)}
+    model = keras.Model({**inputs, input_names.CAPTION: caption}, outputs, name=config.model)
+    if config.reads_image_features and text_space_kernel is not None:
+        _set_text_space(images, text_space_kernel)
+    return model
+
+
+def _set_text_space(images: keras.Model, kernel: np.ndarray) -> None:
+    layer = images.get_layer(IMAGE_EMBEDDING)
+    expected = tuple(layer.kernel.shape)
+    if kernel.shape != expected:
+        raise ConfigError(
+            f"W_img is {list(kernel.shape)} but the image features and --text_space_dim need {list(expected)}; "
+            "give a captioner trained on the same features (--captioner, --image_features)"
+        )
+    layer.set_weights([kernel])
+
+
+def model_diagram(model: keras.Model) -> pydot.Dot:
+    """The model as Graphviz draws it: both encoders opened, with shapes and with what is trained.
+
+    Its `to_string()` is the Graphviz source; `create_svg()` and `write_png()` raise FileNotFoundError without Graphviz.
+    """
+    return keras.utils.model_to_dot(model, show_shapes=True, expand_nested=True, show_trainable=True)

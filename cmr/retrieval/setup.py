@@ -1,0 +1,109 @@
+"""What the flags of a training command amount to: the opened workspace, the run's settings and W_img."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from cmr import config
+from cmr.config import ModelConfig, RunConfig, TrainConfig
+from cmr.data import input_names
+from cmr.data.inputs import Inputs, read_inputs
+from cmr.text_space import choice
+from cmr.text_space.choice import TextSpace
+from cmr.workspace import paths
+from cmr.workspace.paths import Workspace
+
+
+@dataclasses.dataclass(frozen=True)
+class RunSetup:
+    """All that a training needs beside its strategy.
+
+    Attributes:
+      workspace: of the data set.
+      inputs: the opened captions, vocabulary and features.
+      run_config: the settings.
+      text_space_kernel: W_img `[image_dim, text_space_dim]` float32; None for a model without one.
+    """
+
+    workspace: Workspace
+    inputs: Inputs
+    run_config: RunConfig
+    text_space_kernel: np.ndarray | None
+
+    @classmethod
+    def from_flags(cls, values: flags.FlagValues) -> "RunSetup":
+        """Reads the workspace as the flags say; trains the linear W_img where there is no captioner.
+
+        Args:
+          values: the parsed flags, the data set's defaults applied.
+
+        Raises:
+          WorkspaceError: something is missing or does not fit.
+        """
+        workspace = Workspace(pathlib.Path(values.workspace_dir), values.dataset)
+        vgg_features, image_features = config.features_read(values.model, *_feature_names(values))
+        found = read_inputs(workspace, vgg_features, image_features)
+        text_space = choice.from_flags(values, workspace, found, image_features)
+        run_config = RunConfig(
+            dataset=values.dataset,
+            model=_model_config(values, found, text_space),
+            train=_train_config(values),
+            vgg_features=vgg_features,
+            image_features=image_features,
+            text_space=text_space.origin,
+            checksums=found.checksums,
+            captioner=text_space.captioner,
+            leak=text_space.leak,
+            test_folds=found.test_folds,
+        )
+        return cls(workspace, found, run_config, text_space.kernel)
+
+
+def _feature_names(values: flags.FlagValues) -> tuple[str, str]:
+    crops = int(values.crops)
+    return (
+        values.vgg_features or paths.vgg_features_name(values.vgg_model, values.vgg_layer, crops),
+        values.image_features or paths.image_features_name(values.image_model, values.hub_module, crops),
+    )
+
+
+def _model_config(values: flags.FlagValues, found: Inputs, text_space: TextSpace) -> ModelConfig:
+    return ModelConfig(
+        model=values.model,
+        vgg_dim=found.feature_dim(input_names.VGG_FEATURES),
+        image_dim=found.feature_dim(input_names.IMAGE_FEATURES),
+        vocabulary_size=len(found.vocabulary),
+        word_dim=values.word_dim,
+        word_dropout=values.word_dropout,
+        gru_units=values.gru_units,
+        bidirectional=values.bidirectional,
+        text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
+        gru_reset_after=values.gru_reset_after,
+        text_pooling=values.text_pooling,
+        normalize_features=values.normalize_features,
+        image_norm_in_loss=values.image_norm_in_loss,
+        train_text_space=values.train_text_space,
+        dropout=values.dropout,
+    )
+
+
+def _train_config(values: flags.FlagValues) -> TrainConfig:
+    return TrainConfig(
+        loss=values.loss,
+        margin=values.margin,
+        reduction=values.reduction,
+        negatives=values.negatives,
+        num_negatives=values.num_negatives,
+        warm_up_epochs=values.warm_up_epochs,
+        batch_size=values.batch_size,
+        learning_rate=values.learning_rate,
+        decay_epochs=values.decay_epochs,
+        clip_norm=values.clip_norm,
+        average_weights=values.average_weights,
+        max_epochs=values.max_epochs,
+        patience=values.patience,
+        checkpoint_steps=values.checkpoint_steps,
+        seed=values.seed,
+    )

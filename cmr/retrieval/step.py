@@ -1,0 +1,187 @@
+"""One step of training on every replica: embeddings, negatives, loss, gradient, update."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import keras
+import tensorflow as tf
+
+from cmr.config import TrainConfig
+from cmr.data import input_names
+from cmr.retrieval.losses import ContrastiveLoss, PairwiseRankingLoss
+from cmr.retrieval.negatives import different_image, hardest
+
+Loss = PairwiseRankingLoss | ContrastiveLoss
+
+
+def batch_loss(
+    model: keras.Model,
+    ranking_loss: Loss,
+    batch: dict[str, tf.Tensor],
+    num_queries: int,
+    negatives: str,
+) -> tf.Tensor:
+    """The loss of one replica's queries (Eq. 6) against the negatives of all replicas.
+
+    Args:
+      model: of `model.retrieval_model`.
+      ranking_loss: made for the strategy's number of replicas.
+      batch: the model's inputs and `image_row` `[pairs]` int32; pair i is caption i with its image. The first
+        `num_queries` pairs are queries, the others the negatives of `--negatives=epoch`.
+      num_queries: queries on this replica.
+      negatives: `epoch`, `batch` or `hardest`.
+
+    Returns:
+      A float32 scalar. Summed over the replicas it is the loss of the whole batch.
+    """
+    inputs = {name: value for name, value in batch.items() if name != input_names.IMAGE_ROW}
+    embeddings = model(inputs, training=True)
+    return loss_of_embeddings(
+        ranking_loss, embeddings["image"], embeddings["caption"], batch[input_names.IMAGE_ROW], num_queries, negatives
+    )
+
+
+def loss_of_embeddings(
+    ranking_loss: Loss,
+    images: tf.Tensor,
+    captions: tf.Tensor,
+    image_rows: tf.Tensor,
+    num_queries: int,
+    negatives: str,
+) -> tf.Tensor:
+    """The loss of pairs that are embedded already.
+
+    Args:
+      ranking_loss: see `batch_loss`, and so the last two.
+      images: `[pairs, dim]` float32.
+      captions: `[pairs, dim]` float32; caption i belongs to image i.
+      image_rows: `[pairs]` int32, which image it is; equal rows are never negatives of each other.
+      num_queries: queries on this replica.
+      negatives: `epoch`, `batch` or `hardest`.
+
+    Returns:
+      A float32 scalar.
+    """
+    queries = slice(0, num_queries)
+    candidates = slice(num_queries, None) if negatives == "epoch" else queries
+    candidate_images, candidate_captions, candidate_rows = _gather(
+        images[candidates], captions[candidates], image_rows[candidates]
+    )
+    positives = tf.reduce_sum(images[queries] * captions[queries], axis=1)
+    negative_captions = tf.matmul(images[queries], candidate_captions, transpose_b=True)
+    negative_images = tf.matmul(captions[queries], candidate_images, transpose_b=True)
+    mask = different_image(image_rows[queries], candidate_rows)
+    captions_mask = images_mask = mask
+    if negatives == "hardest":
+        captions_mask = hardest(negative_captions, mask)
+        images_mask = hardest(negative_images, mask)
+    return ranking_loss(positives, negative_captions, negative_images, captions_mask, images_mask)
+
+
+def _gather(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    """Joins each tensor's rows from all replicas; gradients flow back to the replica they came from."""
+    context = tf.distribute.get_replica_context()
+    if context.num_replicas_in_sync == 1:
+        return tensors
+    return tuple(context.all_gather(tensor, axis=0) for tensor in tensors)
+
+
+def _loss(config: TrainConfig, num_replicas: int) -> Loss:
+    if config.loss == "softmax":
+        return ContrastiveLoss(config.reduction, num_replicas)
+    return PairwiseRankingLoss(config.margin, config.reduction, num_replicas)
+
+
+def _adam(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Adam:
+    """Adam with its rate, or its two: it counts its steps itself, so a resumed run takes the right one."""
+    rate = config.learning_rate
+    if config.decay_epochs:
+        # The boundary is the last step of the higher rate, counted from 0.
+        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
+            [config.decay_epochs * steps_per_epoch - 1], [rate, rate / 10]
+        )
+    # The average begins with the weights after the first step.
+    return keras.optimizers.Adam(rate, use_ema=config.average_weights > 0, ema_momentum=config.average_weights)
+
+
+class TrainingStep:
+    """Trains a model by one batch.
+
+    Args:
+      model: of `model.retrieval_model`, made in the strategy's scope.
+      config: the training's settings.
+      strategy: distributes the batch.
+      steps_per_epoch: batches of an epoch, by which the rate's decay and the warm-up count.
+
+    Attributes:
+      loss: of the batch; one with a temperature trains it with the model.
+      variables: what is trained.
+      optimizer: Adam.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        config: TrainConfig,
+        strategy: tf.distribute.Strategy,
+        steps_per_epoch: int,
+    ):
+        self._model = model
+        self._config = config
+        self._strategy = strategy
+        self._num_replicas = strategy.num_replicas_in_sync
+        self._warm_up_steps = config.warm_up_epochs * steps_per_epoch
+        with strategy.scope():
+            self.loss = _loss(config, self._num_replicas)
+            self.variables = [*model.trainable_variables, *self.loss.trainable_variables]
+            self.optimizer = _adam(config, steps_per_epoch)
+            self.optimizer.build(self.variables)
+
+    @property
+    def learning_rate(self) -> float:
+        return float(keras.ops.convert_to_numpy(self.optimizer.learning_rate))
+
+    @contextlib.contextmanager
+    def averaged_weights(self) -> Iterator[None]:
+        """Lends the model the average of its weights, where the settings keep one, until the block ends."""
+        if not self._config.average_weights:
+            yield
+            return
+        lent = [keras.ops.convert_to_numpy(variable) for variable in self.variables]
+        self.optimizer.finalize_variable_values(self.variables)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self.variables, lent, strict=True):
+                variable.assign(value)
+
+    def __call__(self, batch) -> tf.Tensor:
+        """Updates the model; returns the batch's loss, a float32 scalar."""
+        # As with the rate, the optimizer's count tells a resumed run where it is.
+        warms_up = keras.ops.convert_to_numpy(self.optimizer.iterations) < self._warm_up_steps
+        return self._train(batch, "batch" if warms_up else self._config.negatives)
+
+    @tf.function(reduce_retracing=True)
+    def _train(self, batch, negatives: str) -> tf.Tensor:
+        of_replicas = self._strategy.run(self._on_replica, args=(batch, negatives))
+        return self._strategy.reduce(tf.distribute.ReduceOp.SUM, of_replicas, axis=None)
+
+    def _on_replica(self, batch: dict[str, tf.Tensor], negatives: str) -> tf.Tensor:
+        num_queries = self._config.batch_size // self._num_replicas
+        with tf.GradientTape() as tape:
+            loss = batch_loss(self._model, self.loss, batch, num_queries, negatives)
+        self.update(tape.gradient(loss, self.variables))
+        return loss
+
+    def update(self, gradients: Sequence[tf.Tensor | tf.IndexedSlices]) -> None:
+        """Clips the whole batch's gradient and lets Adam apply it; runs on every replica.
+
+        Args:
+          gradients: this replica's, one for each of `variables`.
+        """
+        gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
+        # The norm is that of the whole batch's gradient, so it is summed over replicas before it is clipped; the
+        # optimizer sums over replicas too, hence the division.
+        gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        clipped, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm)
+        self.optimizer.apply([gradient / self._num_replicas for gradient in clipped], self.variables)

@@ -1,0 +1,141 @@
+"""Where the time of a training step goes: its parts, each timed alone on the same batches."""
+
+import itertools
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import keras
+import tensorflow as tf
+
+from cmr.config import ModelConfig, TrainConfig
+from cmr.data import input_names, order
+from cmr.data.examples import Examples
+from cmr.data.order import Schedule
+from cmr.retrieval import batches, text_encoder
+from cmr.retrieval.step import TrainingStep, loss_of_embeddings
+
+WHOLE = "whole step"
+
+
+def time_parts(
+    model: keras.Model,
+    config: TrainConfig,
+    strategy: tf.distribute.Strategy,
+    train: Examples,
+    steps: int,
+) -> dict[str, float]:
+    """Median seconds of a step's parts on one device.
+
+    Args:
+      model: of `model.retrieval_model`; its weights change.
+      config: the training's settings.
+      strategy: of one replica.
+      train: the training split.
+      steps: how often each part runs; all parts take turns, so that a noisy machine disturbs them alike.
+
+    Returns:
+      `input` (reading a batch), the two encoders with their gradients, `loss` with the gradient of the embeddings,
+      `optimizer` (clipping and update), and the whole step.
+    """
+    schedule = Schedule(train.lengths, config)
+    dataset = iter(batches.training_batches(train, schedule, 0, 0, 1).repeat())
+    step = TrainingStep(model, config, strategy, schedule.steps_per_epoch)
+    gradients = [tf.fill(variable.shape, 1e-3) for variable in step.variables]
+    images, captions = model.get_layer("image_encoder"), model.get_layer("text_encoder")
+    image_gradient, caption_gradient = _gradient_of(images), _gradient_of(captions)
+    update = tf.function(lambda: step.update(gradients))
+    loss_gradient = tf.function(lambda *embeddings: _loss_gradient(step, config, *embeddings), reduce_retracing=True)
+
+    def parts(batch: Mapping[str, tf.Tensor]) -> dict[str, Callable[[], object]]:
+        inputs = {name: batch[name] for name in images.input}
+        embeddings = images(inputs), captions(batch[input_names.CAPTION]), batch[input_names.IMAGE_ROW]
+        return {
+            "text encoder": lambda: caption_gradient(batch[input_names.CAPTION]),
+            "image encoder": lambda: image_gradient(inputs),
+            "loss": lambda: loss_gradient(*embeddings),
+            "optimizer": update,
+            WHOLE: lambda: step(batch),
+        }
+
+    return {"input": _time_input(train, schedule, steps), **_medians(lambda: parts(next(dataset)), steps)}
+
+
+def time_gru_forms(config: ModelConfig, train: Examples, pairs: int, steps: int) -> dict[str, float]:
+    """Median seconds of the text encoder with its gradient, in each form of the GRU.
+
+    Args:
+      config: sizes of the model.
+      train: the training split.
+      pairs: sentences at once.
+      steps: how often each form runs.
+    """
+    sizes = config.vocabulary_size, config.word_dim, config.gru_units
+    forms = {
+        "own cell, reset before (Eq. 2)": text_encoder.text_encoder(*sizes, reset_after=False),
+        "keras.layers.GRU(reset_after=False)": _keras_reset_before(*sizes),
+        "keras.layers.GRU(reset_after=True)": text_encoder.text_encoder(*sizes, reset_after=True),
+    }
+    functions = {name: _gradient_of(model) for name, model in forms.items()}
+    drawn = itertools.cycle(order.shuffled_batches(train.lengths, pairs, seed=0, epoch=0, stream=0))
+
+    def parts() -> dict[str, Callable[[], object]]:
+        caption = tf.constant(train.padded(next(drawn)))
+        return {name: lambda function=function: function(caption) for name, function in functions.items()}
+
+    return _medians(parts, steps)
+
+
+def _keras_reset_before(vocabulary_size: int, word_dim: int, units: int) -> keras.Model:
+    caption = keras.Input((None,), dtype="int32")
+    words = keras.layers.Embedding(vocabulary_size, word_dim, mask_zero=True)(caption)
+    state = keras.layers.GRU(units, reset_after=False)(words)
+    return keras.Model(caption, keras.layers.UnitNormalization()(state))
+
+
+def _gradient_of(encoder: keras.Model) -> Callable:
+    """A compiled function: inputs to the gradient of the sum of the embeddings."""
+
+    def gradient(inputs):
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(encoder(inputs, training=True))
+        return tape.gradient(total, encoder.trainable_variables)
+
+    return tf.function(gradient, reduce_retracing=True)
+
+
+def _loss_gradient(step, config: TrainConfig, images, captions, rows):
+    with tf.GradientTape() as tape:
+        tape.watch((images, captions))
+        loss = loss_of_embeddings(step.loss, images, captions, rows, config.batch_size, config.negatives)
+    return tape.gradient(loss, (images, captions))
+
+
+def _time_input(train: Examples, schedule: Schedule, steps: int) -> float:
+    """Seconds of a batch when nothing else runs: what the input would cost if it were not read ahead."""
+    dataset = iter(batches.training_batches(train, schedule, 0, 0, 1).repeat())
+    next(dataset)
+    started = time.perf_counter()
+    for _ in range(steps):
+        next(dataset)
+    return (time.perf_counter() - started) / steps
+
+
+def _medians(parts_of_step: Callable[[], Mapping[str, Callable[[], object]]], steps: int) -> dict[str, float]:
+    taken: dict[str, list[float]] = {}
+    # Two rounds more than asked for: the first ones compile.
+    for _ in range(steps + 2):
+        for name, part in parts_of_step().items():
+            started = time.perf_counter()
+            _wait_for(part())
+            taken.setdefault(name, []).append(time.perf_counter() - started)
+    return {name: statistics.median(values[2:]) for name, values in taken.items()}
+
+
+def _wait_for(result) -> None:
+    """Reads one value, because TensorFlow hands out results before they are computed."""
+    first = tf.nest.flatten(result)[0]
+    if isinstance(first, tf.IndexedSlices):
+        first = first.values
+    if first is not None:
+        first.numpy()

@@ -1,0 +1,104 @@
+"""Which W_img (Eq. 4) a run takes: a captioner's, a linear map, a random projection, or none."""
+
+import dataclasses
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from cmr.captioner import files
+from cmr.data import input_names
+from cmr.data.inputs import Inputs
+from cmr.errors import ConfigError
+from cmr.text_space import from_captioner, linear
+from cmr.workspace.paths import Workspace
+
+
+@dataclasses.dataclass(frozen=True)
+class TextSpace:
+    """Where X_txt comes from.
+
+    Attributes:
+      origin: `RunConfig.text_space`.
+      kernel: W_img `[image_dim, text_space_dim]` float32; None: there is none.
+      captioner: `RunConfig.captioner`.
+      leak: `RunConfig.leak`.
+    """
+
+    origin: str
+    kernel: np.ndarray | None = None
+    captioner: str = ""
+    leak: str = ""
+
+    @property
+    def dim(self) -> int:
+        """`ModelConfig.text_space_dim`: 0 where there is no W_img."""
+        return 0 if self.kernel is None else self.kernel.shape[1]
+
+
+def from_flags(values: flags.FlagValues, workspace: Workspace, found: Inputs, image_features: str) -> TextSpace:
+    """Makes the text space that the flags ask for, and says which it is.
+
+    Args:
+      values: the parsed flags.
+      workspace: of the data set.
+      found: what the run reads.
+      image_features: folder name of X_img's features; "" for a model that does not read them.
+
+    Raises:
+      ConfigError: flags that can't work together, or a captioner that does not fit.
+      WorkspaceError: the captioner is missing or damaged.
+    """
+    if not image_features:
+        return TextSpace("")
+    kind = values.image_embedding or _default_kind(values, workspace)
+    if values.captioner and kind != "captioner":
+        raise ConfigError(f"--image_embedding={kind} takes no captioner; leave --captioner out")
+    if kind == "captioner":
+        return _of_captioner(values, workspace, found, image_features)
+    if kind == "raw":
+        if values.train_text_space:
+            raise ConfigError("--image_embedding=raw has no W_img to train; leave --train_text_space out")
+        return TextSpace("raw")
+    if kind == "random":
+        dim = found.feature_dim(input_names.IMAGE_FEATURES)
+        kernel = linear.random_kernel(dim, values.text_space_dim, values.seed)
+        return TextSpace(f"random, seed {values.seed}", kernel)
+    kernel = linear.linear_kernel(
+        workspace.linear_embedding_npz(image_features),
+        found.split("train"),
+        len(found.vocabulary),
+        values.text_space_dim,
+        " ".join(found.checksums[name] for name in ("captions.csv", "vocabulary", image_features)),
+    )
+    return TextSpace("linear", kernel)
+
+
+def _default_kind(values: flags.FlagValues, workspace: Workspace) -> str:
+    if values.captioner or _is_finished(workspace.captioner_dir):
+        return "captioner"
+    print(
+        f"no captioner in {workspace.captioner_dir}: W_img is a linear map trained on the training sentences' words "
+        "(cmr.pretrain trains a captioner)",
+        flush=True,
+    )
+    return "linear"
+
+
+def _of_captioner(values: flags.FlagValues, workspace: Workspace, found: Inputs, image_features: str) -> TextSpace:
+    if not values.captioner and not _is_finished(workspace.captioner_dir):
+        raise ConfigError(
+            f"--image_embedding=captioner needs a captioner, and {workspace.captioner_dir} holds no finished one; run "
+            "cmr.pretrain or give --captioner"
+        )
+    path = pathlib.Path(values.captioner) if values.captioner else workspace.captioner_dir
+    embedding = from_captioner.read_embedding(path)
+    features = found.features[input_names.IMAGE_FEATURES]
+    from_captioner.check_features(embedding, values.dataset, features, found.checksums)
+    leak = from_captioner.leak(embedding, values.dataset, found.captions, values.allow_leak)
+    print(f"W_img is of {embedding.description} ({path})", flush=True)
+    return TextSpace(linear.kernel_checksum(embedding.kernel), embedding.kernel, embedding.description, leak)
+
+
+def _is_finished(folder: pathlib.Path) -> bool:
+    return (folder / files.CAPTIONER_JSON).exists()

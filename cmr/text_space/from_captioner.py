@@ -1,0 +1,162 @@
+"""W_img (Eq. 4) of a trained captioner: from a folder or a file, if it fits the features and leaks nothing."""
+
+import dataclasses
+import pathlib
+import zipfile
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import pandas as pd
+
+from cmr.captioner import files, model
+from cmr.errors import ConfigError, WorkspaceError
+from cmr.workspace import captions
+from cmr.workspace.features import Features
+
+# Splits on which retrieval is chosen and measured.
+_EVALUATED = ("val", "test")
+
+_UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile, OSError, TypeError, IndexError)
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionerEmbedding:
+    """A captioner as far as retrieval takes it.
+
+    Attributes:
+      path: the folder or file.
+      kernel: W_img, `[feature_dim, text_space_dim]` float32.
+      description: what it is, for tables.
+      train_image_ids: every image it learnt from; empty where nobody knows.
+      dataset: it learnt from; "" where nobody knows.
+      features: name of its features, likewise.
+      features_checksum: of those, likewise.
+    """
+
+    path: pathlib.Path
+    kernel: np.ndarray
+    description: str
+    train_image_ids: tuple[str, ...] = ()
+    dataset: str = ""
+    features: str = ""
+    features_checksum: str = ""
+
+
+def read_embedding(path: pathlib.Path) -> CaptionerEmbedding:
+    """Reads W_img out of a captioner.
+
+    Args:
+      path: a captioner's folder, a Keras model (`.keras`) with a Dense layer `image_embedding`, or a `.npz` whose entry
+        `image_embedding/weights` (im2txt's variable name) is the kernel.
+
+    Raises:
+      WorkspaceError: it is missing, of another kind, or holds no such kernel.
+    """
+    if not path.exists():
+        raise WorkspaceError(f"--captioner={path} does not exist; give a captioner's folder, .keras or .npz file")
+    if not path.is_dir():
+        return CaptionerEmbedding(path, _file_kernel(path), f"the captioner in {path.name}")
+    found = files.read_captioner(path)
+    perplexity = found.validation_perplexity
+    measured = "" if perplexity is None else f", validation perplexity {perplexity:.2f}"
+    return CaptionerEmbedding(
+        path=path,
+        kernel=found.image_embedding,
+        description=f"a captioner trained on {found.dataset} with the features {found.features}{measured}",
+        train_image_ids=found.train_image_ids,
+        dataset=found.dataset,
+        features=found.features,
+        features_checksum=found.checksums.get(files.FEATURES, ""),
+    )
+
+
+def _file_kernel(path: pathlib.Path) -> np.ndarray:
+    try:
+        if path.suffix == ".npz":
+            with np.load(path) as arrays:
+                kernel = np.asarray(arrays["image_embedding/weights"], np.float32)
+        else:
+            layer = keras.saving.load_model(path, compile=False).get_layer(model.IMAGE_EMBEDDING)
+            kernel = layer.get_weights()[0]
+    except _UNREADABLE as error:
+        raise WorkspaceError(
+            f"--captioner={path} holds no kernel of a layer image_embedding; give a .keras model or a .npz with the "
+            "entry image_embedding/weights"
+        ) from error
+    return kernel
+
+
+def check_features(
+    found: CaptionerEmbedding, dataset: str, image_features: Features, checksums: Mapping[str, str]
+) -> None:
+    """Refuses a captioner that was trained on other features than those it is to map.
+
+    Args:
+      found: the captioner's embedding.
+      dataset: of the retrieval.
+      image_features: X_img there.
+      checksums: of `inputs.Inputs`.
+
+    Raises:
+      ConfigError: with the mend.
+    """
+    name, dim = image_features.name, image_features.feature_dim
+    mend = (
+        f"train a captioner on them (cmr.pretrain --image_features={name} --captioner_dir=PATH, then --captioner=PATH) "
+        "or give --image_embedding=linear"
+    )
+    if found.features and found.features != name:
+        raise ConfigError(
+            f"the captioner {found.path} was trained on the features {found.features}, not on {name}; give "
+            f"--image_features={found.features}, or {mend}"
+        )
+    if found.kernel.ndim != 2 or found.kernel.shape[0] != dim:
+        raise ConfigError(
+            f"W_img of the captioner {found.path} is {list(found.kernel.shape)}, but the image features {name} have "
+            f"{dim} values; {mend}"
+        )
+    # The features of another data set are of other images, so only the name can be compared.
+    if found.dataset == dataset and found.features_checksum not in ("", checksums[name]):
+        raise ConfigError(
+            f"the captioner {found.path} was trained on features {name} that have since been extracted anew; {mend}"
+        )
+
+
+def leak(found: CaptionerEmbedding, dataset: str, table: pd.DataFrame, allow_leak: bool) -> str:
+    """What is to be said of images that a captioner learnt from and that retrieval is measured on.
+
+    Args:
+      found: the captioner's embedding.
+      dataset: of the retrieval.
+      table: captions.csv.
+      allow_leak: whether to go on all the same.
+
+    Returns:
+      A sentence for the tables, "" without a leak.
+
+    Raises:
+      ConfigError: there is a leak and it is not allowed.
+    """
+    if not found.train_image_ids:
+        unknown = "it is not known which images the captioner learnt from"
+        if found.dataset == dataset and not allow_leak:
+            raise ConfigError(
+                f"the captioner {found.path} was trained on {dataset}, but {unknown}, so a leak can't be ruled out; "
+                "train one on the training split alone (cmr.pretrain), or give --allow_leak for a deliberate ablation"
+            )
+        warning = "POSSIBLE LEAK (--allow_leak): " if found.dataset == dataset else ""
+        return f"{warning}{unknown[0].upper()}{unknown[1:]}; a leak can't be ruled out."
+    learnt, images = set(found.train_image_ids), captions.images_of(table)
+    met = images[images["split"].isin(_EVALUATED) & images["image_id"].isin(learnt)]
+    if met.empty:
+        return ""
+    counts = [(int((met["split"] == split).sum()), split) for split in _EVALUATED]
+    shared = " and ".join(f"{count} of the {split} split" for count, split in counts if count)
+    if not allow_leak:
+        raise ConfigError(
+            f"the captioner {found.path} learnt from images that retrieval is measured on: {shared}, such as "
+            f"{met['image_id'].iloc[0]}; train one on the training split alone (cmr.pretrain), or give --allow_leak "
+            "for a deliberate ablation"
+        )
+    return f"LEAK (--allow_leak): the captioner learnt from evaluated images: {shared}."

@@ -1,0 +1,44 @@
+"""Strategies of tf.distribute by name."""
+
+import tensorflow as tf
+
+from cmr.errors import ConfigError
+
+
+def make_strategy(name: str, logical_cpus: int = 0) -> tf.distribute.Strategy:
+    """Makes the strategy; call it before TensorFlow opens its devices.
+
+    Args:
+      name: `default`, `mirrored` or `multi_worker` (machines by the environment's TF_CONFIG).
+      logical_cpus: logical devices to split the CPU into; 0 leaves it whole.
+
+    Raises:
+      ConfigError: the devices can't be split any more, or TF_CONFIG is not understood.
+    """
+    devices = None
+    if logical_cpus:
+        try:
+            tf.config.set_logical_device_configuration(
+                tf.config.list_physical_devices("CPU")[0],
+                [tf.config.LogicalDeviceConfiguration() for _ in range(logical_cpus)],
+            )
+        except RuntimeError as error:
+            raise ConfigError(f"--logical_cpus={logical_cpus} came too late: {error}") from error
+        devices = [f"CPU:{index}" for index in range(logical_cpus)]
+    if name == "mirrored":
+        return tf.distribute.MirroredStrategy(devices)
+    if name == "multi_worker":
+        try:
+            return tf.distribute.MultiWorkerMirroredStrategy()
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise ConfigError(f"--strategy=multi_worker can't read the environment's TF_CONFIG: {error}") from error
+    return tf.distribute.get_strategy()
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process writes the run's files."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or resolver.task_type in (None, "chief"):
+        return True
+    # Without a task named chief, the first worker is the chief.
+    return resolver.task_id == 0 and "chief" not in resolver.cluster_spec().jobs

@@ -1,0 +1,1 @@
+"""The files of the workspace (WORKSPACE.md), a module a file."""

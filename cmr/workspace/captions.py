@@ -1,0 +1,65 @@
+"""captions.csv: one row a sentence, with its image and split."""
+
+import csv
+import os
+import pathlib
+
+import pandas as pd
+
+from cmr.errors import WorkspaceError
+from cmr.workspace import atomic_files
+
+COLUMNS = ("image_id", "file_name", "split", "caption_id", "caption")
+
+
+def write_captions(path: str | os.PathLike, captions: pd.DataFrame) -> None:
+    """Writes captions.csv atomically: UTF-8, a header, the columns of `COLUMNS`, every value a string in quotes."""
+    with atomic_files.atomic_path(path) as temporary:
+        # pandas leaves a lone carriage return bare otherwise, and reads it back as the end of a line.
+        captions.to_csv(temporary, index=False, columns=list(COLUMNS), quoting=csv.QUOTE_ALL)
+
+
+def read_captions(path: str | os.PathLike) -> pd.DataFrame:
+    """Reads captions.csv.
+
+    Returns:
+      A frame with the string columns of `COLUMNS`; the rows of an image stand together, in the file's order.
+
+    Raises:
+      WorkspaceError: the file is missing, lacks a column, repeats a caption id or puts an image into two splits.
+    """
+    path = pathlib.Path(path)
+    if not path.exists():
+        raise WorkspaceError(f"{path} is missing; run data_prep.prepare")
+    try:
+        captions = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except (ValueError, UnicodeError) as error:
+        raise WorkspaceError(f"{path} can't be read ({error}); run data_prep.prepare again") from error
+    missing = [column for column in COLUMNS if column not in captions.columns]
+    if missing:
+        raise WorkspaceError(f"{path} lacks the column {missing[0]}; run data_prep.prepare again")
+    if captions["caption_id"].duplicated().any():
+        twice = captions["caption_id"][captions["caption_id"].duplicated()].iloc[0]
+        raise WorkspaceError(f"{path} has the caption id {twice} twice; run data_prep.prepare again")
+    splits = captions.groupby("image_id", sort=False)["split"].nunique()
+    if (splits > 1).any():
+        raise WorkspaceError(f"{path} puts image {splits.idxmax()} into two splits; run data_prep.prepare again")
+    return captions[list(COLUMNS)]
+
+
+def images_of(captions: pd.DataFrame) -> pd.DataFrame:
+    """One row an image (image_id, file_name, split), in the order of the images' first sentences."""
+    columns = ["image_id", "file_name", "split"]
+    return captions.drop_duplicates("image_id")[columns].reset_index(drop=True)
+
+
+def in_split(captions: pd.DataFrame, split: str) -> pd.DataFrame:
+    """The rows of one split.
+
+    Raises:
+      WorkspaceError: the split is empty.
+    """
+    rows = captions[captions["split"] == split].reset_index(drop=True)
+    if rows.empty:
+        raise WorkspaceError(f"captions.csv has no image in the {split} split; check the split lists and prepare")
+    return rows

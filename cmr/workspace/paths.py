@@ -1,0 +1,111 @@
+"""Paths of the workspace (WORKSPACE.md): the contract between `data_prep` and `cmr`."""
+
+import dataclasses
+import json
+import pathlib
+import re
+
+from cmr.errors import WorkspaceError
+from cmr.workspace import atomic_files
+
+FORMAT = 1
+SPLITS = ("train", "val", "test")
+
+
+@dataclasses.dataclass(frozen=True)
+class Workspace:
+    """Where each file of one data set lies.
+
+    Attributes:
+      root: the folder of `--workspace_dir`.
+      dataset: name of the data set, which is also its folder's name; `tfds:coco_captions` lies in `tfds-coco_captions`.
+    """
+
+    root: pathlib.Path
+    dataset: str
+
+    @property
+    def dataset_dir(self) -> pathlib.Path:
+        return self.root / re.sub(r"[:/]", "-", self.dataset)
+
+    @property
+    def dataset_json(self) -> pathlib.Path:
+        return self.dataset_dir / "dataset.json"
+
+    @property
+    def captions_csv(self) -> pathlib.Path:
+        return self.dataset_dir / "captions.csv"
+
+    @property
+    def vocabulary_txt(self) -> pathlib.Path:
+        return self.dataset_dir / "vocabulary.txt"
+
+    @property
+    def captioner_dir(self) -> pathlib.Path:
+        return self.dataset_dir / "captioner"
+
+    @property
+    def experiments_dir(self) -> pathlib.Path:
+        return self.dataset_dir / "experiments"
+
+    def features_dir(self, name: str) -> pathlib.Path:
+        return self.dataset_dir / "features" / name
+
+    def linear_embedding_npz(self, image_features: str) -> pathlib.Path:
+        return self.dataset_dir / "linear_embedding" / f"{image_features}.npz"
+
+    def run_dir(self, name: str) -> pathlib.Path:
+        return self.dataset_dir / "runs" / name
+
+    def write_description(self, description: dict) -> None:
+        """Writes dataset.json, the last file of a prepared data set: its presence means that the rest is whole."""
+        text = json.dumps({"format": FORMAT, **description}, indent=2, ensure_ascii=False)
+        atomic_files.write_text(self.dataset_json, text + "\n")
+
+    def read_description(self) -> dict:
+        """Reads dataset.json.
+
+        Raises:
+          WorkspaceError: the data set is not prepared, or by a version with another layout.
+        """
+        prepare = f"run: python -m data_prep.prepare --dataset={self.dataset} --workspace_dir={self.root}"
+        if not self.dataset_json.exists():
+            raise WorkspaceError(f"{self.dataset_dir} holds no prepared data set; {prepare}")
+        try:
+            description = json.loads(self.dataset_json.read_text(encoding="utf-8"))
+        except ValueError:
+            description = None
+        if not isinstance(description, dict):
+            raise WorkspaceError(f"{self.dataset_json} is not JSON of an object; {prepare}")
+        if description.get("format") != FORMAT:
+            raise WorkspaceError(
+                f"{self.dataset_json} has workspace format {description.get('format')}, this version reads {FORMAT}; "
+                f"{prepare}"
+            )
+        return description
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name can be a folder's of features or of a run: letters, digits, _, -, + and . alone."""
+    return re.fullmatch(r"\w[\w.+-]*", name) is not None
+
+
+def vgg_features_name(vgg_model: str, vgg_layer: str, crops: int = 1, weights: str = "imagenet") -> str:
+    """Folder name of the VGG features, such as `vgg16-fc7` or `vgg19-fc7-10crop`."""
+    base = "scene_cnn-objects" if vgg_model == "scene_cnn" else f"{vgg_model}-{vgg_layer}"
+    return base + _suffix(crops, weights)
+
+
+def image_features_name(image_model: str, hub_module: str = "", crops: int = 1, weights: str = "imagenet") -> str:
+    """Folder name of the features behind the text space, such as `inception_v3` or `efficientnet_lite2`."""
+    base = {"scene_cnn": "scene_cnn-layout", "hub": f"hub-{_slug(hub_module)}"}.get(image_model, image_model)
+    return base + _suffix(crops, weights)
+
+
+def _suffix(crops: int, weights: str) -> str:
+    return ("" if crops == 1 else f"-{crops}crop") + ("-random" if weights == "random" else "")
+
+
+def _slug(text: str) -> str:
+    last = re.sub(r"^https?://", "", text.rstrip("/"))
+    return re.sub(r"[^A-Za-z0-9]+", "_", last)[-60:].strip("_")

@@ -1,0 +1,141 @@
+"""runs/<name>/: the files of one training run."""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Mapping
+from typing import Protocol, TypeVar
+
+from cmr.config import RunConfig
+from cmr.errors import ConfigError, WorkspaceError
+from cmr.workspace import atomic_files
+
+
+class Settings(Protocol):
+    """What config.json keeps."""
+
+    def to_json(self) -> str: ...
+
+    @classmethod
+    def from_json(cls, text: str) -> "Settings": ...
+
+
+Kept = TypeVar("Kept", bound=Settings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """Paths of a run's folder.
+
+    Attributes:
+      path: `runs/<name>`.
+    """
+
+    path: pathlib.Path
+
+    @property
+    def config_json(self) -> pathlib.Path:
+        return self.path / "config.json"
+
+    @property
+    def flags_txt(self) -> pathlib.Path:
+        return self.path / "flags.txt"
+
+    @property
+    def best_weights(self) -> pathlib.Path:
+        return self.path / "best.weights.h5"
+
+    @property
+    def checkpoints_dir(self) -> pathlib.Path:
+        return self.path / "checkpoints"
+
+    @property
+    def history_json(self) -> pathlib.Path:
+        return self.path / "history.json"
+
+    @property
+    def tensorboard_dir(self) -> pathlib.Path:
+        return self.path / "tensorboard"
+
+    @property
+    def test_ranks_npz(self) -> pathlib.Path:
+        return self.path / "test_ranks.npz"
+
+    @property
+    def metrics_json(self) -> pathlib.Path:
+        return self.path / "metrics.json"
+
+    def start(self, run_config: Settings, flags_text: str, folder_flag: str = "run_name") -> None:
+        """Makes the folder, or checks that it holds a run of the same settings to go on with.
+
+        Args:
+          run_config: the settings.
+          flags_text: the command's flags.
+          folder_flag: the flag that names another folder.
+
+        Raises:
+          ConfigError: it holds a run of other settings.
+        """
+        if self.config_json.exists():
+            changed = _differences(self.read_config(type(run_config)), run_config)
+            if changed:
+                raise ConfigError(
+                    f"{self.path} holds a run with other settings ({changed}); give another --{folder_flag} or remove "
+                    "it"
+                )
+            return
+        atomic_files.write_text(self.flags_txt, flags_text)
+        atomic_files.write_text(self.config_json, run_config.to_json())
+
+    def read_config(self, kind: type[Kept] = RunConfig) -> Kept:
+        """Reads config.json.
+
+        Args:
+          kind: what the settings are.
+
+        Raises:
+          WorkspaceError: the folder holds no run, or one of another version.
+        """
+        if not self.config_json.exists():
+            raise WorkspaceError(f"{self.path} holds no run (config.json is missing); train one with cmr.train")
+        try:
+            return kind.from_json(self.config_json.read_text(encoding="utf-8"))
+        except (ValueError, TypeError, KeyError) as error:
+            raise WorkspaceError(
+                f"{self.config_json} is not of this version ({error}); remove {self.path} and train again"
+            ) from error
+
+    def write_metrics(self, metrics: Mapping) -> None:
+        """Writes metrics.json, the last file of a run: its presence means that the run is finished."""
+        atomic_files.write_text(self.metrics_json, json.dumps(metrics, indent=2, sort_keys=True) + "\n")
+
+    def read_metrics(self) -> dict:
+        """Reads metrics.json.
+
+        Raises:
+          WorkspaceError: the run is not finished, or the file is damaged.
+        """
+        if not self.metrics_json.exists():
+            raise WorkspaceError(
+                f"{self.path} is not finished (metrics.json is missing); the command that began it goes on with it: "
+                f"python -m cmr.train --flagfile={self.flags_txt}"
+            )
+        try:
+            return json.loads(self.metrics_json.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise WorkspaceError(
+                f"{self.metrics_json} is not JSON; remove it, and cmr.train writes it again"
+            ) from error
+
+
+def _differences(old: Settings, new: Settings) -> str:
+    before, after = (_flat(json.loads(value.to_json())) for value in (old, new))
+    changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    return ", ".join(f"{name}: {before.get(name)} there, {after.get(name)} now" for name in changed)
+
+
+def _flat(values: Mapping, prefix: str = "") -> dict:
+    flat = {}
+    for name, value in values.items():
+        flat.update(_flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else {prefix + name: value})
+    return flat

@@ -1,0 +1,90 @@
+"""Reads the text files of raw data sets: lines, JSON, sentences with their ids, split lists."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+
+from cmr.errors import DataError
+from data_prep.datasets.raw_dataset import Sentence
+
+
+def read_lines(path: pathlib.Path) -> list[str]:
+    """The lines of a UTF-8 text file without their ends and without empty ones at the end.
+
+    Raises:
+      DataError: the file is missing, empty or not UTF-8.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing; unpack the data set's files again")
+    try:
+        # Not splitlines(): a sentence may hold a character that Unicode calls a line's end.
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path} is not UTF-8 (byte {error.start}); convert it, or fetch the original file again"
+        ) from error
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not lines:
+        raise DataError(f"{path} is empty; fetch it again")
+    return lines
+
+
+def read_json_object(path: pathlib.Path) -> dict:
+    """Reads a JSON file whose content is an object.
+
+    Raises:
+      DataError: it is missing, or not such a file.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} is missing; unpack the data set's files again, or name the file that you have")
+    try:
+        with open(path, encoding="utf-8") as file:
+            content = json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} is not JSON ({error}); fetch it again") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path} is not JSON of an object; fetch the original")
+    return content
+
+
+def read_token_file(path: pathlib.Path) -> list[Sentence]:
+    """Reads `<image_id>#<n> <tab> sentence` lines, the format of both Flickr data sets.
+
+    Raises:
+      DataError: a line is not of that form, or an id stands twice.
+    """
+    sentences, seen = [], set()
+    for number, line in enumerate(read_lines(path), start=1):
+        caption_id, tab, text = line.partition("\t")
+        image_id, _, position = caption_id.rpartition("#")
+        if not tab or not image_id or not position.isdecimal():
+            raise DataError(
+                f"{path}, line {number} is not 'image#number <tab> sentence': {line[:60]!r}; mend or remove the line"
+            )
+        if caption_id in seen:
+            raise DataError(f"{path}, line {number} has the id {caption_id} again; remove one of the two lines")
+        seen.add(caption_id)
+        sentences.append(Sentence(caption_id, image_id, text))
+    return sentences
+
+
+def read_split_lists(paths: Mapping[str, pathlib.Path]) -> dict[str, list[str]]:
+    """Reads the list of images of each split: one image a line.
+
+    Args:
+      paths: split -> file.
+
+    Raises:
+      DataError: an image stands twice, in one list or in two.
+    """
+    splits: dict[str, list[str]] = {}
+    found_in: dict[str, pathlib.Path] = {}
+    for split, path in paths.items():
+        splits[split] = [line.strip() for line in read_lines(path) if line.strip()]
+        for image_id in splits[split]:
+            if image_id in found_in:
+                where = "twice" if found_in[image_id] == path else f"and in {found_in[image_id]}"
+                raise DataError(f"image {image_id} is in {path} {where}; keep it in one split, once")
+            found_in[image_id] = path
+    return splits

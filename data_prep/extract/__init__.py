@@ -1,0 +1,1 @@
+"""CNN features of a data set's pictures."""

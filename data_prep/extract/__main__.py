@@ -1,0 +1,117 @@
+"""Extracts CNN features of every image of a prepared data set.
+
+    python -m data_prep.extract --dataset=flickr8k
+    python -m data_prep.extract --dataset=flickr8k --cnn=vgg --vgg_layer=pool5_avg --weights=vgg16_notop.weights.h5
+
+An extraction that was stopped goes on when the same command is given again.
+"""
+
+import pathlib
+
+from absl import flags
+
+from cmr.cli import command
+from cmr.cli import flags as cmr_flags
+from cmr.errors import ConfigError
+from cmr.workspace import captions
+from cmr.workspace.paths import Workspace
+from data_prep import flags as prep_flags
+
+FLAGS = flags.FLAGS
+
+GROUPS = (
+    cmr_flags.workspace_flags,
+    prep_flags.extract_flags,
+    prep_flags.features_name_flags,
+    cmr_flags.cnn_flags,
+)
+
+
+def check_flags() -> None:
+    """Refuses flags that can't go together."""
+    cmr_flags.apply_dataset_defaults(FLAGS)
+    if FLAGS.cnn == "both" and (FLAGS.features_name or _is_path(FLAGS.weights)):
+        flag = "features_name" if FLAGS.features_name else "weights=PATH"
+        raise ConfigError(f"--{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
+    for role, model_name in _models().items():
+        if model_name == "scene_cnn" and (FLAGS.dataset != "scenes" or FLAGS.weights != "imagenet"):
+            raise ConfigError(
+                f"--{role}_model=scene_cnn is trained on the spot on the scenes; it takes no --weights and no other "
+                "data set"
+            )
+        if model_name == "hub" and FLAGS.weights != "imagenet":
+            raise ConfigError("--image_model=hub brings its own weights; leave --weights out")
+        if model_name == "hub" and not FLAGS.hub_module:
+            raise ConfigError("--image_model=hub needs --hub_module=PATH_OR_URL")
+        if model_name == "efficientnet_lite2" and FLAGS.weights == "imagenet":
+            raise ConfigError(
+                "--image_model=efficientnet_lite2 needs its weight file: give --cnn=image --weights=PATH of the .npz "
+                "(Keras offers none to download)"
+            )
+
+
+def main() -> None:
+    from data_prep.extract import extraction
+    from data_prep.extract.extraction import Pictures
+
+    workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
+    description = workspace.read_description()
+    images = captions.images_of(captions.read_captions(workspace.captions_csv))
+    if FLAGS.limit:
+        images = images.head(FLAGS.limit)
+    image_dir = workspace.dataset_dir / description["image_dir"]
+    pictures = Pictures(images["image_id"].tolist(), [image_dir / name for name in images["file_name"]])
+    # A list, not a generator: what is wrong with the second CNN is said before the first one runs for hours.
+    for cnn in [_cnn(role, model_name, workspace) for role, model_name in _models().items()]:
+        name = (FLAGS.features_name or cnn.name) + (f"-first{FLAGS.limit}" if FLAGS.limit else "")
+        done = extraction.extract(
+            cnn, pictures, workspace.features_dir(name), int(FLAGS.crops), FLAGS.image_batch, FLAGS.on_corrupt
+        )
+        print(_summary(workspace.features_dir(name), done), flush=True)
+    print(f"next: python -m cmr.train --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
+
+
+def _models() -> dict[str, str]:
+    """Role (`vgg` or `image`) to network, of the roles asked for."""
+    models = {"vgg": FLAGS.vgg_model, "image": FLAGS.image_model}
+    return models if FLAGS.cnn == "both" else {FLAGS.cnn: models[FLAGS.cnn]}
+
+
+def _cnn(role: str, model_name: str, workspace: Workspace):
+    from data_prep.extract import cnns
+
+    if FLAGS.weights.endswith(".keras"):
+        from data_prep.extract import saved_cnn
+
+        if not FLAGS.features_name:
+            raise ConfigError("--weights=PATH.keras is a CNN of its own; name its features with --features_name")
+        return saved_cnn.saved_cnn(pathlib.Path(FLAGS.weights), cnns.PAPER_VGG if role == "vgg" else cnns.PAPER_IMAGE)
+    crops = int(FLAGS.crops)
+    if model_name == "scene_cnn":
+        return cnns.scene_cnn("objects" if role == "vgg" else "layout", workspace, FLAGS.cnn_seed, crops)
+    if role == "vgg":
+        return cnns.vgg(model_name, FLAGS.vgg_layer, FLAGS.weights, FLAGS.cnn_seed, crops)
+    if model_name == "hub":
+        return cnns.hub(FLAGS.hub_module, FLAGS.hub_image_size, crops)
+    build = {"inception_v3": cnns.inception_v3, "efficientnet_lite2": cnns.efficientnet_lite2}[model_name]
+    return build(FLAGS.weights, FLAGS.cnn_seed, crops)
+
+
+def _is_path(weights: str) -> bool:
+    return weights not in ("imagenet", "random")
+
+
+def _summary(folder: pathlib.Path, done: dict) -> str:
+    size = f"{done['images']:,} images x {done['feature_dim']}"
+    if not done["seconds"]:
+        return f"{folder}: {size}, extracted before"
+    line = f"{folder}: {size} in {done['seconds']:.0f} s"
+    if done["stand_in"]:
+        line += f"; stands in for {done['stand_in']}"
+    if done["blank_images"]:
+        line += f"; a grey picture stands for {', '.join(done['blank_images'])}"
+    return line
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS, check_flags)

@@ -1,0 +1,250 @@
+"""The CNNs by name: which network, which weights, which layer, and how to build it."""
+
+import dataclasses
+import pathlib
+import warnings
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from cmr.errors import WorkspaceError
+from cmr.pictures import files
+from cmr.workspace import captions, checksums, paths
+from cmr.workspace.paths import Workspace
+from cmr.workspace.vocabulary import Vocabulary
+from data_prep.extract import efficientnet_lite
+from data_prep.scenes import cnn
+
+VGG_SIZE = 224
+INCEPTION_SIZE = 299
+
+_VGG_LAYERS = {"fc6": "fc1", "fc7": "fc2"}
+
+# What the paper extracts; anything else stands in for it.
+PAPER_VGG = "VGG16 fc7"
+PAPER_IMAGE = "Inception v3"
+
+
+@dataclasses.dataclass(frozen=True)
+class Extractor:
+    """A frozen feature extractor.
+
+    Attributes:
+      name: folder name of its features.
+      model_name: network, such as `vgg16`.
+      layer: `fc7`, `fc6`, `pool5_avg` or `pool`.
+      weights: `imagenet`, `random, seed N`, `scenes, seed N` or a file's name.
+      weights_sha256: of what the weights come from: the weight file, the hub module, or the scenes' captions.csv;
+        "" where the name of the weights says it all.
+      input_size: side of its pictures in pixels.
+      stand_in: what the features stand in for, or "".
+      build: makes the model, from `[batch, input_size, input_size, 3]` float32 RGB in 0 ... 255 to
+        `[batch, feature_dim]` float32.
+      is_saved: whether cnn.keras is written beside the features.
+    """
+
+    name: str
+    model_name: str
+    layer: str
+    weights: str
+    weights_sha256: str
+    input_size: int
+    stand_in: str
+    build: Callable[[], keras.Model]
+    is_saved: bool = True
+
+
+def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> Extractor:
+    """VGG16 or VGG19 (Simonyan and Zisserman, 2015) from Keras applications: X_vgg.
+
+    Args:
+      model_name: `vgg16` or `vgg19`.
+      layer: `fc6` or `fc7` after ReLU (4096-d), or `pool5_avg`, the mean over pool5's positions (512-d).
+      weights: `imagenet`, `random` or the path of a weight file.
+      seed: of random weights.
+      crops: part of the features' name.
+    """
+    module = getattr(keras.applications, model_name)
+    network = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[model_name]
+    with_top = layer in _VGG_LAYERS
+
+    def build() -> keras.Model:
+        pictures = _pictures(VGG_SIZE)
+        base = _application(
+            lambda source: network(
+                include_top=with_top,
+                weights=source,
+                input_tensor=module.preprocess_input(pictures),
+                pooling=None if with_top else "avg",
+            ),
+            weights,
+            seed,
+            f"{model_name}'s {layer}",
+            "" if not with_top else "; for a file without the fully connected layers give --vgg_layer=pool5_avg",
+        )
+        output = base.get_layer(_VGG_LAYERS[layer]).output if with_top else base.output
+        return keras.Model(pictures, output, name=model_name)
+
+    stand_in = PAPER_VGG if layer == "pool5_avg" else ""
+    name = paths.vgg_features_name(model_name, layer, crops, weights)
+    return _described(name, model_name, layer, weights, seed, VGG_SIZE, stand_in, PAPER_VGG, build)
+
+
+def inception_v3(weights: str, seed: int, crops: int) -> Extractor:
+    """Inception v3's 2048-d pool from Keras applications: X_img (Eq. 3)."""
+
+    def build() -> keras.Model:
+        pictures = _pictures(INCEPTION_SIZE)
+        inputs = keras.applications.inception_v3.preprocess_input(pictures)
+        base = _application(
+            lambda source: keras.applications.InceptionV3(
+                include_top=False, weights=source, input_tensor=inputs, pooling="avg"
+            ),
+            weights,
+            seed,
+            "inception_v3",
+            "; give one without the classification layer",
+        )
+        return keras.Model(pictures, base.output, name="inception_v3")
+
+    name = paths.image_features_name("inception_v3", "", crops, weights)
+    return _described(name, "inception_v3", "pool", weights, seed, INCEPTION_SIZE, "", PAPER_IMAGE, build)
+
+
+def efficientnet_lite2(weights: str, seed: int, crops: int) -> Extractor:
+    """EfficientNet-Lite2's 1280-d pool; `weights` is a `.npz` file or `random`: Keras offers none for this network."""
+
+    def build() -> keras.Model:
+        keras.utils.set_random_seed(seed)
+        model = efficientnet_lite.efficientnet_lite2()
+        if weights != "random":
+            efficientnet_lite.load_weights(model, pathlib.Path(weights))
+        return keras.Model(model.input, model.output["features"], name="efficientnet_lite2")
+
+    name = paths.image_features_name("efficientnet_lite2", "", crops, weights)
+    size = efficientnet_lite.INPUT_SIZE
+    return _described(name, "efficientnet_lite2", "pool", weights, seed, size, PAPER_IMAGE, PAPER_IMAGE, build)
+
+
+def hub(module: str, image_size: int, crops: int) -> Extractor:
+    """A tensorflow-hub feature vector module in the role of X_img.
+
+    Raises:
+      WorkspaceError: it can't be loaded.
+    """
+    from data_prep.extract import hub_module
+
+    # Its size stands in the module itself, so it is loaded at once.
+    model, size = hub_module.hub_model(module, image_size)
+    return Extractor(
+        name=paths.image_features_name("hub", module, crops),
+        model_name="hub",
+        layer="pool",
+        weights=module,
+        weights_sha256=hub_module.module_checksum(module),
+        input_size=size,
+        stand_in="" if "inception_v3" in module else PAPER_IMAGE,
+        build=lambda: model,
+        # Its SavedModel is no Keras layer that a file could hold.
+        is_saved=False,
+    )
+
+
+def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> Extractor:
+    """A small CNN that is trained on the training split's pictures and words when it is built.
+
+    Args:
+      kind: `objects` in the role of X_vgg, `layout` in that of X_img (see scenes/cnn.py).
+      dataset: the prepared scenes.
+      seed: of its weights and of the order of its training.
+      crops: part of the features' name.
+    """
+
+    def build() -> keras.Model:
+        rows = captions.in_split(captions.read_captions(dataset.captions_csv), "train")
+        images = captions.images_of(rows)
+        image_dir = dataset.dataset_dir / dataset.read_description()["image_dir"]
+        pictures = np.concatenate(
+            [files.read_crops(str(image_dir / name), cnn.INPUT_SIZE, 1) for name in images["file_name"]]
+        )
+        words = Vocabulary.read(dataset.vocabulary_txt)
+        targets = cnn.word_targets(rows, images["image_id"].tolist(), words)
+        return cnn.train_scene_cnn(kind, pictures, targets, seed)
+
+    names = {
+        "objects": paths.vgg_features_name("scene_cnn", "", crops),
+        "layout": paths.image_features_name("scene_cnn", "", crops),
+    }
+    return Extractor(
+        name=names[kind],
+        model_name="scene_cnn",
+        layer=kind,
+        weights=f"scenes, seed {seed}",
+        weights_sha256=checksums.files_sha256([dataset.captions_csv]),
+        input_size=cnn.INPUT_SIZE,
+        stand_in={"objects": PAPER_VGG, "layout": PAPER_IMAGE}[kind],
+        build=build,
+    )
+
+
+def check_weight_file(path: pathlib.Path) -> None:
+    """Raises WorkspaceError if there is no such file."""
+    if not path.is_file():
+        raise WorkspaceError(f"--weights={path} does not exist; give imagenet, random or a weight file")
+
+
+def _described(
+    name: str,
+    model_name: str,
+    layer: str,
+    weights: str,
+    seed: int,
+    size: int,
+    stand_in: str,
+    of_paper: str,
+    build: Callable[[], keras.Model],
+) -> Extractor:
+    checksum, label = "", weights
+    if weights == "random":
+        # Whatever the network, without training it is not what the paper used.
+        label, stand_in = f"random, seed {seed}", of_paper
+    elif weights != "imagenet":
+        path = pathlib.Path(weights)
+        check_weight_file(path)
+        checksum, label = checksums.files_sha256([path]), path.name
+    return Extractor(name, model_name, layer, label, checksum, size, stand_in, build)
+
+
+def _application(
+    network: Callable[[str | None], keras.Model], weights: str, seed: int, what: str, hint: str
+) -> keras.Model:
+    """Builds a Keras application with its weights, or says in one sentence why it can't."""
+    if weights == "random":
+        keras.utils.set_random_seed(seed)
+        return network(None)
+    if weights == "imagenet":
+        try:
+            return network("imagenet")
+        # keras.utils.get_file wraps every failure of the network in a bare Exception.
+        except Exception as error:
+            if "URL fetch failure" not in str(error):
+                raise
+            url = str(error).split("URL fetch failure on ", 1)[1].split(": ", 1)[0]
+            file = url.rsplit("/", 1)[-1]
+            raise WorkspaceError(
+                f"{what} needs ImageNet weights, which can't be downloaded ({url}); fetch the file elsewhere and put "
+                f"it at ~/.keras/models/{file}, or give --weights=PATH or --weights=random"
+            ) from error
+    try:
+        with warnings.catch_warnings():
+            # Keras only warns of layers that a file lacks, and leaves them random.
+            warnings.simplefilter("error", UserWarning)
+            return network(weights)
+    # h5py and Keras raise all of these for files of other networks, formats and kinds.
+    except (ValueError, OSError, KeyError, AttributeError, TypeError, UserWarning) as error:
+        raise WorkspaceError(f"--weights={weights} does not fit {what}{hint}") from error
+
+
+def _pictures(size: int) -> keras.KerasTensor:
+    return keras.Input((size, size, 3), name="pictures")

@@ -1,0 +1,81 @@
+"""The small CNNs of the embedded data set: trained on the spot on the scenes, since no pretrained weights come along.
+
+Two kinds, so that `fusion` has something to fuse, as in the paper:
+
+objects    averages over all positions, like VGG16's classes: it tells what there is, and nearly not where (X_vgg)
+layout     keeps a coarse grid of positions, from which an arrangement can be read (X_img)
+
+Both learn from the training pictures which words their sentences say, as a labelled data set would teach them.
+"""
+
+import keras
+import numpy as np
+import pandas as pd
+
+from cmr.workspace.vocabulary import END_ID, Vocabulary
+
+INPUT_SIZE = 96
+
+_EPOCHS = 14
+_BATCH = 50
+_LEARNING_RATE = 3e-3
+_GRID_CHANNELS = 16
+
+
+def word_targets(captions: pd.DataFrame, image_ids: list[str], vocabulary: Vocabulary) -> np.ndarray:
+    """Which share of an image's sentences says each word.
+
+    Args:
+      captions: rows of captions.csv.
+      image_ids: the images, in the order of the result's rows.
+      vocabulary: gives the columns.
+
+    Returns:
+      `[len(image_ids), len(vocabulary)]` float32 in 0 ... 1.
+    """
+    row_of = {image_id: row for row, image_id in enumerate(image_ids)}
+    said = np.zeros((len(image_ids), len(vocabulary)), np.float32)
+    sentences = np.zeros((len(image_ids), 1), np.float32)
+    for image_id, caption in zip(captions["image_id"], captions["caption"], strict=True):
+        said[row_of[image_id], sorted(set(vocabulary.encode(caption)) - {END_ID})] += 1.0
+        sentences[row_of[image_id]] += 1.0
+    return said / np.maximum(sentences, 1.0)
+
+
+def train_scene_cnn(kind: str, pictures: np.ndarray, targets: np.ndarray, seed: int) -> keras.Model:
+    """Trains a CNN on words and returns the part below them.
+
+    Args:
+      kind: `objects` or `layout`.
+      pictures: `[num_images, INPUT_SIZE, INPUT_SIZE, 3]` uint8.
+      targets: `[num_images, num_words]` float32, of `word_targets`.
+      seed: of the weights and of the order of training.
+
+    Returns:
+      A functional model from `[batch, INPUT_SIZE, INPUT_SIZE, 3]` float32 RGB in 0 ... 255 to `[batch, dim]` float32.
+    """
+    keras.utils.set_random_seed(seed)
+    features = _scene_cnn(kind)
+    words = keras.layers.Dense(targets.shape[1], activation="sigmoid", name="words")(features.output)
+    model = keras.Model(features.input, words)
+    schedule = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, _EPOCHS * -(-len(pictures) // _BATCH), alpha=0.02)
+    model.compile(keras.optimizers.Adam(schedule), "binary_crossentropy")
+    model.fit(pictures, targets, batch_size=_BATCH, epochs=_EPOCHS, verbose=0)
+    return features
+
+
+def _scene_cnn(kind: str) -> keras.Model:
+    pictures = keras.Input((INPUT_SIZE, INPUT_SIZE, 3), name="pictures")
+    x = keras.layers.Rescaling(1 / 127.5, -1.0, name="rescaling")(pictures)
+    for block, channels in enumerate((16, 32, 64, 96)):
+        x = keras.layers.Conv2D(channels, 3, 2 if block == 0 else 1, "same", use_bias=False, name=f"conv{block}")(x)
+        x = keras.layers.BatchNormalization(momentum=0.9, name=f"norm{block}")(x)
+        x = keras.layers.ReLU(name=f"relu{block}")(x)
+        if block:
+            x = keras.layers.MaxPooling2D(2, name=f"pool{block}")(x)
+    if kind == "objects":
+        output = keras.layers.GlobalAveragePooling2D(name="features")(x)
+    else:
+        x = keras.layers.Conv2D(_GRID_CHANNELS, 1, activation="relu", name="grid")(x)
+        output = keras.layers.Flatten(name="features")(x)
+    return keras.Model(pictures, output, name=f"scene_cnn_{kind}")

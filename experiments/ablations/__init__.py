@@ -1,0 +1,1 @@
+"""One factor at a time, on the test split."""

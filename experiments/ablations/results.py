@@ -1,0 +1,198 @@
+"""What an ablation measured: the table of its rows, and each variant less the baseline on the same test images."""
+
+import dataclasses
+import json
+import pathlib
+import statistics
+from collections.abc import Sequence
+
+from cmr.errors import DataError
+from cmr.evaluation import results_table
+from cmr.evaluation.metrics import BothDirections
+from experiments.ablations.variants import Arms
+from experiments.statistics import bootstrap
+from experiments.statistics.bootstrap import OfMetrics, PairedDifference
+from experiments.tables.table import ResultTable, build_table_without_paper
+from experiments.trainings import results
+from experiments.trainings.results import RowResult
+
+# What the rows are compared in.
+MEASURES = ("sum_of_recalls", "sentence_retrieval_recall_at_1", "image_retrieval_recall_at_1")
+
+
+@dataclasses.dataclass(frozen=True)
+class SumOverSeeds:
+    """A sum of the six recalls.
+
+    Attributes:
+      mean: over the seeds.
+      std: sample standard deviation over the seeds; None where there is one.
+    """
+
+    mean: float
+    std: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """The variant less the baseline.
+
+    Attributes:
+      estimate: of the means over the seeds.
+      low: of the 95% bootstrap interval over test images, as `high`.
+      p_value: two-sided, of the two being equal.
+      corrected_p: the same after Holm's correction over the variants.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+    corrected_p: float
+
+    @property
+    def is_found(self) -> bool:
+        """Whether the interval leaves out zero."""
+        return not self.low <= 0.0 <= self.high
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """A row of the ablation beside its baseline.
+
+    Attributes:
+      name: of the row.
+      description: a sentence.
+      flags: what it changes; the baseline changes nothing.
+      validation_sum: of the epochs whose weights were kept, on validation.
+      test_sum: on test.
+      differences: by the names of `MEASURES`; the baseline has none.
+    """
+
+    name: str
+    description: str
+    flags: tuple[str, ...]
+    validation_sum: SumOverSeeds
+    test_sum: SumOverSeeds
+    differences: dict[str, Difference]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ablations:
+    """All of it.
+
+    Attributes:
+      table: recalls and median ranks of the rows, the baseline first of ours.
+      comparisons: the same rows, the baseline first.
+      left_out: a sentence for each variant that was not trained.
+    """
+
+    table: ResultTable
+    comparisons: tuple[Comparison, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences under the comparisons: how they were made, and what was left out."""
+        return [*_notes(len(self.comparisons) - 1), *self.left_out]
+
+    def to_json(self) -> str:
+        """Text that `from_json` reads exactly."""
+        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "Ablations":
+        """The inverse of `to_json`.
+
+        Raises:
+          DataError: the text is no ablation.
+        """
+        try:
+            values = json.loads(text)
+            return cls(
+                ResultTable.from_json(json.dumps(values["table"])),
+                tuple(_comparison(each) for each in values["comparisons"]),
+                tuple(values["left_out"]),
+            )
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise DataError(f"these are no ablations ({error}); give the command again") from error
+
+
+def measure(arms: Arms, workspace_dir: pathlib.Path) -> Ablations:
+    """Reads the finished runs of all arms and compares them.
+
+    Args:
+      arms: the baseline and its variants.
+      workspace_dir: with their runs.
+
+    Raises:
+      DataError: runs are of different test images.
+      WorkspaceError: a run is not finished, or two were trained on different versions of an input.
+    """
+    rows = [results.read_trained_row(arm.name, arm.trainings, workspace_dir) for arm in (arms.baseline, *arms.variants)]
+    results.check_same_inputs(rows)
+    dataset = arms.baseline.trainings[0].dataset
+    random = rows[0].runs[0].random_ranking
+    title = f"Ablations of {arms.baseline.name}: {results_table.dataset_title(dataset)}"
+    table = build_table_without_paper(title, dataset, random, rows)
+    differences = [{}, *_differences(rows[0], rows[1:])]
+    comparisons = tuple(
+        Comparison(arm.name, arm.description, arm.flags, *_sums(row), of_measures)
+        for arm, row, of_measures in zip((arms.baseline, *arms.variants), rows, differences, strict=True)
+    )
+    return Ablations(table, comparisons, arms.left_out)
+
+
+def _sums(row: RowResult) -> tuple[SumOverSeeds, SumOverSeeds]:
+    """The sum of recalls on validation, then on test."""
+    return _score([result.best_val for result in row.runs]), _score([result.test for result in row.runs])
+
+
+def _score(of_seeds: Sequence[BothDirections]) -> SumOverSeeds:
+    sums = [both.sum_of_recalls for both in of_seeds]
+    return SumOverSeeds(statistics.fmean(sums), statistics.stdev(sums) if len(sums) > 1 else None)
+
+
+def _differences(baseline: RowResult, variants: Sequence[RowResult]) -> list[dict[str, Difference]]:
+    """Of each variant, by measure."""
+    found = [_by_measure(bootstrap.paired_difference(variant.ranks, baseline.ranks)) for variant in variants]
+    corrected = {name: bootstrap.holm([each[name].p_value for each in found]) for name in MEASURES}
+    return [
+        {name: Difference(**dataclasses.asdict(each[name]), corrected_p=corrected[name][place]) for name in MEASURES}
+        for place, each in enumerate(found)
+    ]
+
+
+def _by_measure(found: OfMetrics[PairedDifference]) -> dict[str, PairedDifference]:
+    return dict(
+        zip(
+            MEASURES,
+            (found.sum_of_recalls, found.sentence_retrieval["recall_at_1"], found.image_retrieval["recall_at_1"]),
+            strict=True,
+        )
+    )
+
+
+def _notes(num_variants: int) -> list[str]:
+    return [
+        "Sums are of the six recalls, 600 at most. The validation sum is that of the epochs whose weights were kept: "
+        "whoever chooses a setting chooses by it, and not by the test columns.",
+        "A difference is the variant less the baseline on test, in percent points, with its 95% bootstrap interval "
+        "over the test images, the same resampled images for both. Where the interval contains 0, no difference was "
+        "found, which does not show that there is none.",
+        "p is two-sided, of the centred bootstrap; behind Holm stands p corrected (Holm-Bonferroni) for the number of "
+        f"comparisons in its column, here {num_variants}: of many, some have a small p by luck alone.",
+        "Intervals and p are those of the runs at hand: they say how another set of test images would differ, and not "
+        "how another seed would.",
+    ]
+
+
+def _comparison(values: dict) -> Comparison:
+    return Comparison(
+        values["name"],
+        values["description"],
+        tuple(values["flags"]),
+        SumOverSeeds(**values["validation_sum"]),
+        SumOverSeeds(**values["test_sum"]),
+        {name: Difference(**each) for name, each in values["differences"].items()},
+    )

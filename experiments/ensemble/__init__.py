@@ -1,0 +1,1 @@
+"""The best row and the best ensemble."""

@@ -1,0 +1,61 @@
+"""Finds the best row and the best ensemble among finished runs, on the validation split alone, and tests them once.
+
+    python -m experiments.ensemble --dataset=flickr8k
+    python -m experiments.ensemble --dataset=flickr8k --candidates='fusion-*,best_single-*'
+
+The ensemble's similarity is the mean of its members' cosines; members are taken greedily while the validation sum of
+recalls rises. The files are <workspace_dir>/<dataset>/experiments/beyond.md, .csv, .tex, .html and .json.
+"""
+
+import fnmatch
+import pathlib
+
+from absl import flags
+
+from cmr.cli import command
+from cmr.cli import flags as cmr_flags
+from cmr.errors import ConfigError
+from experiments import flags as experiments_flags
+
+FLAGS = flags.FLAGS
+
+GROUPS = (cmr_flags.workspace_flags, experiments_flags.ensemble_flags)
+
+
+def main() -> None:
+    from cmr.evaluation import results_table
+    from cmr.workspace.paths import Workspace
+    from experiments.ensemble import measuring
+    from experiments.tables import formats, markdown
+    from experiments.tables.table import build_table
+    from experiments.trainings import candidates, results
+    from experiments.trainings.results import RowResult
+
+    workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
+    rows = candidates.find_rows(workspace, _is_candidate)
+    if not rows:
+        raise ConfigError(
+            f"{workspace.run_dir('')} has no finished run that --candidates={','.join(FLAGS.candidates)} names; train "
+            "some with experiments.reproduce or experiments.ablations"
+        )
+    results.check_same_inputs(rows)
+    best = max(rows, key=candidates.mean_validation)
+    print(f"best row on validation: {best.name}, {candidates.mean_validation(best):.1f} over {len(best.runs)} seeds")
+    ensemble = measuring.select_and_measure(
+        workspace, [result for row in rows for result in row.runs], FLAGS.max_members
+    )
+    rows = [RowResult(f"best single model ({best.name})", best.runs), ensemble]
+    random = best.runs[0].random_ranking
+    title = f"Beyond the paper: {results_table.dataset_title(workspace.dataset)}"
+    table = build_table(title, workspace.dataset, random, rows)
+    stem = workspace.experiments_dir / "beyond"
+    formats.write_all(table, stem)
+    print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
+
+
+def _is_candidate(name: str) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in FLAGS.candidates)
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS)

@@ -1,0 +1,77 @@
+"""An ensemble as a row of a table: chosen on validation, measured on test, kept in a folder as a run is."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import keras
+
+from cmr import progress
+from cmr.data.examples import Examples
+from cmr.evaluation import encoding
+from cmr.evaluation.encoding import Embeddings
+from cmr.retrieval import finished_run
+from cmr.workspace import atomic_files
+from cmr.workspace.paths import Workspace
+from cmr.workspace.runs import Run
+from experiments.ensemble import selection
+from experiments.trainings import queue
+from experiments.trainings.results import RowResult, RunResult
+
+
+def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], max_members: int) -> RowResult:
+    """Chooses the members on the validation split, then measures them on test, once.
+
+    Args:
+      workspace: of the data set.
+      candidates: finished runs on the same captions.
+      max_members: of the ensemble.
+
+    Returns:
+      A row of one "run", `runs/ensemble-<hash of the members>`.
+    """
+    val, found = _embed(candidates, "val")
+    chosen = selection.select(val, found.image_of_caption, max_members)
+    for member, score in zip(chosen.members, chosen.scores, strict=True):
+        print(f"validation sum {score:.1f} with {member}", flush=True)
+    digest = hashlib.sha256("\n".join(chosen.members).encode("utf-8")).hexdigest()[:8]
+    run = Run(workspace.run_dir(f"ensemble-{digest}"))
+    if not queue.is_finished(run):
+        best_val = selection.ranks([val[name] for name in chosen.members], found.image_of_caption).metrics()
+        history = [{"epoch": 0, "val": best_val.to_dict()}]
+        atomic_files.write_text(run.history_json, json.dumps(history, indent=1) + "\n")
+        _measure(run, [result for result in candidates if result.run.path.name in chosen.members])
+    return RowResult(f"ensemble of {len(chosen.members)}", (RunResult(run),))
+
+
+def _embed(results: Sequence[RunResult], split: str) -> tuple[dict[str, Embeddings], Examples]:
+    """Embeds a split by every run's best weights; also gives the split, whose captions all runs share."""
+    embedded = {}
+    with progress.progress_bar(len(results), "run", f"embedding {split}") as bar:
+        for result in results:
+            opened = finished_run.open_run(result.run.path)
+            found = opened.inputs.split(split)
+            embedded[result.run.path.name] = encoding.embed_split(opened.model(), found)
+            # Keras keeps what it has built until it is told not to.
+            keras.backend.clear_session()
+            bar.update()
+    return embedded, found
+
+
+def _measure(run: Run, members: Sequence[RunResult]) -> None:
+    """Writes the ensemble's test_ranks.npz and metrics.json, whose keys are those of a run and `members`."""
+    embedded, test = _embed(members, "test")
+    both = selection.mean_cosine(list(embedded.values()))
+    folds = members[0].metrics_json["test_folds"]
+    measured, ranks = encoding.measure_folds(both, test, folds)
+    ranks.write(run.test_ranks_npz)
+    kept = ("random_ranking", "test_folds", "protocol", "splits")
+    run.write_metrics(
+        {
+            **{name: members[0].metrics_json[name] for name in kept},
+            "test": measured.to_dict(),
+            "features": "; ".join(dict.fromkeys(member.metrics_json["features"] for member in members)),
+            "notes": [f"The ensemble is the mean cosine of {', '.join(embedded)}, chosen on validation."],
+            "members": list(embedded),
+        }
+    )

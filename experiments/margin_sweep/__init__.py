@@ -1,0 +1,1 @@
+"""The margin, chosen on the validation split."""

@@ -1,0 +1,1 @@
+"""What mscoco_size measures."""

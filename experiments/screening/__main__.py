@@ -1,0 +1,45 @@
+"""Tries settings one by one and tells what each is worth on the validation split, by which models are chosen.
+
+    python -m experiments.screening --overlay=stand_ins --overlay=laptop --jobs=2
+
+A setting is a flagfile that holds only what it changes. What cmr.train measures on test is not read. Finished runs are
+kept, so that a screening that was stopped goes on. The files are <workspace_dir>/<dataset>/experiments/screening.md and
+.csv.
+"""
+
+import pathlib
+
+from absl import flags
+
+from cmr.cli import command
+from experiments import flags as experiments_flags
+
+FLAGS = flags.FLAGS
+
+GROUPS = (
+    experiments_flags.screening_flags,
+    experiments_flags.preparation_flags,
+    experiments_flags.trainings_flags,
+)
+
+
+def main() -> None:
+    from cmr.workspace import atomic_files
+    from experiments.ablations import variants
+    from experiments.screening import results
+    from experiments.trainings import plan
+
+    workspace_dir = pathlib.Path(FLAGS.workspace_dir)
+    arms = variants.plan(FLAGS.baseline, FLAGS.overlay, FLAGS.variants, FLAGS.seeds)
+    if not plan.follow_flags(FLAGS, arms.trainings):
+        return
+    trials = results.read_trials(arms, workspace_dir)
+    stem = arms.trainings[0].workspace(workspace_dir).experiments_dir / "screening"
+    text = results.to_markdown(trials)
+    atomic_files.write_text(f"{stem}.md", text + "\n")
+    atomic_files.write_text(f"{stem}.csv", results.to_csv(trials))
+    print(f"\n{text}\n\n{stem}.md, .csv")
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS, uses_tensorflow=False)

@@ -1,0 +1,271 @@
+"""Bootstrap over test images: intervals of a row's metrics, and the test of a difference between two rows.
+
+    bootstrap.intervals(row.ranks).image_retrieval["recall_at_1"].low
+    bootstrap.paired_difference(fusion.ranks, vse.ranks).sum_of_recalls.p_value
+
+B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", 1993: percentile intervals (chapter 13) and
+hypothesis tests (chapter 16).
+"""
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from cmr.errors import DataError
+from cmr.evaluation import metrics
+from cmr.evaluation.query_ranks import QueryRanks
+
+_NUM_RECALLS = len(metrics.RECALLS_AT)
+# Resamples times sentences at once: a block's largest arrays then have 16 MB.
+_BLOCK_ELEMENTS = 1 << 22
+# Differences of percentages that are equal on paper come out this near to each other.
+_ROUNDING = 1e-9
+
+Value = TypeVar("Value")
+
+
+@dataclasses.dataclass(frozen=True)
+class Interval:
+    """Bounds of an interval."""
+
+    low: float
+    high: float
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedDifference:
+    """The first row less the second.
+
+    Attributes:
+      estimate: on the test images themselves.
+      low: of the interval, as `high`.
+      p_value: two-sided, of the rows being equal.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    p_value: float
+
+
+@dataclasses.dataclass(frozen=True)
+class OfMetrics(Generic[Value]):
+    """One value for every metric.
+
+    Attributes:
+      sentence_retrieval: by the names of `metrics.METRICS`.
+      image_retrieval: likewise.
+      sum_of_recalls: of the sum of the six recalls.
+    """
+
+    sentence_retrieval: dict[str, Value]
+    image_retrieval: dict[str, Value]
+    sum_of_recalls: Value
+
+
+def intervals(
+    ranks_of_seeds: Sequence[QueryRanks], num_resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> OfMetrics[Interval]:
+    """Percentile intervals of every metric's mean over the seeds.
+
+    A resample draws as many images as there are, with replacement, each with all its sentences (a cluster bootstrap:
+    the sentences of one image are not independent), and is the same for all seeds and both directions. The gallery
+    stays whole: ranks are not computed again, so the interval is that of other queries against the same candidates.
+    Where a test split has folds, their queries are pooled.
+
+    Args:
+      ranks_of_seeds: of the same test images, one a seed.
+      num_resamples: resamples.
+      seed: of the drawing.
+      level: probability of the interval.
+
+    Raises:
+      DataError: there are no ranks, or they are of different images.
+    """
+    _check_layouts(ranks_of_seeds)
+    _, resampled = _measure([ranks_of_seeds], num_resamples, seed)
+    low, high = _bounds(resampled[0], level)
+    return _by_metric([Interval(*bounds) for bounds in zip(low.tolist(), high.tolist(), strict=True)])
+
+
+def paired_difference(
+    first: Sequence[QueryRanks],
+    second: Sequence[QueryRanks],
+    num_resamples: int = 2000,
+    seed: int = 0,
+    level: float = 0.95,
+) -> OfMetrics[PairedDifference]:
+    """Compares the means over the seeds of two rows, on the same resampled images for both.
+
+    The p-value is that of the centred bootstrap: the share of resamples whose difference is at least as far from the
+    observed one as the observed one is from zero, (1 + count) / (1 + num_resamples), which is never zero. Resamples,
+    gallery and interval are those of `intervals`. Seeds are averaged, not resampled: a difference that another
+    seed could turn round may have a small p-value all the same; look at the standard deviation over seeds too.
+
+    Args:
+      first: ranks of a row, one a seed.
+      second: ranks of the other row on the same test images; the numbers of seeds may differ.
+      num_resamples: resamples.
+      seed: of the drawing.
+      level: probability of the interval.
+
+    Raises:
+      DataError: a row has no ranks, or they are of different images.
+    """
+    for row in (first, second):
+        _check_layouts(row)
+    _check_layouts([first[0], second[0]])
+    (first_now, second_now), (first_resampled, second_resampled) = _measure([first, second], num_resamples, seed)
+    estimate, resampled = first_now - second_now, first_resampled - second_resampled
+    low, high = _bounds(resampled, level)
+    farther = np.abs(resampled - estimate) >= np.abs(estimate) - _ROUNDING
+    p_value = (1 + np.count_nonzero(farther, axis=0)) / (1 + num_resamples)
+    columns = (column.tolist() for column in (estimate, low, high, p_value))
+    return _by_metric([PairedDifference(*values) for values in zip(*columns, strict=True)])
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm-Bonferroni corrected p-values.
+
+    S. Holm, "A simple sequentially rejective multiple test procedure", 1979: of n tests the smallest p-value is
+    multiplied by n, the next by n - 1, and so on; none becomes smaller than the one before it, nor larger than 1. Who
+    calls a difference what is at most alpha is wrong about any of the n with a probability of at most alpha, however
+    the tests depend on each other.
+
+    Args:
+      p_values: one a test.
+
+    Returns:
+      The corrected ones in the same order.
+    """
+    corrected = [1.0] * len(p_values)
+    largest = 0.0
+    for position, index in enumerate(sorted(range(len(p_values)), key=p_values.__getitem__)):
+        largest = max(largest, min(1.0, (len(p_values) - position) * p_values[index]))
+        corrected[index] = largest
+    return corrected
+
+
+def _check_layouts(ranks_of_seeds: Sequence[QueryRanks]) -> None:
+    if not ranks_of_seeds:
+        raise DataError("there are no ranks to resample; a row needs a finished run")
+    first = ranks_of_seeds[0]
+    for ranks in ranks_of_seeds[1:]:
+        same_images = len(ranks.sentence_retrieval) == len(first.sentence_retrieval)
+        if not (same_images and np.array_equal(ranks.image_of_caption, first.image_of_caption)):
+            raise DataError(
+                f"ranks are of different test images ({_size(first)}, {_size(ranks)}) and can't be resampled together; "
+                "train both runs on the same prepared data set"
+            )
+
+
+def _size(ranks: QueryRanks) -> str:
+    return f"{len(ranks.sentence_retrieval):,} images and {len(ranks.image_of_caption):,} sentences"
+
+
+def _measure(
+    rows: Sequence[Sequence[QueryRanks]], num_resamples: int, seed: int
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Every row's numbers, mean over its seeds, on all images once and on each resample.
+
+    Returns:
+      For each row `[numbers]` and `[num_resamples, numbers]` float64: both directions' `metrics.METRICS` and the sum
+      of recalls.
+    """
+    layout = rows[0][0]
+    num_images, num_captions = len(layout.sentence_retrieval), len(layout.image_of_caption)
+    prepared = [[_directions(ranks) for ranks in row] for row in rows]
+    once = np.ones((1, num_images), np.int32)
+    estimates = [_row_numbers(row, once)[0] for row in prepared]
+    blocks = [
+        [_row_numbers(row, counts) for row in prepared]
+        for counts in _resamples(num_images, num_resamples, seed, max(1, _BLOCK_ELEMENTS // num_captions))
+    ]
+    return estimates, [np.concatenate(of_row) for of_row in zip(*blocks, strict=True)]
+
+
+def _resamples(num_images: int, num_resamples: int, seed: int, block_size: int) -> Iterator[np.ndarray]:
+    """Yields `[resamples, num_images]` int32: how often each image was drawn. The block never changes the draws."""
+    generator = np.random.default_rng(seed)
+    for start in range(0, num_resamples, block_size):
+        rows = min(block_size, num_resamples - start)
+        drawn = generator.integers(num_images, size=(rows, num_images))
+        cells = (drawn + num_images * np.arange(rows)[:, None]).ravel()
+        yield np.bincount(cells, minlength=rows * num_images).reshape(rows, num_images).astype(np.int32)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Direction:
+    """A direction's queries, prepared for resampling by image.
+
+    Attributes:
+      totals: `[num_images, 5]` float64: of each image's queries the hits at 1, 5 and 10, the sum of ranks, the number.
+      image_of_sorted: `[num_queries]` int64, image of each query, by rising rank.
+      sorted_ranks: `[num_queries]` int64, one-based.
+    """
+
+    totals: np.ndarray
+    image_of_sorted: np.ndarray
+    sorted_ranks: np.ndarray
+
+
+def _directions(ranks: QueryRanks) -> list[_Direction]:
+    num_images = len(ranks.sentence_retrieval)
+    return [
+        _direction(ranks.sentence_retrieval, np.arange(num_images), num_images),
+        _direction(ranks.image_retrieval, ranks.image_of_caption, num_images),
+    ]
+
+
+def _direction(ranks: np.ndarray, image_of_query: np.ndarray, num_images: int) -> _Direction:
+    of_query = [*(ranks <= k for k in metrics.RECALLS_AT), ranks, np.ones(len(ranks))]
+    totals = [np.bincount(image_of_query, weights=values, minlength=num_images) for values in of_query]
+    order = np.argsort(ranks, kind="stable")
+    return _Direction(np.stack(totals, axis=1), image_of_query[order], ranks[order])
+
+
+def _row_numbers(row: Sequence[Sequence[_Direction]], counts: np.ndarray) -> np.ndarray:
+    """`[resamples, numbers]` float64, mean over the row's seeds."""
+    total = sum(np.concatenate([_numbers(direction, counts) for direction in of_seed], axis=1) for of_seed in row)
+    means = total / len(row)
+    both = means.reshape(len(means), 2, len(metrics.METRICS))
+    return np.concatenate([means, both[:, :, :_NUM_RECALLS].sum(axis=(1, 2))[:, None]], axis=1)
+
+
+def _numbers(direction: _Direction, counts: np.ndarray) -> np.ndarray:
+    """`[resamples, 5]` float64: `metrics.METRICS` of the queries of the images drawn."""
+    sums = counts.astype(np.float64) @ direction.totals
+    queries = sums[:, -1:]
+    recalls = 100.0 * sums[:, :_NUM_RECALLS] / queries
+    median = _median_ranks(direction, counts)[:, None]
+    return np.concatenate([recalls, median, sums[:, _NUM_RECALLS : _NUM_RECALLS + 1] / queries], axis=1)
+
+
+def _median_ranks(direction: _Direction, counts: np.ndarray) -> np.ndarray:
+    """`[resamples]` float64, VSE's median rank, as `metrics.RetrievalMetrics` has it."""
+    # Queries drawn up to each place of the sorted ranks; the two middle ones lie where it passes half of them.
+    up_to = np.cumsum(counts[:, direction.image_of_sorted], axis=1, dtype=np.int32)
+    queries = up_to[:, -1:]
+    lower, upper = (
+        direction.sorted_ranks[np.count_nonzero(up_to <= middle, axis=1)]
+        for middle in ((queries - 1) // 2, queries // 2)
+    )
+    # One-based ranks: floor(((lower - 1) + (upper - 1)) / 2) + 1.
+    return ((lower + upper) // 2).astype(np.float64)
+
+
+def _bounds(resampled: np.ndarray, level: float) -> np.ndarray:
+    """Low and high bounds, `[2, numbers]` float64."""
+    tail = (1 - level) / 2
+    return np.quantile(resampled, [tail, 1 - tail], axis=0)
+
+
+def _by_metric(values: Sequence[Value]) -> OfMetrics[Value]:
+    count = len(metrics.METRICS)
+    return OfMetrics(
+        dict(zip(metrics.METRICS, values[:count], strict=True)),
+        dict(zip(metrics.METRICS, values[count : 2 * count], strict=True)),
+        values[-1],
+    )

@@ -1,0 +1,40 @@
+"""Tables of results as CSV, unrounded, one row a system: for programs."""
+
+import dataclasses
+
+import pandas as pd
+
+from experiments.tables.table import Cell, ResultTable, TableRow
+
+# As cmr/paper_tables.csv names its columns.
+_WAYS = ("sentence", "image")
+_METRICS = ("r1", "r5", "r10", "med_r")
+_PARTS = tuple(field.name for field in dataclasses.fields(Cell))
+
+
+def to_csv(table: ResultTable) -> str:
+    """Columns system, kind, features, stand_in, seeds, runs, `<sentence|image>_<r1|r5|r10|med_r>_<part>`, footnotes.
+
+    The parts are mean, std, low, high and printed, empty where there is none. Runs are separated by spaces.
+    """
+    return to_frame(table).to_csv(index=False, lineterminator="\n")
+
+
+def to_frame(table: ResultTable) -> pd.DataFrame:
+    """The columns of `to_csv`."""
+    return pd.DataFrame([_line(table, row) for row in table.rows])
+
+
+def _line(table: ResultTable, row: TableRow) -> dict:
+    line = {
+        "system": row.label,
+        "kind": row.kind,
+        "features": row.features,
+        "stand_in": row.stand_in,
+        "seeds": row.seeds,
+        "runs": " ".join(row.runs),
+    }
+    names = [f"{way}_{metric}" for way in _WAYS for metric in _METRICS]
+    for name, cell in zip(names, row.cells, strict=True):
+        line.update({f"{name}_{part}": getattr(cell, part) for part in _PARTS})
+    return {**line, "footnotes": " ".join(table.footnotes[number - 1] for number in row.footnotes)}

@@ -1,0 +1,91 @@
+"""What stands in the cells of a table of results, the same in every format: digits, spread, intervals, what is best."""
+
+import dataclasses
+from collections.abc import Sequence
+
+from experiments.tables.table import DIRECTIONS, METRICS, OURS, PAPER, RANDOM, ResultTable, TableRow
+
+# Rows come in groups under these headings.
+GROUP_TITLES = {
+    RANDOM: "Chance",
+    PAPER: "The paper, as printed",
+    OURS: "Measured here",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class CellText:
+    """A cell to print.
+
+    Attributes:
+      value: such as `23.1`.
+      std: such as `0.4`; "" where there is none.
+      interval: such as `[20.5, 25.8]`; "" where there is none.
+      best: whether it is the best of our rows; equal texts are equally good.
+    """
+
+    value: str
+    std: str
+    interval: str
+    best: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class RowText:
+    """A row to print: the row itself, and its cells' texts."""
+
+    row: TableRow
+    cells: tuple[CellText, ...]
+
+
+def groups(table: ResultTable) -> list[tuple[str, list[RowText]]]:
+    """The rows by kind, each group with its heading; there is none without rows."""
+    texts = row_texts(table)
+    found = [(title, [text for text in texts if text.row.kind == kind]) for kind, title in GROUP_TITLES.items()]
+    return [(title, rows) for title, rows in found if rows]
+
+
+def row_texts(table: ResultTable) -> list[RowText]:
+    """The texts of every row, in the table's order."""
+    best = [_best(table, column) for column in range(len(METRICS) * len(DIRECTIONS))]
+    return [
+        RowText(row, tuple(_text(row, column, best[column]) for column in range(len(row.cells)))) for row in table.rows
+    ]
+
+
+def with_intervals(table: ResultTable) -> list[RowText]:
+    """The rows that have intervals."""
+    return [text for text in row_texts(table) if any(cell.interval for cell in text.cells)]
+
+
+def _text(row: TableRow, column: int, best: str | None) -> CellText:
+    cell = row.cells[column]
+    value = _value(row, column)
+    interval = "" if cell.low is None else f"[{_number(row, column, cell.low)}, {_number(row, column, cell.high)}]"
+    std = "" if cell.std is None else f"{cell.std:.1f}"
+    return CellText(value, std, interval, row.kind == OURS and value == best)
+
+
+def _value(row: TableRow, column: int) -> str:
+    cell = row.cells[column]
+    return cell.printed if cell.printed is not None else _number(row, column, cell.mean)
+
+
+def _number(row: TableRow, column: int, number: float) -> str:
+    if not _is_rank(column):
+        # Two decimals of chance: with one, 0.05 and 0.14 would both read 0.1.
+        return f"{number:.{2 if row.kind == RANDOM else 1}f}"
+    # A median rank is whole; a mean of several need not be.
+    return f"{number:.1f}" if row.seeds > 1 else f"{round(number, 1):g}"
+
+
+def _best(table: ResultTable, column: int) -> str | None:
+    """The best value of our rows as printed; None where there is nothing to compare."""
+    values: Sequence[str] = [_value(row, column) for row in table.rows if row.kind == OURS]
+    if len(values) < 2:
+        return None
+    return (min if _is_rank(column) else max)(values, key=float)
+
+
+def _is_rank(column: int) -> bool:
+    return METRICS[column % len(METRICS)] == "median_rank"

@@ -1,0 +1,40 @@
+"""The finished runs of a data set as rows: runs that differ in their seed alone stand together."""
+
+import collections
+import re
+import statistics
+from collections.abc import Callable
+
+from cmr.workspace.paths import Workspace
+from cmr.workspace.runs import Run
+from experiments.trainings import queue
+from experiments.trainings.results import RowResult, RunResult
+
+# As `Training.run_name` makes it.
+_RUN_NAME = re.compile(r"(?P<row>.+)-seed\d+-[0-9a-f]{8}")
+
+
+def find_rows(workspace: Workspace, is_candidate: Callable[[str], bool]) -> list[RowResult]:
+    """The finished runs that an experiment has trained, by row and, where its flags were changed, by settings.
+
+    Args:
+      workspace: of the data set.
+      is_candidate: whether a run of this name is wanted.
+    """
+    grouped = collections.defaultdict(list)
+    for path in sorted(workspace.run_dir("").glob("*")):
+        match = _RUN_NAME.fullmatch(path.name)
+        run = Run(path)
+        if match and is_candidate(path.name) and queue.is_finished(run):
+            result = RunResult(run)
+            grouped[match["row"], _settings_but_seed(result)].append(result)
+    return [RowResult(row, tuple(results)) for (row, _), results in grouped.items()]
+
+
+def mean_validation(row: RowResult) -> float:
+    """Mean over the seeds of the best epoch's validation sum of recalls, by which rows are chosen."""
+    return statistics.fmean(result.best_val.sum_of_recalls for result in row.runs)
+
+
+def _settings_but_seed(result: RunResult) -> str:
+    return re.sub(r'("seed": |"random, seed )\d+', r"\1", result.run_config.to_json())

@@ -1,0 +1,65 @@
+"""What an experiment still has to do: preparations, then trainings; carried out, or printed."""
+
+import pathlib
+from collections.abc import Sequence
+
+from absl import flags
+
+from experiments.trainings import preparation, queue
+from experiments.trainings.preparation import Sources
+from experiments.trainings.training import Training
+
+
+def carry_out(
+    trainings: Sequence[Training],
+    workspace_dir: pathlib.Path,
+    sources: Sources,
+    jobs: int = 1,
+) -> None:
+    """Prepares what the trainings read and the workspace lacks, then trains those that are not finished.
+
+    Args:
+      trainings: in the order to train them.
+      workspace_dir: of `--workspace_dir`.
+      sources: where raw data and weights come from.
+      jobs: trainings at once.
+
+    Raises:
+      CmrError: a command failed; what was finished before is kept.
+    """
+    preparation.carry_out(preparation.missing_steps(trainings, workspace_dir, sources))
+    queue.train(trainings, workspace_dir, jobs)
+
+
+def follow_flags(values: flags.FlagValues, trainings: Sequence[Training]) -> bool:
+    """Carries out what an experiment needs, or with `--dry_run` prints it.
+
+    Args:
+      values: parsed flags, with those of `flags.preparation_flags` and `flags.trainings_flags`.
+      trainings: in the order to train them.
+
+    Returns:
+      Whether all is trained now.
+
+    Raises:
+      CmrError: see `carry_out`.
+    """
+    workspace_dir = pathlib.Path(values.workspace_dir)
+    sources = Sources(values.data_dir, values.vgg_weights, values.image_weights)
+    if values.dry_run:
+        print(describe(trainings, workspace_dir, sources))
+        return False
+    carry_out(trainings, workspace_dir, sources, values.jobs)
+    return True
+
+
+def describe(trainings: Sequence[Training], workspace_dir: pathlib.Path, sources: Sources) -> str:
+    """The commands that `carry_out` would run, one a line, and their number."""
+    steps = preparation.missing_steps(trainings, workspace_dir, sources)
+    unfinished = queue.unfinished(trainings, workspace_dir)
+    lines = [
+        *map(str, steps),
+        *(" ".join(["python -m cmr.train", *training.arguments(workspace_dir)]) for training in unfinished),
+        f"{len(steps)} preparations and {len(unfinished)} of {len(trainings)} trainings to do",
+    ]
+    return "\n".join(lines)

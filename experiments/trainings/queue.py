@@ -1,0 +1,92 @@
+"""Trains what an experiment has not trained yet: one `cmr.train` after the other, each of which resumes by itself."""
+
+import collections
+import os
+import pathlib
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from cmr.errors import CmrError
+from cmr.workspace.runs import Run
+from experiments.trainings.training import Training
+
+_MODULE = "cmr.train"
+_POLL_SECONDS = 0.2
+
+
+def unfinished(trainings: Sequence[Training], workspace_dir: pathlib.Path) -> list[Training]:
+    """Those without a finished run, which is recognised by the hash of their flags in its name; each once."""
+    by_path = {training.run(workspace_dir).path: training for training in trainings}
+    return [training for path, training in by_path.items() if not is_finished(Run(path))]
+
+
+def is_finished(run: Run) -> bool:
+    """Whether a run has been trained and measured."""
+    return run.metrics_json.exists() and run.test_ranks_npz.exists()
+
+
+def train(trainings: Sequence[Training], workspace_dir: pathlib.Path, jobs: int = 1) -> None:
+    """Trains every training that has no finished run; prints which, and how long the rest will take.
+
+    A killed queue goes on where it was: finished runs are kept, the one that was being trained resumes.
+
+    Args:
+      trainings: in the order to train them.
+      workspace_dir: with everything prepared.
+      jobs: trainings at once; each then has its share of the CPUs.
+
+    Raises:
+      CmrError: one failed; its own message stands above and in its log.
+    """
+    waiting = collections.deque(unfinished(trainings, workspace_dir))
+    total, done, started = len(waiting), 0, time.monotonic()
+    print(f"{len(trainings)} trainings, {total} of them to do", flush=True)
+    running: dict[subprocess.Popen, Training] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                training = waiting.popleft()
+                print(f"training {training.run_name}", flush=True)
+                running[_start(training, workspace_dir, jobs)] = training
+            ended = [process for process in running if process.poll() is not None]
+            if not ended:
+                time.sleep(_POLL_SECONDS)
+            for process in ended:
+                training = running.pop(process)
+                if process.returncode:
+                    raise CmrError(_failure(training, workspace_dir, process.returncode))
+                done += 1
+                minutes = (time.monotonic() - started) / 60
+                left = minutes / done * (total - done)
+                print(f"{done} of {total} done in {minutes:.1f} min, about {left:.0f} min left", flush=True)
+    finally:
+        for process in running:
+            process.terminate()
+            process.wait()
+
+
+def log_path(training: Training, workspace_dir: pathlib.Path) -> pathlib.Path:
+    """What the training's command prints goes here, beside the runs."""
+    run = training.run(workspace_dir)
+    return run.path.parent / f"{run.path.name}.log"
+
+
+def _start(training: Training, workspace_dir: pathlib.Path, jobs: int) -> subprocess.Popen:
+    path = log_path(training, workspace_dir)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    environment = dict(os.environ)
+    if jobs > 1:
+        threads = str(max(1, (os.cpu_count() or 1) // jobs))
+        environment.update(TF_NUM_INTRAOP_THREADS=threads, TF_NUM_INTEROP_THREADS=threads)
+    with open(path, "a", encoding="utf-8") as log:
+        command = [sys.executable, "-m", _MODULE, *training.arguments(workspace_dir)]
+        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+
+
+def _failure(training: Training, workspace_dir: pathlib.Path, code: int) -> str:
+    path = log_path(training, workspace_dir)
+    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    said = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "")
+    return f"cmr.train of {training.name} ended with exit code {code}: {said.removeprefix('error: ')} (its log: {path})"

@@ -1,0 +1,136 @@
+"""What finished runs came to, read back from their folders."""
+
+import dataclasses
+import functools
+import json
+import pathlib
+from collections.abc import Sequence
+
+from cmr.config import RunConfig
+from cmr.errors import WorkspaceError
+from cmr.evaluation.metrics import BothDirections
+from cmr.evaluation.query_ranks import QueryRanks
+from cmr.workspace.runs import Run
+from experiments.trainings.training import Training
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+      run: its folder.
+    """
+
+    run: Run
+
+    @functools.cached_property
+    def metrics_json(self) -> dict:
+        """All of metrics.json (WORKSPACE.md)."""
+        return self.run.read_metrics()
+
+    @functools.cached_property
+    def run_config(self) -> RunConfig:
+        return self.run.read_config()
+
+    @functools.cached_property
+    def test(self) -> BothDirections:
+        """Test metrics."""
+        return BothDirections.from_dict(self.metrics_json["test"])
+
+    @functools.cached_property
+    def random_ranking(self) -> BothDirections:
+        """What a random order of the same test images and sentences scores, exactly."""
+        return BothDirections.from_dict(self.metrics_json["random_ranking"])
+
+    @functools.cached_property
+    def test_ranks(self) -> QueryRanks:
+        """Ranks of the single test queries."""
+        return QueryRanks.read(self.run.test_ranks_npz)
+
+    @functools.cached_property
+    def history(self) -> list[dict]:
+        """history.json: an entry an epoch."""
+        return json.loads(self.run.history_json.read_text(encoding="utf-8"))
+
+    @property
+    def best_val(self) -> BothDirections:
+        """Validation metrics of the epoch whose weights were kept."""
+        return BothDirections.from_dict(self._best_entry["val"])
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights were kept, from 1 on."""
+        return self._best_entry["epoch"]
+
+    @property
+    def _best_entry(self) -> dict:
+        # Of equal epochs the first one: only a better one replaces the weights.
+        return max(self.history, key=lambda entry: entry["val"]["sum_of_recalls"])
+
+
+@dataclasses.dataclass(frozen=True)
+class RowResult:
+    """A row of a table: the runs of one setting, which differ in their seed.
+
+    Attributes:
+      name: of the row.
+      runs: at least one.
+    """
+
+    name: str
+    runs: tuple[RunResult, ...]
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether its runs have settings and weights of their own, which an ensemble has not."""
+        return all(result.run.config_json.exists() for result in self.runs)
+
+    @property
+    def ranks(self) -> list[QueryRanks]:
+        """Test ranks, one a seed."""
+        return [result.test_ranks for result in self.runs]
+
+    @property
+    def features(self) -> str:
+        """The sentence that names the features, stand-ins as such."""
+        return self.runs[0].metrics_json["features"]
+
+    @property
+    def notes(self) -> list[str]:
+        """What else has to be said of the row, such as where W_img came from."""
+        return self.runs[0].metrics_json["notes"]
+
+
+def read_row(name: str, row_runs: Sequence[Run]) -> RowResult:
+    """Reads a row from its runs, all finished.
+
+    Raises:
+      WorkspaceError: one is not.
+    """
+    results = tuple(RunResult(run) for run in row_runs)
+    for result in results:
+        result.run.read_metrics()
+    return RowResult(name, results)
+
+
+def read_trained_row(name: str, trainings: Sequence[Training], workspace_dir: pathlib.Path) -> RowResult:
+    """The same from the trainings whose runs they are."""
+    return read_row(name, [training.run(workspace_dir) for training in trainings])
+
+
+def check_same_inputs(rows: Sequence[RowResult]) -> None:
+    """Refuses rows that were trained on different versions of the same captions, vocabulary or features.
+
+    Raises:
+      WorkspaceError: naming two of the runs.
+    """
+    first = {}
+    for result in (result for row in rows for result in row.runs):
+        for name, checksum in result.run_config.checksums.items():
+            run, known = first.setdefault(name, (result.run.path, checksum))
+            if known != checksum:
+                raise WorkspaceError(
+                    f"{run} and {result.run.path} were trained on different versions of {name}; remove the older one "
+                    "and give the command again"
+                )

@@ -1,0 +1,110 @@
+"""captioner/: what is written is read; what is missing, damaged or mixed is refused in one sentence."""
+
+import json
+
+import numpy as np
+import pytest
+
+from cmr.captioner import files, model
+from cmr.captioner.files import Captioner
+from cmr.captioner.model import CaptionerConfig
+from cmr.errors import ConfigError, WorkspaceError
+from cmr.workspace.vocabulary import Vocabulary
+
+WORDS = Vocabulary.from_captions(["a dog runs", "a red cat"])
+
+
+@pytest.fixture(scope="module")
+def found():
+    return Captioner(
+        model=model.captioner_model(CaptionerConfig(6, len(WORDS), 5, 4)),
+        vocabulary=WORDS,
+        train_image_ids=("one.jpg", "two.jpg"),
+        dataset="scenes",
+        features="scene_cnn-layout",
+        checksums={files.FEATURES: "12ab", files.CAPTIONS: "34cd"},
+        validation_perplexity=7.5,
+        settings={"optimizer": "adam"},
+        seed=3,
+    )
+
+
+@pytest.fixture
+def folder(found, tmp_path):
+    files.write_captioner(tmp_path / "captioner", found)
+    return tmp_path / "captioner"
+
+
+def test_a_captioner_survives_its_folder(found, folder):
+    read = files.read_captioner(folder)
+
+    for name in ("vocabulary", "train_image_ids", "dataset", "features", "validation_perplexity", "settings", "seed"):
+        assert getattr(read, name) == getattr(found, name), name
+    assert read.checksums == {**found.checksums, "vocabulary": WORDS.checksum()}
+    assert read.checksum() == found.checksum()
+    np.testing.assert_array_equal(read.image_embedding, found.image_embedding)
+
+
+def test_captioner_json_is_of_the_documented_keys(folder):
+    assert set(json.loads((folder / "captioner.json").read_text())) == {
+        *("format", "dataset", "features", "feature_dim", "checksums", "validation_perplexity", "settings", "seed")
+    }
+
+
+@pytest.mark.parametrize("name", ["captioner.json", "captioner.keras", "vocabulary.txt", "train_image_ids.txt"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+
+    with pytest.raises(WorkspaceError, match=rf"{name}.* is missing.*cmr.pretrain"):
+        files.read_captioner(folder)
+
+
+@pytest.mark.parametrize("name", ["captioner.json", "captioner.keras", "vocabulary.txt"])
+def test_a_damaged_file_is_named(folder, name):
+    (folder / name).write_bytes((folder / name).read_bytes()[:20] + b"\xff")
+
+    with pytest.raises(WorkspaceError, match=rf"{name} is.* damaged.*cmr.pretrain"):
+        files.read_captioner(folder)
+
+
+def test_another_format_is_refused(folder):
+    description = json.loads((folder / "captioner.json").read_text())
+    (folder / "captioner.json").write_text(json.dumps({**description, "format": 99}))
+
+    with pytest.raises(WorkspaceError, match="of another version; remove"):
+        files.read_captioner(folder)
+
+
+def test_a_description_without_a_key_is_refused(folder):
+    description = json.loads((folder / "captioner.json").read_text())
+    del description["features"]
+    (folder / "captioner.json").write_text(json.dumps(description))
+
+    with pytest.raises(WorkspaceError, match=r"captioner\.json lacks 'features'"):
+        files.read_captioner(folder)
+
+
+def test_a_vocabulary_that_the_captioner_did_not_learn_is_refused(folder):
+    Vocabulary.from_captions(["a dog runs", "a red dog cat"]).write(folder / "vocabulary.txt")
+
+    with pytest.raises(WorkspaceError, match=r"vocabulary.txt is not the one that the captioner learnt"):
+        files.read_captioner(folder)
+
+
+def test_a_half_written_folder_is_not_taken_for_a_captioner(found, folder, monkeypatch):
+    """Written over an older one and killed before the end, it must not pass for either."""
+    monkeypatch.setattr(files, "write_model", _stop)
+
+    with pytest.raises(KeyboardInterrupt):
+        files.write_captioner(folder, found)
+
+    assert not (folder / "captioner.json").exists()
+
+
+def _stop(*_):
+    raise KeyboardInterrupt
+
+
+def test_training_over_an_imported_captioner_is_refused(folder):
+    with pytest.raises(ConfigError, match="was imported; give another --captioner_dir"):
+        files.check_not_imported(folder)

@@ -1,0 +1,160 @@
+"""The flags of cmr.pretrain: im2txt's settings by optimizer and phase, and second phases that can't begin."""
+
+import types
+
+import keras
+import numpy as np
+import pytest
+import tiny_workspaces
+
+from cmr.captioner import files
+from cmr.captioner.files import Captioner
+from cmr.captioner.setup import CaptionerSetup
+from cmr.errors import ConfigError, WorkspaceError
+from cmr.pictures import cnn
+from cmr.workspace import features
+
+SIZE = 8
+
+
+def flags_of(workspace, **changed):
+    base = {
+        "workspace_dir": str(workspace.root),
+        "dataset": "scenes",
+        "image_features": "tiny",
+        "finetune_cnn": False,
+        "phase_1_captioner": "",
+        "captioner_dir": "",
+        "text_space_dim": 5,
+        "lstm_units": 4,
+        "caption_dropout": 0.3,
+        "optimizer": "adam",
+        "pretrain_learning_rate": None,
+        "pretrain_batch_size": 32,
+        "pretrain_clip_norm": 5.0,
+        "pretrain_epochs": 1,
+        "patience": 1,
+        "checkpoint_steps": 10,
+        "seed": 0,
+        "image_model": "scene_cnn",
+        "hub_module": "",
+        "crops": "1",
+    }
+    return types.SimpleNamespace(**{**base, **changed})
+
+
+@pytest.fixture
+def workspace(tiny_workspace):
+    """The tiny workspace with features of a CNN that stands beside them."""
+    ids = features.read_features(tiny_workspace.features_dir("scene_cnn-layout")).image_ids
+    random = np.random.default_rng(0)
+    tiny_workspaces.write_features(
+        tiny_workspace, "tiny", list(ids), random.normal(size=(len(ids), 4)).astype(np.float32)
+    )
+    folder = tiny_workspace.features_dir("tiny")
+    features.write_description(folder, ids, {"name": "tiny", "model": "tiny", "crops": 1})
+    picture = keras.Input((SIZE, SIZE, 3))
+    maps = keras.layers.Conv2D(4, 3)(picture)
+    cnn.write_cnn(folder, keras.Model(picture, keras.layers.GlobalAveragePooling2D()(maps)))
+    return tiny_workspace
+
+
+def finish_first_phase(workspace, **changed):
+    setup = CaptionerSetup.from_flags(flags_of(workspace, **changed))
+    found = setup.finished(setup.model(), perplexity=9.0)
+    files.write_captioner(setup.path, found)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "finetune_cnn", "expected"),
+    [
+        ("adam", False, (1e-3, 0)),
+        ("adam", True, (1e-5, 0)),
+        ("sgd", False, (2.0, 8)),
+        ("sgd", True, (5e-4, 0)),
+    ],
+)
+def test_rate_and_halving_are_those_of_the_optimizer_and_the_phase(workspace, optimizer, finetune_cnn, expected):
+    finish_first_phase(workspace)
+
+    setup = CaptionerSetup.from_flags(flags_of(workspace, optimizer=optimizer, finetune_cnn=finetune_cnn))
+
+    train = setup.run_config.train
+    assert (train.learning_rate, train.halve_every) == expected
+
+
+def test_a_rate_that_is_given_is_taken(workspace):
+    setup = CaptionerSetup.from_flags(flags_of(workspace, optimizer="sgd", pretrain_learning_rate=0.5))
+
+    assert setup.run_config.train.learning_rate == 0.5
+
+
+def test_the_second_phase_begins_with_the_first_ones_captioner_and_writes_beside_it(workspace):
+    first = finish_first_phase(workspace)
+
+    setup = CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
+
+    assert setup.path == workspace.dataset_dir / "captioner_finetuned"
+    assert setup.run_config.begins_with == first.checksum()
+    for value, expected in zip(setup.model().get_weights(), first.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, expected)
+    assert setup.trained_cnn.encoder.model.trainable_variables
+
+
+def test_the_tuned_cnns_features_have_a_name_of_their_own(workspace):
+    finish_first_phase(workspace)
+    setup = CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
+
+    found = setup.finished(setup.model(), perplexity=8.0)
+
+    assert found.features == "tiny-finetuned"
+    assert files.FEATURES not in found.checksums
+
+
+def test_a_second_phase_remembers_the_first_ones_images(workspace):
+    first = finish_first_phase(workspace)
+    files.write_captioner(
+        workspace.captioner_dir,
+        Captioner(**{**first.__dict__, "train_image_ids": ("elsewhere.jpg",)}),
+    )
+    setup = CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
+
+    ids = setup.finished(setup.model(), perplexity=8.0).train_image_ids
+
+    assert {"elsewhere.jpg", "train0.png"} <= set(ids)
+
+
+def test_a_second_phase_without_a_first_is_refused(workspace):
+    with pytest.raises(WorkspaceError, match=r"holds no finished captioner .* train one with cmr\.pretrain"):
+        CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
+
+
+def test_a_second_phase_on_other_features_is_refused(workspace):
+    finish_first_phase(workspace, image_features="scene_cnn-layout")
+
+    with pytest.raises(ConfigError, match="was trained on the features scene_cnn-layout of scenes, not on tiny"):
+        CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
+
+
+def test_a_second_phase_through_ten_crops_is_refused(workspace):
+    finish_first_phase(workspace)
+    folder = workspace.features_dir("tiny")
+    ids = features.read_features(folder).image_ids
+    features.write_description(folder, ids, {"name": "tiny", "model": "tiny", "crops": 10})
+
+    with pytest.raises(ConfigError, match="means of 10 crops, through which no CNN is trained"):
+        CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
+
+
+def test_a_second_phase_without_the_cnn_is_refused(workspace):
+    finish_first_phase(workspace)
+    (workspace.features_dir("tiny") / cnn.CNN_KERAS).unlink()
+
+    with pytest.raises(WorkspaceError, match=r"cnn\.keras is missing; run data_prep\.extract again"):
+        CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
+
+
+def test_a_first_phase_takes_no_captioner_to_begin_with(workspace):
+    with pytest.raises(ConfigError, match="give both or none"):
+        CaptionerSetup.from_flags(flags_of(workspace, phase_1_captioner="somewhere"))

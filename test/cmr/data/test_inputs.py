@@ -1,0 +1,80 @@
+"""What a run reads: the features of its kind of model, everything with a checksum."""
+
+import numpy as np
+import pytest
+
+from cmr.data import inputs
+from cmr.data.input_names import IMAGE_FEATURES, VGG_FEATURES
+from cmr.errors import WorkspaceError
+from cmr.workspace import captions, features
+
+VGG, IMAGE = "scene_cnn-objects", "scene_cnn-layout"
+
+
+def test_the_inputs_are_the_workspaces_tables(scenes_inputs, scenes_workspace):
+    assert scenes_inputs.captions.equals(captions.read_captions(scenes_workspace.captions_csv))
+    assert {name: found.name for name, found in scenes_inputs.features.items()} == {
+        VGG_FEATURES: VGG,
+        IMAGE_FEATURES: IMAGE,
+    }
+    assert set(scenes_inputs.checksums) == {"captions.csv", "vocabulary", VGG, IMAGE}
+    assert scenes_inputs.split("val").num_images == 12
+
+
+def test_features_that_are_not_named_are_not_read(scenes_workspace):
+    found = inputs.read_inputs(scenes_workspace, VGG, "")
+
+    assert set(found.features) == {VGG_FEATURES}
+    assert (found.feature_dim(VGG_FEATURES), found.feature_dim(IMAGE_FEATURES)) == (10, 0)
+    assert set(found.checksums) == {"captions.csv", "vocabulary", VGG}
+
+
+@pytest.mark.parametrize(("image_dir", "expected"), [("images", "{dataset}/images"), ("/photographs", "/photographs")])
+def test_pictures_lie_in_the_workspace_or_where_the_raw_data_is(tiny_workspace, image_dir, expected):
+    tiny_workspace.write_description({"dataset": "scenes", "image_dir": image_dir})
+
+    found = inputs.read_inputs(tiny_workspace, VGG, "")
+
+    assert str(found.image_dir) == expected.format(dataset=tiny_workspace.dataset_dir)
+
+
+def change_features(found):
+    path = found.features_dir(VGG) / features.FEATURES_NPY
+    np.save(path, np.load(path) * 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [
+        (
+            lambda found: found.captions_csv.write_text(found.captions_csv.read_text().replace("A ", "The ")),
+            "captions.csv",
+        ),
+        (lambda found: found.vocabulary_txt.write_text(found.vocabulary_txt.read_text() + "zebra\t1\n"), "vocabulary"),
+        (change_features, VGG),
+    ],
+)
+def test_a_change_of_one_input_changes_its_checksum_alone(tiny_workspace, change, name):
+    before = inputs.read_inputs(tiny_workspace, VGG, IMAGE).checksums
+    change(tiny_workspace)
+
+    after = inputs.read_inputs(tiny_workspace, VGG, IMAGE).checksums
+
+    assert [key for key in before if before[key] != after[key]] == [name]
+
+
+def test_features_that_are_no_numbers_are_refused(tiny_workspace):
+    path = tiny_workspace.features_dir(IMAGE) / features.FEATURES_NPY
+    array = np.load(path)
+    array[0, 0] = np.inf
+    np.save(path, array)
+
+    with pytest.raises(WorkspaceError, match=r"NaN or infinite.*train0\.png"):
+        inputs.read_inputs(tiny_workspace, "", IMAGE)
+
+
+def test_a_data_set_that_is_not_prepared_is_refused(tiny_workspace):
+    tiny_workspace.dataset_json.unlink()
+
+    with pytest.raises(WorkspaceError, match=r"data_prep\.prepare"):
+        inputs.read_inputs(tiny_workspace, VGG, IMAGE)

@@ -1,0 +1,143 @@
+"""features/<name>/: rows by image id through a memory map, and what is refused."""
+
+import hashlib
+import json
+import os
+
+import numpy as np
+import pytest
+
+from cmr.errors import WorkspaceError
+from cmr.workspace import features
+from cmr.workspace.features import Features
+
+ARRAY = np.arange(12, dtype=np.float32).reshape(3, 4)
+IDS = ("b.jpg", "a.jpg", "c.jpg")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "features" / "vgg16-fc7"
+    path.mkdir(parents=True)
+    np.save(path / "features.npy", ARRAY)
+    features.write_description(path, IDS, {"name": "vgg16-fc7"})
+    return path
+
+
+def test_features_are_read_from_the_disk(folder):
+    found = features.read_features(folder)
+
+    np.testing.assert_array_equal(found.array, ARRAY)
+    assert (found.name, found.feature_dim, found.image_ids) == ("vgg16-fc7", 4, IDS)
+    assert found.extractor == {"name": "vgg16-fc7"}
+
+
+def test_rows_are_found_by_image_id(folder):
+    assert features.read_features(folder).rows(["c.jpg", "b.jpg", "c.jpg"]).tolist() == [2, 0, 2]
+
+
+def test_images_without_a_row_are_counted_and_one_is_named(folder):
+    with pytest.raises(WorkspaceError, match=r"no row for 2 of 3 images, such as x\.jpg"):
+        features.read_features(folder).rows(["x.jpg", "a.jpg", "y.jpg"])
+
+
+def test_the_checksum_changes_with_a_value_and_with_an_id(folder):
+    before = features.read_features(folder).checksum()
+
+    np.save(folder / "features.npy", ARRAY + np.eye(3, 4, dtype=np.float32))
+    other_values = features.read_features(folder).checksum()
+    features.write_description(folder, ("b.jpg", "a.jpg", "d.jpg"), {})
+    other_ids = features.read_features(folder).checksum()
+
+    assert len({before, other_values, other_ids}) == 3
+
+
+@pytest.mark.parametrize("name", [features.FEATURES_NPY, features.IMAGE_IDS_TXT, features.EXTRACTOR_JSON])
+def test_a_missing_file_is_refused_with_the_features_made_so_far(folder, name):
+    other = folder.parent / "inception_v3"
+    other.mkdir()
+    (other / features.EXTRACTOR_JSON).write_text("{}")
+    (folder / name).unlink()
+
+    with pytest.raises(WorkspaceError, match=rf"{name} is missing; .*made so far: .*inception_v3"):
+        features.read_features(folder)
+
+
+def test_without_any_features_the_message_says_none(tmp_path):
+    with pytest.raises(WorkspaceError, match="made so far: none"):
+        features.read_features(tmp_path / "features" / "vgg16-fc7")
+
+
+@pytest.mark.parametrize("keep", [0, 5, 60, 150])
+def test_a_truncated_array_is_refused(folder, keep):
+    whole = (folder / "features.npy").read_bytes()
+    (folder / "features.npy").write_bytes(whole[:keep])
+
+    with pytest.raises(WorkspaceError, match=r"can't be read .*run data_prep\.extract again"):
+        features.read_features(folder)
+
+
+@pytest.mark.parametrize(("name", "content"), [("extractor.json", b"{"), ("image_ids.txt", b"\xff\xfe")])
+def test_a_damaged_description_is_refused(folder, name, content):
+    (folder / name).write_bytes(content)
+
+    with pytest.raises(WorkspaceError, match="can't be read"):
+        features.read_features(folder)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (ARRAY.astype(np.float64), r"float64 \[3, 4\] beside 3 image ids"),
+        (ARRAY.ravel(), "not one 2-D array in C order"),
+        (np.asfortranarray(ARRAY), "not one 2-D array in C order"),
+        (ARRAY[:2], r"float32 \[2, 4\] beside 3"),
+    ],
+)
+def test_an_array_of_another_form_is_refused(folder, array, message):
+    np.save(folder / "features.npy", array)
+
+    with pytest.raises(WorkspaceError, match=message):
+        features.read_features(folder)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("block_rows", [1, 2, 1024])
+def test_a_value_that_is_no_number_is_refused_with_its_image(folder, monkeypatch, value, block_rows):
+    monkeypatch.setattr(features, "_BLOCK_ROWS", block_rows)
+    broken = ARRAY.copy()
+    broken[1, 2] = value
+    np.save(folder / "features.npy", broken)
+
+    with pytest.raises(WorkspaceError, match=r"NaN or infinite values, first for image a.jpg"):
+        features.read_features(folder).checksum()
+
+
+def test_a_checked_array_is_not_read_again_until_its_file_changes(folder, monkeypatch):
+    digest = features.read_features(folder).checksum()
+    read = []
+    monkeypatch.setattr(Features, "_checked_digest", lambda self: read.append(self) or "new")
+
+    again = features.read_features(folder).checksum()
+    os.utime(folder / features.FEATURES_NPY, ns=(1, 1))
+    changed = features.read_features(folder).checksum()
+
+    assert (again, changed, len(read)) == (digest, "new", 1)
+
+
+def test_a_damaged_checked_json_is_made_again(folder):
+    digest = features.read_features(folder).checksum()
+    (folder / features.CHECKED_JSON).write_text("[1")
+
+    assert features.read_features(folder).checksum() == digest
+
+
+def test_the_checksum_is_the_sha256_of_both_files(folder):
+    both = (folder / "image_ids.txt").read_bytes() + (folder / "features.npy").read_bytes()
+
+    assert features.read_features(folder).checksum() == hashlib.sha256(both).hexdigest()
+
+
+def test_the_description_is_complete_when_extractor_json_is_there(folder):
+    assert (folder / "image_ids.txt").read_text() == "b.jpg\na.jpg\nc.jpg\n"
+    assert json.loads((folder / "extractor.json").read_text()) == {"name": "vgg16-fc7"}

@@ -1,0 +1,89 @@
+"""Paths and names of the workspace, and its description."""
+
+import pytest
+
+from cmr.errors import WorkspaceError
+from cmr.workspace.paths import Workspace, image_features_name, vgg_features_name
+
+
+@pytest.fixture
+def found(tmp_path):
+    return Workspace(tmp_path, "flickr8k")
+
+
+def test_every_file_lies_where_the_contract_says(found):
+    paths = [
+        found.dataset_json,
+        found.captions_csv,
+        found.vocabulary_txt,
+        found.features_dir("inception_v3"),
+        found.linear_embedding_npz("inception_v3"),
+        found.captioner_dir,
+        found.run_dir("fusion-1a2b3c4d"),
+    ]
+
+    assert [path.relative_to(found.root).as_posix() for path in paths] == [
+        "flickr8k/dataset.json",
+        "flickr8k/captions.csv",
+        "flickr8k/vocabulary.txt",
+        "flickr8k/features/inception_v3",
+        "flickr8k/linear_embedding/inception_v3.npz",
+        "flickr8k/captioner",
+        "flickr8k/runs/fusion-1a2b3c4d",
+    ]
+
+
+def test_a_written_description_is_read_back_with_its_format(found):
+    found.write_description({"dataset": "flickr8k", "image_dir": "Bilder/für"})
+
+    assert found.read_description() == {"format": 1, "dataset": "flickr8k", "image_dir": "Bilder/für"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "holds no prepared data set"),
+        ("{", "is not JSON"),
+        ('{"format": 2}', "has workspace format 2, this version reads 1"),
+        ("{}", "has workspace format None"),
+        ("[]", "is not JSON of an object"),
+    ],
+)
+def test_what_this_version_does_not_read_is_refused_with_the_command_that_renews_it(found, content, message):
+    found.dataset_dir.mkdir()
+    if content is not None:
+        found.dataset_json.write_text(content)
+
+    with pytest.raises(WorkspaceError, match=f"{message}.*python -m data_prep.prepare --dataset=flickr8k"):
+        found.read_description()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("vgg16", "fc7"), "vgg16-fc7"),
+        (("vgg19", "fc6", 10), "vgg19-fc6-10crop"),
+        (("vgg16", "pool5_avg", 1, "random"), "vgg16-pool5_avg-random"),
+        (("vgg16", "fc7", 10, "random"), "vgg16-fc7-10crop-random"),
+        (("scene_cnn", "fc7"), "scene_cnn-objects"),
+    ],
+)
+def test_vgg_features_are_named_by_network_layer_crops_and_weights(arguments, name):
+    assert vgg_features_name(*arguments) == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("inception_v3",), "inception_v3"),
+        (("efficientnet_lite2", "", 10), "efficientnet_lite2-10crop"),
+        (("scene_cnn",), "scene_cnn-layout"),
+        (("hub", "https://tfhub.dev/google/lite2/feature-vector/2/"), "hub-tfhub_dev_google_lite2_feature_vector_2"),
+    ],
+)
+def test_image_features_are_named_by_network_or_module(arguments, name):
+    assert image_features_name(*arguments) == name
+
+
+def test_a_data_set_of_tensorflow_datasets_has_a_plain_folder_name(tmp_path):
+    assert Workspace(tmp_path, "tfds:coco_captions/2014").dataset_dir == tmp_path / "tfds-coco_captions-2014"

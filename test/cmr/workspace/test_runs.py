@@ -1,0 +1,109 @@
+"""The run's folder: begun once, gone on with under the same settings alone, finished with metrics.json."""
+
+import json
+
+import pytest
+
+from cmr.config import ModelConfig, RunConfig, TrainConfig
+from cmr.errors import ConfigError, WorkspaceError
+from cmr.workspace.runs import Run
+
+
+def run_config(**changed):
+    settings = {
+        "dataset": "scenes",
+        "model": ModelConfig("vse", 10, 0, 60),
+        "train": TrainConfig(0.7, "sum", "epoch", 0, 40, 1e-3, 2.0, 9, 3, 500, 0),
+        "vgg_features": "vgg16-fc7",
+        "image_features": "",
+        "text_space": "",
+        "checksums": {"vocabulary": "ab12"},
+    }
+    return RunConfig(**{**settings, **changed})
+
+
+@pytest.fixture
+def run(tmp_path):
+    begun = Run(tmp_path / "runs" / "mine")
+    begun.start(run_config(), "--model=vse\n")
+    return begun
+
+
+def test_a_begun_run_keeps_its_settings_and_flags(run):
+    assert run.read_config() == run_config()
+    assert run.flags_txt.read_text() == "--model=vse\n"
+
+
+def test_the_same_settings_go_on_and_the_first_flags_stay(run):
+    run.start(run_config(), "--model=vse\n--run_name=mine\n")
+
+    assert run.flags_txt.read_text() == "--model=vse\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"vgg_features": "vgg19-fc7"}, "vgg_features: vgg16-fc7 there, vgg19-fc7 now"),
+        ({"model": ModelConfig("vse", 10, 0, 61)}, "model.vocabulary_size: 60 there, 61 now"),
+        ({"checksums": {"vocabulary": "cd34"}}, "checksums.vocabulary: ab12 there, cd34 now"),
+        ({"checksums": {"vocabulary": "ab12", "captions.csv": "ef"}}, "checksums.captions.csv: None there, ef now"),
+    ],
+)
+def test_other_settings_are_refused_by_name_and_change_nothing(run, changed, named):
+    with pytest.raises(ConfigError) as caught:
+        run.start(run_config(**changed), "--other\n")
+
+    assert named in str(caught.value)
+    assert str(caught.value).count(" there, ") == 1
+    assert "--run_name" in str(caught.value)
+    assert run.read_config() == run_config()
+
+
+def test_a_folder_without_a_run_is_refused(tmp_path):
+    with pytest.raises(WorkspaceError, match=r"holds no run \(config\.json is missing\); train one"):
+        Run(tmp_path).read_config()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        run_config().to_json().replace('"margin"', '"marge"'),
+        json.dumps({**json.loads(run_config().to_json()), "train": 5}),
+    ],
+)
+def test_a_config_that_is_damaged_or_of_another_version_is_refused(run, text):
+    run.config_json.write_text(text)
+
+    with pytest.raises(WorkspaceError, match=r"config\.json is not of this version"):
+        run.read_config()
+
+
+def test_a_config_of_any_bytes_is_refused(run):
+    run.config_json.write_bytes(b"\xff\xfe")
+
+    with pytest.raises(WorkspaceError, match=r"config\.json is not of this version"):
+        run.read_config()
+
+
+def test_metrics_are_read_back(run):
+    run.write_metrics({"seed": 3, "test": {"sum_of_recalls": 12.5}})
+
+    assert run.read_metrics() == {"seed": 3, "test": {"sum_of_recalls": 12.5}}
+
+
+def test_a_run_without_metrics_is_refused_with_the_command_that_goes_on(run):
+    with pytest.raises(WorkspaceError) as caught:
+        run.read_metrics()
+
+    assert str(caught.value).endswith(f"python -m cmr.train --flagfile={run.flags_txt}")
+
+
+def test_damaged_metrics_are_refused(run):
+    run.metrics_json.write_text("{")
+
+    with pytest.raises(WorkspaceError, match=r"metrics\.json is not JSON; remove it"):
+        run.read_metrics()

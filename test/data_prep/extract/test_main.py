@@ -1,0 +1,215 @@
+"""The command data_prep.extract: what it prints and writes, and the one line that bad flags and pictures get."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from absl import flags
+from commands import run_command
+from PIL import Image
+
+from cmr.cli import command
+from cmr.workspace import captions, features
+from cmr.workspace.paths import Workspace
+from data_prep.extract import __main__ as extract
+
+IMAGE_IDS = ("a.png", "b.png", "c.png", "d.png")
+
+# The quickest CNN of real size.
+VGG = ("--cnn=vgg", "--vgg_model=vgg16", "--vgg_layer=pool5_avg", "--weights=random")
+VGG_NAME = "vgg16-pool5_avg-random"
+LITE = ("--image_model=efficientnet_lite2", "--weights=random")
+LITE_NAME = "efficientnet_lite2-random"
+
+
+def make_dataset(root, name):
+    """A prepared data set of four plain pictures with two sentences each."""
+    found = Workspace(root / "workspace", name)
+    pictures = root / "pictures"
+    pictures.mkdir(parents=True)
+    for image_id, colour in zip(IMAGE_IDS, ("red", "green", "blue", "white"), strict=True):
+        Image.new("RGB", (32, 24), colour).save(pictures / image_id)
+    rows = [(image_id, image_id, "train", f"{image_id}#{n}", "a dog") for image_id in IMAGE_IDS for n in range(2)]
+    captions.write_captions(found.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
+    found.write_description({"dataset": name, "image_dir": str(pictures)})
+    return found
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return make_dataset(tmp_path, "flickr8k")
+
+
+@pytest.fixture
+def run(dataset, monkeypatch, capfd):
+    """Runs the command in this process, which spares the import of TensorFlow, and returns code, stdout, stderr."""
+
+    def run_in_process(*arguments):
+        place = "--dataset=flickr8k", f"--workspace_dir={dataset.root}"
+        monkeypatch.setattr(sys, "argv", ["extract", *place, *map(str, arguments)])
+        others = set(flags.FLAGS)
+        try:
+            with pytest.raises(SystemExit) as ended:
+                command.run(extract.main, extract.__doc__, extract.GROUPS, extract.check_flags)
+        finally:
+            for name in set(flags.FLAGS) - others:
+                delattr(flags.FLAGS, name)
+        return ended.value.code, *capfd.readouterr()
+
+    return run_in_process
+
+
+def extracted(dataset):
+    """Names of the folders that hold whole features."""
+    return sorted(path.parent.name for path in dataset.dataset_dir.glob(f"features/*/{features.EXTRACTOR_JSON}"))
+
+
+def picture(dataset, image_id):
+    return dataset.root.parent / "pictures" / image_id
+
+
+def test_the_command_prints_a_summary_and_the_next_command(dataset):
+    ended = run_command("data_prep.extract", "--dataset=flickr8k", f"--workspace_dir={dataset.root}", *VGG)
+
+    assert ended.returncode == 0, ended.stderr
+    folder = dataset.features_dir(VGG_NAME)
+    summary, following = ended.stdout.splitlines()
+    assert summary.startswith(f"{folder}: 4 images x 512 in ")
+    assert summary.endswith(" s; stands in for VGG16 fc7")
+    assert following == f"next: python -m cmr.train --dataset=flickr8k --workspace_dir={dataset.root}"
+    found = features.read_features(folder)
+    assert (found.image_ids, found.array.shape) == (IMAGE_IDS, (4, 512))
+    assert len(np.unique(found.array, axis=0)) == 4
+
+
+def test_an_error_of_the_command_is_one_line(dataset):
+    place = "--dataset=flickr8k", f"--workspace_dir={dataset.root}"
+
+    ended = run_command("data_prep.extract", *place, "--cnn=both", "--weights=vgg.h5")
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "error: --weights=PATH is of one CNN; give --cnn=vgg or --cnn=image with it\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["--help"], 0, "Extraction:"),
+        (["--cnn=vgg16"], 1, "error: flag --cnn=vgg16: value should be one of <both|vgg|image>\n"),
+        (["--crops=5"], 1, "error: flag --crops=5: value should be one of <1|10>\n"),
+        (["--image_batch=0"], 1, "error: flag --image_batch=0: "),
+        (["--on_corrupt=skip"], 1, "error: flag --on_corrupt=skip: "),
+        (["vgg16"], 1, "error: 'vgg16' is not a flag"),
+    ],
+)
+def test_flags_are_explained_and_refused_without_tensorflow(tmp_path, arguments, code, said):
+    for module in ("tensorflow", "keras"):
+        (tmp_path / f"{module}.py").write_text("raise AssertionError('imported')")
+
+    ended = run_command("data_prep.extract", *arguments, PYTHONPATH=str(tmp_path))
+
+    assert ended.returncode == code
+    assert said in ended.stdout + ended.stderr
+    assert ended.stderr.count("\n") == code
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--cnn=both", "--features_name=mine"], "--features_name is of one CNN; give --cnn=vgg or --cnn=image"),
+        (["--cnn=image", "--image_model=hub"], "--image_model=hub needs --hub_module=PATH_OR_URL"),
+        (["--cnn=image", "--image_model=hub", "--hub_module=m", "--weights=random"], "hub brings its own weights"),
+        (["--cnn=image", "--image_model=hub", "--hub_module=none"], "--hub_module=none is not a folder"),
+        (["--cnn=vgg", "--vgg_model=scene_cnn"], "--vgg_model=scene_cnn is trained on the spot on the scenes"),
+        (["--cnn=image", "--image_model=scene_cnn"], "--image_model=scene_cnn is trained on the spot on the scenes"),
+        (["--cnn=image", "--image_model=efficientnet_lite2"], "give --cnn=image --weights=PATH of the .npz"),
+        (["--cnn=vgg", "--weights=none.h5"], "--weights=none.h5 does not exist; give imagenet, random or a"),
+        (["--cnn=image", "--weights=none.h5"], "--weights=none.h5 does not exist; give imagenet, random or a"),
+        (["--dataset=flickr30k", *VGG], "run: python -m data_prep.prepare --dataset=flickr30k"),
+    ],
+)
+def test_what_cannot_work_is_refused_in_one_line_before_anything_is_written(dataset, run, arguments, said):
+    code, printed, error = run(*arguments)
+
+    assert (code, printed) == (1, "")
+    assert error.startswith("error: ")
+    assert said in error
+    assert error.count("\n") == 1
+    assert not (dataset.dataset_dir / "features").exists()
+
+
+def test_the_scenes_own_cnn_takes_no_weights(tmp_path, run):
+    make_dataset(tmp_path / "scenes", "scenes")
+    place = "--dataset=scenes", f"--workspace_dir={tmp_path / 'scenes' / 'workspace'}"
+
+    code, _, error = run(*place, "--cnn=vgg", "--weights=random")
+
+    assert code == 1
+    assert error == (
+        "error: --vgg_model=scene_cnn is trained on the spot on the scenes; it takes no --weights and no other data "
+        "set\n"
+    )
+
+
+def test_a_second_cnn_that_cannot_work_is_refused_before_the_first_one_runs(dataset, run):
+    code, printed, error = run("--cnn=both", "--vgg_layer=pool5_avg", "--image_model=hub", "--weights=random")
+
+    assert (code, printed) == (1, "")
+    assert error == "error: --image_model=hub brings its own weights; leave --weights out\n"
+    assert not (dataset.dataset_dir / "features").exists()
+
+
+def test_both_cnns_are_extracted_once(dataset, run):
+    both = "--cnn=both", "--vgg_layer=pool5_avg", *LITE
+    code, first, error = run(*both)
+    assert code == 0, error
+
+    _, again, _ = run(*both)
+
+    assert extracted(dataset) == sorted([VGG_NAME, LITE_NAME])
+    stand_ins = [line.partition("; ")[2] for line in first.splitlines()[:2]]
+    assert stand_ins == ["stands in for VGG16 fc7", "stands in for Inception v3"]
+    assert again.splitlines()[:2] == [
+        f"{dataset.features_dir(VGG_NAME)}: 4 images x 512, extracted before",
+        f"{dataset.features_dir(LITE_NAME)}: 4 images x 1280, extracted before",
+    ]
+
+
+def test_a_trial_of_the_first_images_has_a_folder_of_its_own(dataset, run):
+    code, printed, error = run(*VGG, "--limit=2", "--features_name=mine")
+
+    assert code == 0, error
+    assert printed.startswith(f"{dataset.features_dir('mine-first2')}: 2 images x 512")
+    assert features.read_features(dataset.features_dir("mine-first2")).image_ids == IMAGE_IDS[:2]
+    assert extracted(dataset) == ["mine-first2"]
+
+
+def test_a_corrupt_picture_stops_the_command_or_is_grey_as_asked_for(dataset, run):
+    path = picture(dataset, "c.png")
+    path.write_bytes(path.read_bytes()[:60])
+    code, printed, error = run(*VGG)
+    assert (code, printed, extracted(dataset)) == (1, "", [])
+    assert error.splitlines()[-1].startswith(f"error: {path} can't be decoded")
+    assert "--on_corrupt=blank" in error
+    assert "Traceback" not in error
+
+    code, printed, _ = run(*VGG, "--on_corrupt=blank")
+
+    assert code == 0
+    assert printed.splitlines()[0].endswith("; a grey picture stands for c.png")
+    described = json.loads((dataset.features_dir(VGG_NAME) / features.EXTRACTOR_JSON).read_text())
+    assert described["blank_images"] == ["c.png"]
+
+
+def test_a_picture_that_is_gone_is_named(dataset, run):
+    picture(dataset, "b.png").unlink()
+
+    code, printed, error = run(*VGG)
+
+    assert (code, printed, extracted(dataset)) == (1, "", [])
+    assert error == (
+        f"error: 1 of 4 pictures are not there, such as {picture(dataset, 'b.png')}; restore them or run "
+        "data_prep.prepare again\n"
+    )

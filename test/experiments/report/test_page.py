@@ -1,0 +1,153 @@
+"""The page of the report: whole, self-contained, escaped, the correct candidates marked."""
+
+import pathlib
+
+import keras
+import markupsafe
+import pytest
+from html_pages import ParsedPage
+from PIL import Image
+
+from experiments.report.examples import (
+    Group,
+    ImageQuery,
+    OwnSentence,
+    RetrievedPicture,
+    RetrievedSentence,
+    SentenceQuery,
+)
+from experiments.report.page import Model, Page, Retrieval, RunFacts, render_page
+from experiments.report.parts import Absent
+from experiments.report.pictures import diagram, photograph
+
+HARMFUL = 'A <script>dog</script> & "cat" <b>'
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "picture.png"
+    Image.new("RGB", (400, 300), "red").save(path)
+    return path
+
+
+def image_query(path, correct=(False, True, False, False, True), text="A dog."):
+    retrieved = tuple(RetrievedSentence(f"{text} {n}", 0.5 - n / 10, each) for n, each in enumerate(correct))
+    own = (OwnSentence(text, 3), OwnSentence("A hound.", 1234))
+    return ImageQuery("image<1>.jpg", path, 2, 5000, retrieved, own)
+
+
+def sentence_query(path, correct=(False, False, True, False, False), text="A dog.", rank=3):
+    retrieved = tuple(RetrievedPicture(f"{n}.jpg", path, 0.5, each) for n, each in enumerate(correct))
+    return SentenceQuery(text, "own.jpg", path, rank, 1000, retrieved)
+
+
+def page(images=(), sentences=(), **changes):
+    groups = [Group("Some", "Picked <somehow>.", images, sentences)]
+    values = {
+        "title": "A report",
+        "dataset_title": "Flickr8K",
+        "made_on": "2026-01-02",
+        "git_commit": "1a2b3c",
+        "features": {"VGG features vgg16-pool5_avg: stands in for VGG16 fc7": ["vse†"]},
+        "retrieval": Retrieval("vse-seed0", "vse†", "Why.", "What.", groups),
+        "model": Model(None, "Layer <1>"),
+        **changes,
+    }
+    return render_page(Page(**values))
+
+
+def test_correct_sentences_are_marked_where_they_are_and_nowhere_else(picture):
+    text = page(images=(image_query(picture),))
+    lines = [line for line in text.split("<li") if 'class="cosine"' in line]
+
+    assert ['class="correct"' in line for line in lines] == [False, True, False, False, True]
+    assert ["✓" in line for line in lines] == [False, True, False, False, True]
+
+
+def test_the_correct_picture_is_marked_and_not_shown_again(picture):
+    found = ParsedPage(page(sentences=(sentence_query(picture),)))
+
+    assert found.of_class("correct") == ["li"]
+    assert found.text.count("✓ 3.") == 1
+    assert found.of_class("wanted") == []
+
+
+def test_a_picture_that_is_not_among_the_first_is_shown_with_its_rank(picture):
+    found = ParsedPage(page(sentences=(sentence_query(picture, (False,) * 5, rank=1234),)))
+
+    assert found.of_class("correct") == []
+    assert found.of_class("wanted") == ["li"]
+    assert "Its own picture, rank 1,234" in found.text
+
+
+def test_sentences_ids_and_summaries_are_escaped(picture):
+    queries = {"images": (image_query(picture, text=HARMFUL),), "sentences": (sentence_query(picture, text=HARMFUL),)}
+
+    text = page(**queries)
+
+    assert "<script" not in text
+    assert "<b>" not in text
+    assert ParsedPage(text).text.count(HARMFUL) == 7
+    assert "image<1>.jpg" in ParsedPage(text).text
+    assert "Layer <1>" in ParsedPage(text).text
+
+
+def test_it_reads_nothing_from_elsewhere(picture):
+    found = ParsedPage(page(images=(image_query(picture),), sentences=(sentence_query(picture),)))
+
+    assert {src.partition(",")[0] for src in found.attributes("src")} == {"data:image/jpeg;base64"}
+    assert all(href.startswith("#") for href in found.attributes("href"))
+    assert not {tag for tag, _ in found.elements} & {"script", "link", "iframe"}
+
+
+def test_every_picture_says_what_it_is(picture):
+    found = ParsedPage(page(images=(image_query(picture),), sentences=(sentence_query(picture),)))
+
+    pictures = [values for tag, values in found.elements if tag == "img"]
+    assert len(pictures) == 6
+    assert all(values["alt"] for values in pictures)
+
+
+def test_a_picture_that_is_gone_is_said_to_be():
+    found = ParsedPage(page(images=(image_query(pathlib.Path("gone.jpg")),)))
+
+    assert found.of_class("no-picture") == ["div"]
+    assert "picture not found" in found.text
+
+
+def test_what_there_is_stands_in_the_contents_and_nothing_else():
+    absent = [Absent("The ablations", "python -m experiments.ablations")]
+
+    found = ParsedPage(page(retrieval=None, model=None, table=markupsafe.Markup("<p>numbers</p>"), absent=absent))
+
+    assert found.attributes("href") == ["#table", "#absent"]
+    assert found.attributes("id") == ["table", "absent"]
+    assert "python -m experiments.ablations" in found.text
+
+
+def test_an_ensemble_names_its_runs_and_a_run_its_flags_and_versions():
+    runs = [
+        RunFacts("vse-seed0", "vse", "seed 0", ["--margin=0.2"], {"keras": "3.9"}),
+        RunFacts("ensemble-1", "ensemble of 2", "validation", members=["vse-seed0", "single-seed1"]),
+    ]
+
+    found = ParsedPage(page(runs=runs))
+
+    assert [tag for tag, _ in found.elements].count("details") == 2
+    for text in ("--margin=0.2", "keras 3.9", "Made of vse-seed0, single-seed1."):
+        assert text in found.text
+
+
+def test_it_says_what_the_features_stand_in_for():
+    assert "stands in for VGG16 fc7 (vse†)" in ParsedPage(page()).text
+
+
+def test_without_graphviz_the_model_is_a_summary(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert diagram(keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])) is None
+
+
+def test_a_photograph_is_reduced_and_never_enlarged(picture):
+    assert (photograph(picture, 200).width, photograph(picture, 200).height) == (200, 150)
+    assert photograph(picture, 900).width == 400

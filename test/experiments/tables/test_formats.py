@@ -1,0 +1,237 @@
+"""Tables as Markdown, CSV, LaTeX and HTML: the same numbers in each, whatever characters the labels have."""
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import measured_rows
+import pandas as pd
+import pytest
+
+from cmr.errors import ConfigError
+from experiments.tables import csv, formats, html, latex, markdown
+from experiments.tables.table import OURS, PAPER, Cell, ResultTable, TableRow, build_table
+from experiments.tables.texts import row_texts
+
+NASTY = r"a_b & 5% <b> $x$ #1 {y} ~ ^ \z | _u_ *s* [t] `c`"
+
+
+def ours(label, *means, seeds=1, std=None, footnotes=()):
+    """A row of ours: eight means, the last one repeated."""
+    means = [*means, *[means[-1]] * (8 - len(means))]
+    cells = tuple(Cell(float(mean), std, mean - 1.25, mean + 2.0) for mean in means)
+    return TableRow(label, OURS, cells, "some features", False, seeds, ("run",), footnotes)
+
+
+def table_of(*rows, footnotes=()):
+    return ResultTable("A title", "scenes", rows, footnotes)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    rows = [
+        measured_rows.row(folder, "vse", seeds=3),
+        measured_rows.row(folder, "fusion", features=measured_rows.STAND_IN, highest=9),
+    ]
+    return build_table("Table 2, Flickr30K", "flickr30k", measured_rows.RANDOM, rows)
+
+
+@pytest.fixture(scope="module")
+def nasty():
+    row = ours(NASTY, 1.0, footnotes=(1,))
+    return ResultTable(NASTY, "scenes", (row,), (NASTY,))
+
+
+def markdown_rows(text):
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in text.splitlines() if line[:1] == "|"]
+
+
+def html_rows(fragment):
+    """The cells' texts of every row of the body, footnote marks left out."""
+    body = ET.fromstring(re.sub(r"<col>|<sup>.*?</sup>", "", fragment)).iter("tr")
+    return [[" ".join("".join(cell.itertext()).split()) for cell in row] for row in body]
+
+
+@pytest.mark.parametrize(
+    ("system", "place", "printed"),
+    [("m-CNN_phs", 4, "4.5"), ("VSE", 1, "23.0"), ("DCCA", 7, "43.0")],
+)
+def test_the_papers_numbers_are_printed_as_the_paper_prints_them(table, system, place, printed):
+    in_markdown = [row for row in markdown_rows(markdown.to_markdown(table)) if row[0].split(" ")[0] == system]
+    in_html = [row for row in html_rows(html.to_html(table)) if row[0] == system]
+    in_latex = [
+        line.strip().removesuffix(r"\\").split(" & ")
+        for line in latex.to_latex(table).splitlines()
+        if line.strip().startswith(system.replace("_", r"\_"))
+    ]
+
+    assert [[row[place].strip() for row in found] for found in (in_markdown, in_html, in_latex)] == 3 * [[printed]]
+
+
+def test_the_random_row_has_two_decimals(table):
+    assert [cell.value for cell in row_texts(table)[0].cells][4:] == ["2.50", "12.50", "25.00", "20"]
+
+
+def test_a_mean_over_seeds_has_one_decimal_and_one_seeds_median_is_whole():
+    one = ours("one", 23.14, 23.14, 23.14, 5.0)
+    three = ours("three", 23.16, 23.16, 23.16, 5.333, seeds=3, std=0.44)
+
+    texts = [text.cells for text in row_texts(table_of(one, three))]
+
+    assert [(cell.value, cell.std) for cell in texts[0][2:4]] == [("23.1", ""), ("5", "")]
+    assert [(cell.value, cell.std) for cell in texts[1][2:4]] == [("23.2", "0.4"), ("5.3", "0.4")]
+    assert texts[0][0].interval == "[21.9, 25.1]"
+
+
+def test_the_best_of_our_rows_is_bold_and_so_are_its_equals():
+    rows = ours("a", 20.04, 1.0, 1.0, 3.0), ours("b", 20.01, 2.0, 1.0, 4.0)
+    paper = TableRow("p", PAPER, 8 * (Cell(printed="99.9"),))
+
+    best = [[cell.best for cell in text.cells[:4]] for text in row_texts(table_of(paper, *rows))]
+
+    assert best == [4 * [False], [True, False, True, True], [True, True, True, False]]
+
+
+def test_a_row_alone_is_not_called_the_best():
+    (text,) = row_texts(table_of(ours("a", 20.0)))
+
+    assert not any(cell.best for cell in text.cells)
+
+
+def test_every_format_makes_the_best_bold():
+    text = table_of(ours("a", 30.0), ours("b", 20.0))
+
+    assert "**30.0**" in markdown.to_markdown(text)
+    assert r"\textbf{30.0}" in latex.to_latex(text)
+    assert '<strong class="best">30.0</strong>' in html.to_html(text)
+
+
+def test_the_stand_in_mark_is_in_every_format(table):
+    assert re.search(r"^\| fusion† ", markdown.to_markdown(table), re.MULTILINE)
+    assert r"fusion\dag{}\textsuperscript" in latex.to_latex(table)
+    assert '<th scope="row" class="stand-in">fusion†' in html.to_html(table)
+    assert pd.read_csv(io.StringIO(csv.to_csv(table)))["system"].iloc[-1] == "fusion†"
+
+
+def test_columns_of_markdown_stand_beneath_each_other(table):
+    text = markdown.to_markdown(table)
+
+    for block in text.split("\n\n"):
+        if block.startswith("|"):
+            bars = {
+                tuple(place for place, character in enumerate(line) if character == "|") for line in block.split("\n")
+            }
+            assert len(bars) == 1
+
+
+def test_intervals_have_a_markdown_table_of_their_own(table):
+    last = markdown.to_markdown(table).split("\n\n")[3]
+
+    assert [row[0].split(" ")[0] for row in markdown_rows(last)] == [
+        "system",
+        "-" * len(last.split(" | ")[0][2:]),
+        "vse",
+        "fusion†",
+    ]
+    assert all(re.fullmatch(r"\[[\d.]+, [\d.]+\]", cell) for row in markdown_rows(last)[2:] for cell in row[1:])
+
+
+def test_markdown_shows_any_label_as_it_is(nasty):
+    text = markdown.to_markdown(nasty)
+
+    escaped = r"a_b &amp; 5% &lt;b> $x$ \#1 {y} \~ ^ \\z | \_u\_ \*s\* \[t\] \`c\`"
+    assert text.startswith(f"# {escaped}\n")
+    assert f"1. {escaped}\n" in text
+    assert f"| {escaped.replace('|', chr(92) + '|')} ¹ |" in text
+
+
+def test_latex_escapes_any_label(nasty):
+    text = latex.to_latex(nasty)
+
+    assert (
+        r"a\_b \& 5\% \textless{}b\textgreater{} \$x\$ \#1 \{y\} \textasciitilde{} \textasciicircum{} "
+        r"\textbackslash{}z \textbar{} \_u\_ *s* {[}t] `c`"
+    ) in text
+
+
+def test_html_shows_any_label_as_it_is(nasty):
+    tree = ET.fromstring(html.to_html(nasty).replace("<col>", ""))
+
+    assert tree.find(".//caption").text == NASTY
+    assert tree.find(".//li").text == NASTY
+    assert tree.findall(".//tbody/tr/th[@scope='row']")[0].text.strip() == NASTY
+
+
+def test_latex_counts_its_tables_itself(table):
+    assert r"\caption{Flickr30K}" in latex.to_latex(table)
+
+
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_latex_compiles(table, nasty, tmp_path):
+    body = latex.to_latex(table) + latex.to_latex(nasty)
+    document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{body}\end{{document}}"
+    (tmp_path / "table.tex").write_text(document, encoding="utf-8")
+
+    done = subprocess.run(
+        ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "table.tex"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        errors="replace",
+    )
+
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_html_links_each_footnote_and_each_is_linked(table):
+    tree = ET.fromstring(html.to_html(table).replace("<col>", ""))
+
+    anchors = [item.get("id") for item in tree.iter("li")]
+    links = [link.get("href").removeprefix("#") for link in tree.iter("a")]
+
+    assert anchors == [f"table-2-flickr30k-note-{number}" for number in range(1, len(table.footnotes) + 1)]
+    assert set(links) == set(anchors)
+
+
+def test_html_headers_say_what_they_head(table):
+    tree = ET.fromstring(html.to_html(table).replace("<col>", ""))
+
+    assert {header.get("scope") for header in tree.iter("th")} == {"col", "colgroup", "row", "rowgroup"}
+    assert "style" not in {name for element in tree.iter() for name in element.attrib}
+
+
+def test_csv_keeps_numbers_unrounded_and_printed_ones_as_text(table):
+    frame = pd.read_csv(io.StringIO(csv.to_csv(table)), dtype=str, keep_default_na=False).set_index("system")
+
+    assert frame.loc["m-CNN_phs", "sentence_med_r_printed"] == "4.5"
+    assert frame.loc["VSE", "sentence_r1_printed"] == "23.0"
+    assert frame.loc["VSE", "sentence_r1_mean"] == ""
+    ours = table.rows[-1].cells[4]
+    names = [f"image_r1_{part}" for part in ("mean", "std", "low", "high")]
+    assert frame.loc["fusion†", names].astype(float).tolist() == [ours.mean, ours.std, ours.low, ours.high]
+    assert frame.loc["fusion†", "runs"] == "fusion-seed0 fusion-seed1"
+
+
+def test_all_files_are_written_and_the_json_comes_back(table, tmp_path):
+    paths = formats.write_all(table, tmp_path / "made" / "table2.1k")
+
+    assert sorted(path.name for path in (tmp_path / "made").iterdir()) == sorted(path.name for path in paths)
+    assert [path.name for path in paths] == [f"table2.1k.{ending}" for ending in ("md", "csv", "tex", "html", "json")]
+    assert ResultTable.from_json(paths[-1].read_text(encoding="utf-8")) == table
+    page = paths[3].read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert html.to_html(table) in page
+
+
+def test_without_jinja2_the_mend_is_named_and_nothing_is_written(table, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    html._environment.cache_clear()
+
+    with pytest.raises(ConfigError, match=r"pip install 'cmr\[report\]'"):
+        formats.write_all(table, tmp_path / "table2")
+
+    assert not list(tmp_path.iterdir())

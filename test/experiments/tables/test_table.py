@@ -1,0 +1,133 @@
+"""What a table holds: the paper's rows as printed, ours with their spread, the random row, footnotes by number."""
+
+import statistics
+
+import measured_rows
+import pytest
+
+from cmr.errors import DataError
+from cmr.evaluation import results_table
+from experiments.statistics import bootstrap
+from experiments.tables.table import OURS, PAPER, RANDOM, ResultTable, build_table
+
+W_IMG = "W_img (Eq. 4) is of captioner/."
+
+
+@pytest.fixture
+def rows(tmp_path):
+    return [
+        measured_rows.row(tmp_path, "vse", seeds=3),
+        measured_rows.row(tmp_path, "fusion", features=measured_rows.STAND_IN, notes=(W_IMG,), highest=9),
+        measured_rows.row(tmp_path, "single", seeds=1, features=measured_rows.STAND_IN, notes=(W_IMG,)),
+    ]
+
+
+@pytest.fixture
+def table(rows):
+    return build_table("Table 1, Flickr8K", "flickr8k", measured_rows.RANDOM, rows)
+
+
+def row_of(table, label):
+    return next(row for row in table.rows if row.label == label)
+
+
+def notes_of(table, label):
+    return [table.footnotes[number - 1] for number in row_of(table, label).footnotes]
+
+
+def test_the_papers_rows_stand_as_printed_in_its_own_order(table):
+    printed = [row for row in table.rows if row.kind == PAPER]
+
+    assert [(row.label, tuple(cell.printed for cell in row.cells)) for row in printed] == [
+        (row.system, (*row.sentence_retrieval, *row.image_retrieval)) for row in results_table.paper_table("flickr8k")
+    ]
+    assert row_of(table, "DeViSE").cells[3].printed == "28.0"
+
+
+def test_the_rows_are_the_random_one_the_papers_and_ours(table):
+    kinds = [row.kind for row in table.rows]
+
+    assert kinds == [RANDOM] + 14 * [PAPER] + 3 * [OURS]
+
+
+def test_a_data_set_that_the_paper_lacks_has_no_printed_row(rows):
+    table = build_table("Scenes", "scenes", measured_rows.RANDOM, rows)
+
+    assert [row.kind for row in table.rows] == [RANDOM] + 3 * [OURS]
+
+
+def test_the_random_row_is_exact(table):
+    cells = row_of(table, "Random ranking (exact)").cells
+
+    assert [cell.mean for cell in cells[4:]] == pytest.approx([2.5, 12.5, 25.0, 20])
+    assert all(cell.std is cell.low is cell.high is cell.printed is None for cell in cells)
+
+
+def test_our_cells_are_the_mean_and_the_sample_standard_deviation_over_seeds(table, rows):
+    values = [result.test.image_retrieval.recall_at_5 for result in rows[0].runs]
+
+    cell = row_of(table, "vse").cells[5]
+
+    assert (cell.mean, cell.std) == (pytest.approx(statistics.mean(values)), pytest.approx(statistics.stdev(values)))
+
+
+def test_our_cells_have_the_bootstraps_interval(table, rows):
+    interval = bootstrap.intervals(rows[0].ranks).sentence_retrieval["median_rank"]
+
+    cell = row_of(table, "vse").cells[3]
+
+    assert (cell.low, cell.high) == (interval.low, interval.high)
+
+
+def test_one_seed_has_no_standard_deviation_but_an_interval(table):
+    cell = row_of(table, "single†").cells[0]
+
+    assert cell.std is None
+    assert cell.low < cell.mean < cell.high
+
+
+def test_a_stand_in_is_marked_in_the_label_and_explained(table):
+    row = row_of(table, "fusion†")
+
+    assert row.stand_in
+    assert any(note.startswith("† marks a row") for note in notes_of(table, "fusion†"))
+    assert not row_of(table, "vse").stand_in
+
+
+def test_a_row_names_its_runs_features_and_notes(table):
+    row = row_of(table, "fusion†")
+
+    assert row.runs == ("fusion-seed0", "fusion-seed1")
+    assert row.seeds == 2
+    assert row.features == measured_rows.STAND_IN
+    assert {f"Features: {measured_rows.STAND_IN}.", W_IMG} <= set(notes_of(table, "fusion†"))
+
+
+def test_the_papers_footnotes_hang_on_their_rows(table):
+    for row in results_table.paper_table("flickr8k"):
+        assert notes_of(table, row.system) == results_table.footnotes("flickr8k", [row.system])
+
+
+def test_footnotes_say_what_the_numbers_are(table):
+    notes = " ".join(notes_of(table, "vse"))
+
+    assert "40 test images with 200 sentences" in notes
+    assert "± sample standard deviation over 3 seeds" in notes
+    assert "95% bootstrap interval over the test images" in notes
+
+
+def test_each_footnote_stands_once_and_is_named_by_a_row_in_rising_order(table):
+    named = [number for row in table.rows for number in row.footnotes]
+
+    assert len(set(table.footnotes)) == len(table.footnotes)
+    assert list(dict.fromkeys(named)) == list(range(1, len(table.footnotes) + 1))
+
+
+def test_a_table_comes_back_from_json_exactly(table):
+    assert ResultTable.from_json(table.to_json()) == table
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": [{}], "footnotes": [], "title": "", "dataset": ""}'])
+def test_other_json_is_refused(text):
+    with pytest.raises(DataError, match="not a table of results"):
+        ResultTable.from_json(text)

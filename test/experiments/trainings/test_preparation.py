@@ -1,0 +1,80 @@
+"""What is missing is named as the commands that make it, in their order."""
+
+import pytest
+
+from cmr.errors import CmrError, ConfigError
+from experiments.tables import paper
+from experiments.trainings import preparation
+from experiments.trainings.preparation import Preparation, Sources
+from experiments.trainings.training import Training, find_flagfile
+
+SOURCES = Sources("raw", "vgg.h5", "image.npz")
+
+
+def flickr8k(*overlays):
+    rows = paper.row_trainings("1", paper.ROWS, overlays, 2)
+    return [training for row in rows.values() for training in row]
+
+
+def test_an_empty_workspace_lacks_everything_once(tmp_path):
+    steps = preparation.missing_steps(flickr8k("stand_ins"), tmp_path, SOURCES)
+
+    assert [step.module for step in steps] == [
+        "data_prep.prepare",
+        "data_prep.extract",
+        "data_prep.extract",
+        "cmr.pretrain",
+    ]
+    assert "--data_dir=raw" in steps[0].arguments
+    assert {"--vgg_layer=pool5_avg", "--weights=vgg.h5"} <= set(steps[1].arguments)
+    assert {"--image_model=efficientnet_lite2", "--weights=image.npz"} <= set(steps[2].arguments)
+    assert "--image_features=efficientnet_lite2" in steps[3].arguments
+
+
+def test_the_papers_rows_take_both_vggs(tmp_path):
+    steps = preparation.missing_steps(flickr8k(), tmp_path, SOURCES)
+
+    models = {argument for step in steps for argument in step.arguments if argument.startswith("--vgg_model=")}
+    assert models == {"--vgg_model=vgg16", "--vgg_model=vgg19"}
+
+
+def test_what_is_there_is_not_made_again(tmp_path):
+    folder = tmp_path / "flickr8k"
+    for made in ("dataset.json", "features/vgg16-pool5_avg/extractor.json", "captioner/captioner.json"):
+        (folder / made).parent.mkdir(parents=True, exist_ok=True)
+        (folder / made).touch()
+
+    steps = preparation.missing_steps(flickr8k("stand_ins"), tmp_path, SOURCES)
+
+    assert ["--cnn=image" in step.arguments for step in steps] == [True]
+
+
+def test_a_linear_text_space_needs_no_captioner(tmp_path):
+    path = find_flagfile("flickr8k/single")
+    training = Training("single", (path,), ("--image_embedding=linear",))
+
+    assert "cmr.pretrain" not in [step.module for step in preparation.missing_steps([training], tmp_path, SOURCES)]
+
+
+def test_features_of_a_name_of_their_own_have_to_be_there(tmp_path):
+    training = Training("vse", (find_flagfile("flickr8k/vse_paper"),), ("--vgg_features=mine",))
+
+    with pytest.raises(ConfigError, match="mine, which vse reads, is missing; extract or import it"):
+        preparation.missing_steps([training], tmp_path, SOURCES)
+
+
+def test_the_other_roles_features_are_extracted_for_either(tmp_path):
+    path = find_flagfile("flickr8k/vse_paper")
+    overlays = (find_flagfile("stand_ins"),)
+    training = Training("vse", (path, *overlays), ("--vgg_features=efficientnet_lite2",))
+
+    steps = preparation.missing_steps([training], tmp_path, SOURCES)
+
+    assert "--cnn=image" in steps[-1].arguments
+
+
+def test_a_failed_command_ends_the_preparation(tmp_path):
+    step = Preparation("data_prep.prepare", (f"--workspace_dir={tmp_path}", "--dataset=flickr8k"))
+
+    with pytest.raises(CmrError, match=r"data_prep.prepare .* ended with exit code 1; mend what it says"):
+        preparation.carry_out([step])

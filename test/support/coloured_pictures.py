@@ -1,0 +1,36 @@
+"""Plain pictures, and a CNN that sees their colour: what extraction is tried on."""
+
+import pathlib
+
+import keras
+import numpy as np
+from PIL import Image
+
+from data_prep.extract import extraction
+from data_prep.extract.cnns import Extractor
+from data_prep.extract.extraction import Pictures
+
+SIZE = 8
+
+
+def mean_colour(checksum: str = "") -> Extractor:
+    """A CNN whose features are the picture's mean red, green and blue."""
+
+    def build() -> keras.Model:
+        pictures = keras.Input((SIZE, SIZE, 3))
+        return keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(pictures))
+
+    return Extractor("mean_colour", "mean", "pool", "none", checksum, SIZE, "nothing", build)
+
+
+def coloured_pictures(folder: pathlib.Path, count: int) -> tuple[Pictures, np.ndarray]:
+    """Plain pictures, and their colours `[count, 3]`."""
+    colours = np.random.default_rng(3).integers(256, size=(count, 3))
+    paths = [folder / f"{number}.png" for number in range(count)]
+    for path, colour in zip(paths, colours, strict=True):
+        Image.new("RGB", (20, 10), tuple(colour.tolist())).save(path)
+    return Pictures([path.name for path in paths], paths), colours
+
+
+def extract(pictures, folder, extractor=None, crops=1, on_corrupt="refuse"):
+    return extraction.extract(extractor or mean_colour(), pictures, folder, crops, 4, on_corrupt)

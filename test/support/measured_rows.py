@@ -1,0 +1,39 @@
+"""Rows of finished runs for tests, without a training: metrics.json and test_ranks.npz alone."""
+
+import pathlib
+
+import numpy as np
+
+from cmr.evaluation import metrics
+from cmr.evaluation.query_ranks import QueryRanks
+from cmr.workspace.runs import Run
+from experiments.trainings import results
+from experiments.trainings.results import RowResult
+
+LAYOUT = np.repeat(np.arange(40), 5)
+STAND_IN = "VGG features vgg16-pool5_avg: stands in for VGG16 fc7; image features inception_v3"
+RANDOM = metrics.random_ranking([5] * 40)
+
+
+def row(
+    folder: pathlib.Path,
+    name: str,
+    seeds: int = 2,
+    features: str = "VGG features vgg16-fc7",
+    notes: tuple[str, ...] = (),
+    highest: int = 30,
+) -> RowResult:
+    """A row whose ranks are drawn up to `highest`."""
+    return results.read_row(
+        name, [_run(folder / f"{name}-seed{seed}", seed, features, notes, highest) for seed in range(seeds)]
+    )
+
+
+def _run(path: pathlib.Path, seed: int, features: str, notes: tuple[str, ...], highest: int) -> Run:
+    run = Run(path)
+    random = np.random.default_rng(seed)
+    ranks = QueryRanks(random.integers(1, highest, 40), random.integers(1, highest, len(LAYOUT)), LAYOUT.copy())
+    path.mkdir(parents=True)
+    ranks.write(run.test_ranks_npz)
+    run.write_metrics({"test": ranks.metrics().to_dict(), "features": features, "notes": list(notes)})
+    return run
