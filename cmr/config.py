@@ -12,6 +12,7 @@ TEXT_POOLINGS = ("last", "mean", "attention")
 STRATEGIES = ("default", "mirrored", "multi_worker")
 IMAGE_EMBEDDINGS = ("captioner", "linear", "raw", "random")
 OPTIMIZERS = ("adam", "sgd")
+PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +88,7 @@ class TrainConfig:
       patience: epochs without a better validation sum of recalls before training stops.
       checkpoint_steps: steps between two saved states; the end of an epoch saves one too.
       seed: of the initial weights and the order of batches.
+      precision: of the factors of the text encoder's products; weights, optimizer, loss and similarities are float32.
     """
 
     margin: float
@@ -104,6 +106,7 @@ class TrainConfig:
     decay_epochs: int = 0
     average_weights: float = 0.0
     loss: str = "hinge"
+    precision: str = "float32"
 
     @property
     def negatives_per_batch(self) -> int:
@@ -143,7 +146,11 @@ class RunConfig:
     test_folds: int = 1
 
     def to_json(self) -> str:
-        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+        values = dataclasses.asdict(self)
+        # Runs from before there was a choice keep their names.
+        if self.train.precision == "float32":
+            del values["train"]["precision"]
+        return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "RunConfig":

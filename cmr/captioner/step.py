@@ -6,6 +6,7 @@ import tensorflow as tf
 from cmr.captioner.config import CaptionerTrainConfig
 from cmr.captioner.loss import word_losses
 from cmr.data import input_names
+from cmr.training.adam import FusedAdam
 
 
 class CaptionerStep:
@@ -38,7 +39,7 @@ class CaptionerStep:
             rate = keras.optimizers.schedules.ExponentialDecay(
                 rate, config.halve_every * steps_per_epoch, decay_rate=0.5, staircase=True
             )
-        self.optimizer = {"adam": keras.optimizers.Adam, "sgd": keras.optimizers.SGD}[config.optimizer](rate)
+        self.optimizer = {"adam": FusedAdam, "sgd": keras.optimizers.SGD}[config.optimizer](rate)
         self.optimizer.build(self._variables)
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from cmr.captioner import files
 from cmr.captioner.batches import feature_batches, picture_batches, with_features_of
@@ -107,10 +108,9 @@ class CaptionerTrainer:
         pictures = self._trained_cnn.image_dir, self._trained_cnn.encoder.input_size
         return picture_batches(self._train, *pictures, *order)
 
-    def step(self, batch) -> tuple[float, int]:
+    def step(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Trains by one batch; returns the mean loss of a word and the number of words."""
-        loss, words = self._step(batch)
-        return float(loss), int(words)
+        return self._step(batch)
 
     def validate(self, epoch: int) -> Validation:
         """Measures the perplexity of the validation split."""

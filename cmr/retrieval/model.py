@@ -12,13 +12,17 @@ from cmr.retrieval import image_encoder, text_encoder
 from cmr.retrieval.text_encoder import WordDropout
 
 
-def retrieval_model(config: ModelConfig, text_space_kernel: np.ndarray | None = None) -> keras.Model:
+def retrieval_model(
+    config: ModelConfig, text_space_kernel: np.ndarray | None = None, precision: str = "float32"
+) -> keras.Model:
     """Builds `vse`, `single` or `fusion` (config.model).
 
     Args:
       config: sizes and readings.
       text_space_kernel: W_img, `[image_dim, text_space_dim]` float32; None leaves a random one (weights follow), or
         there is none (text_space_dim 0).
+      precision: of the factors of the text encoder's products, one of `config.PRECISIONS`; weights and outputs are
+        float32.
 
     Returns:
       A functional model from a dict of the image encoder's inputs and `caption` to
@@ -36,6 +40,7 @@ def retrieval_model(config: ModelConfig, text_space_kernel: np.ndarray | None = 
         config.gru_reset_after,
         config.text_pooling,
         config.bidirectional,
+        precision,
     )
     caption = keras.Input((None,), dtype="int32", name=input_names.CAPTION)
     heard = caption

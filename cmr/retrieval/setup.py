@@ -106,4 +106,5 @@ def _train_config(values: flags.FlagValues) -> TrainConfig:
         patience=values.patience,
         checkpoint_steps=values.checkpoint_steps,
         seed=values.seed,
+        precision=values.precision,
     )

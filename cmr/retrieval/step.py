@@ -1,7 +1,7 @@
 """One step of training on every replica: embeddings, negatives, loss, gradient, update."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -10,6 +10,7 @@ from cmr.config import TrainConfig
 from cmr.data import input_names
 from cmr.retrieval.losses import ContrastiveLoss, PairwiseRankingLoss
 from cmr.retrieval.negatives import different_image, hardest
+from cmr.training.adam import FusedAdam
 
 Loss = PairwiseRankingLoss | ContrastiveLoss
 
@@ -92,8 +93,11 @@ def _loss(config: TrainConfig, num_replicas: int) -> Loss:
     return PairwiseRankingLoss(config.margin, config.reduction, num_replicas)
 
 
-def _adam(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Adam:
-    """Adam with its rate, or its two: it counts its steps itself, so a resumed run takes the right one."""
+def _adam(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Adam with its rate, or its two: it counts its steps itself, so a resumed run takes the right one.
+
+    In float16 the loss is scaled, so that small gradients are not lost, and the gradient is clipped behind that.
+    """
     rate = config.learning_rate
     if config.decay_epochs:
         # The boundary is the last step of the higher rate, counted from 0.
@@ -101,7 +105,10 @@ def _adam(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Adam:
             [config.decay_epochs * steps_per_epoch - 1], [rate, rate / 10]
         )
     # The average begins with the weights after the first step.
-    return keras.optimizers.Adam(rate, use_ema=config.average_weights > 0, ema_momentum=config.average_weights)
+    average = {"use_ema": config.average_weights > 0, "ema_momentum": config.average_weights}
+    if config.precision == "mixed_float16":
+        return keras.optimizers.LossScaleOptimizer(FusedAdam(rate, global_clipnorm=config.clip_norm, **average))
+    return FusedAdam(rate, **average)
 
 
 class TrainingStep:
@@ -131,6 +138,7 @@ class TrainingStep:
         self._strategy = strategy
         self._num_replicas = strategy.num_replicas_in_sync
         self._warm_up_steps = config.warm_up_epochs * steps_per_epoch
+        self._functions: dict[str, Callable] = {}
         with strategy.scope():
             self.loss = _loss(config, self._num_replicas)
             self.variables = [*model.trainable_variables, *self.loss.trainable_variables]
@@ -159,9 +167,24 @@ class TrainingStep:
         """Updates the model; returns the batch's loss, a float32 scalar."""
         # As with the rate, the optimizer's count tells a resumed run where it is.
         warms_up = keras.ops.convert_to_numpy(self.optimizer.iterations) < self._warm_up_steps
-        return self._train(batch, "batch" if warms_up else self._config.negatives)
+        return self._function(batch, "batch" if warms_up else self._config.negatives)(batch)
 
-    @tf.function(reduce_retracing=True)
+    def _function(self, batch, negatives: str) -> Callable:
+        """The compiled step for batches of any size, traced once."""
+        if negatives not in self._functions:
+            function = tf.function(lambda batch: self._train(batch, negatives), reduce_retracing=True)
+            if all(isinstance(value, tf.Tensor) for value in batch.values()):
+                # Left to itself TensorFlow traces the first batch's sizes, and sizes in general with the second batch.
+                shapes = {
+                    name: [None, None] if name == input_names.CAPTION else [None, *value.shape[1:]]
+                    for name, value in batch.items()
+                }
+                function = function.get_concrete_function(
+                    {name: tf.TensorSpec(shapes[name], value.dtype) for name, value in batch.items()}
+                )
+            self._functions[negatives] = function
+        return self._functions[negatives]
+
     def _train(self, batch, negatives: str) -> tf.Tensor:
         of_replicas = self._strategy.run(self._on_replica, args=(batch, negatives))
         return self._strategy.reduce(tf.distribute.ReduceOp.SUM, of_replicas, axis=None)
@@ -170,7 +193,8 @@ class TrainingStep:
         num_queries = self._config.batch_size // self._num_replicas
         with tf.GradientTape() as tape:
             loss = batch_loss(self._model, self.loss, batch, num_queries, negatives)
-        self.update(tape.gradient(loss, self.variables))
+            minimised = self.optimizer.scale_loss(loss)
+        self.update(tape.gradient(minimised, self.variables))
         return loss
 
     def update(self, gradients: Sequence[tf.Tensor | tf.IndexedSlices]) -> None:
@@ -183,5 +207,8 @@ class TrainingStep:
         # The norm is that of the whole batch's gradient, so it is summed over replicas before it is clipped; the
         # optimizer sums over replicas too, hence the division.
         gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        clipped, _ = tf.clip_by_global_norm(gradients, self._config.clip_norm)
-        self.optimizer.apply([gradient / self._num_replicas for gradient in clipped], self.variables)
+        factor = 1.0 / self._num_replicas
+        if self._config.precision != "mixed_float16":
+            norm = tf.sqrt(2.0 * tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients]))
+            factor *= self._config.clip_norm / tf.maximum(norm, self._config.clip_norm)
+        self.optimizer.apply([gradient * factor for gradient in gradients], self.variables)

@@ -4,94 +4,8 @@ import keras
 from keras import ops
 
 from cmr.data import input_names
+from cmr.retrieval import gru
 from cmr.workspace import vocabulary
-
-# The paper draws the GRU's weights from U(-0.08, 0.08), as Show and Tell does; the word embedding follows.
-_INITIAL_RANGE = 0.08
-
-
-def _uniform() -> keras.initializers.Initializer:
-    return keras.initializers.RandomUniform(-_INITIAL_RANGE, _INITIAL_RANGE)
-
-
-@keras.saving.register_keras_serializable("cmr")
-class ResetBeforeCell(keras.layers.Layer):
-    """The recurrent half of a GRU whose reset gate acts before the product (Eq. 2).
-
-    With `x_t` already multiplied by the input weights and given its biases, split as `x_z, x_r, x_h`:
-
-        z_t = sigmoid(x_z + h_{t-1} U_z)
-        r_t = sigmoid(x_r + h_{t-1} U_r)
-        c_t = tanh(x_h + (r_t * h_{t-1}) U_h)
-        h_t = z_t * h_{t-1} + (1 - z_t) * c_t
-
-    This is `keras.layers.GRU(reset_after=False)`; there the input product stays inside the time loop, and its gradient
-    is summed a step at a time, which costs as much again as all the rest on a CPU (cmr.benchmark prints the ratio).
-
-    Args:
-      units: size of the state.
-    """
-
-    def __init__(self, units: int, **kwargs):
-        super().__init__(**kwargs)
-        self.units = units
-        self.state_size = units
-        self.output_size = units
-
-    def build(self, input_shape):
-        self.gates_kernel = self.add_weight(
-            shape=(self.units, 2 * self.units), initializer=_uniform(), name="gates_kernel"
-        )
-        self.candidate_kernel = self.add_weight(
-            shape=(self.units, self.units), initializer=_uniform(), name="candidate_kernel"
-        )
-
-    def call(self, inputs, states, training=False):
-        """One step.
-
-        Args:
-          inputs: `[batch, 3 * units]` float32, the projected word.
-          states: a list of one `[batch, units]` float32.
-
-        Returns:
-          The new state `[batch, units]`, and a list that holds it.
-        """
-        (state,) = states
-        gates = ops.sigmoid(inputs[:, : 2 * self.units] + ops.matmul(state, self.gates_kernel))
-        update, reset = gates[:, : self.units], gates[:, self.units :]
-        candidate = ops.tanh(inputs[:, 2 * self.units :] + ops.matmul(reset * state, self.candidate_kernel))
-        state = update * state + (1.0 - update) * candidate
-        return state, [state]
-
-    def get_config(self):
-        return {**super().get_config(), "units": self.units}
-
-
-def gru_states(words, units: int, reset_after: bool, every_word: bool = False, backwards: bool = False):
-    """The GRU's state after the end word, or after every word (Eq. 2).
-
-    Args:
-      words: `[batch, time, word_dim]` float32, masked where padded.
-      units: size of the state.
-      reset_after: cuDNN's form of the reset gate, which runs fused on a GPU.
-      every_word: the states after every word, not the last one alone.
-      backwards: read from the end word to the first.
-
-    Returns:
-      `[batch, units]` float32, or `[batch, time, units]` of every word. A padded step leaves the state as it is.
-    """
-    name = "backward_gru" if backwards else "gru"
-    settings = {"return_sequences": every_word, "go_backwards": backwards, "name": name}
-    if reset_after:
-        gru = keras.layers.GRU(
-            units, reset_after=True, kernel_initializer=_uniform(), recurrent_initializer=_uniform(), **settings
-        )
-        states = gru(words)
-    else:
-        projected = keras.layers.Dense(3 * units, kernel_initializer=_uniform(), name=f"{name}_input")(words)
-        states = keras.layers.RNN(ResetBeforeCell(units), **settings)(projected)
-    # Keras leaves them in the order in which they were read.
-    return ops.flip(states, axis=1) if backwards and every_word else states
 
 
 def pooled(states, mask, pooling: str):
@@ -161,6 +75,7 @@ def text_encoder(
     reset_after: bool,
     pooling: str = "last",
     bidirectional: bool = False,
+    precision: str = "float32",
 ) -> keras.Model:
     """Sentences to unit vectors of the joint space.
 
@@ -168,22 +83,23 @@ def text_encoder(
       vocabulary_size: number of word ids; id 0 is padding.
       word_dim: size of `x_t = W_e s_t` (Eq. 1).
       units: size of the GRU's state, which is the embedding.
-      reset_after: see `gru_states`.
+      reset_after: see `gru.gru_states`.
       pooling: `last` (the paper: the state after the end word), or of `pooled`.
       bidirectional: average the states with those of a second GRU that reads backwards, whose last one is that after
         the first word (Lee et al., "Stacked cross attention for image-text matching", 2018).
+      precision: see `model.retrieval_model`.
 
     Returns:
       A functional model: `caption` `[batch, time]` int32, right-padded with 0, to `[batch, units]` float32 of norm 1.
     """
     caption = keras.Input((None,), dtype="int32", name=input_names.CAPTION)
-    words = keras.layers.Embedding(
-        vocabulary_size, word_dim, mask_zero=True, embeddings_initializer=_uniform(), name="word_embedding"
-    )(caption)
+    embed = keras.layers.Embedding(
+        vocabulary_size, word_dim, embeddings_initializer=gru.uniform(), name="word_embedding"
+    )
     every_word = pooling != "last"
-    state = gru_states(words, units, reset_after, every_word)
+    state = gru.gru_states(caption, embed, units, reset_after, precision, every_word)
     if bidirectional:
-        state = (state + gru_states(words, units, reset_after, every_word, backwards=True)) / 2
+        state = (state + gru.gru_states(caption, embed, units, reset_after, precision, every_word, backwards=True)) / 2
     if pooling != "last":
         state = pooled(state, ops.not_equal(caption, 0), pooling)
     embedding = keras.layers.UnitNormalization(name="caption_embedding")(state)

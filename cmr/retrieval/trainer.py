@@ -92,9 +92,9 @@ class Trainer:
             )
         )
 
-    def step(self, batch) -> tuple[float, int]:
+    def step(self, batch) -> tuple[tf.Tensor, int]:
         """Trains by one batch; returns its loss and its number of queries."""
-        return float(self._step(batch)), self._config.batch_size
+        return self._step(batch), self._config.batch_size
 
     def validate(self, epoch: int) -> Validation:
         """Measures both directions on the validation split."""

@@ -4,7 +4,7 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -14,6 +14,9 @@ from cmr import progress
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import atomic_files
 from cmr.workspace.runs import Run
+
+# A loss is read behind this many steps: to read it is to wait for it, and a GPU that is waited for idles.
+_READ_EVERY = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +90,8 @@ class Task(Protocol):
     def batches(self, epoch: int, first_step: int) -> Iterable:
         """The batches of an epoch from a step on: a function of the seed and both, so that a killed run goes on."""
 
-    def step(self, batch) -> tuple[float, int]:
-        """Trains by one batch; returns its loss and how many items it held."""
+    def step(self, batch) -> tuple[Any, Any]:
+        """Trains by one batch; returns its loss and how many items it held, as numbers or tensors."""
 
     def validate(self, epoch: int) -> Validation:
         """Measures the model after an epoch (from 1), and records what it found."""
@@ -173,27 +176,42 @@ class TrainingLoop:
         epoch, first = int(self._get("epoch")), int(self._get("step_in_epoch"))
         steps = self._task.steps_per_epoch
         total = self._get("loss_sum")
-        started, items = time.monotonic(), 0
+        started, items, waiting = time.monotonic(), 0, []
         dataset = self._task.batches(epoch, first)
         with progress.progress_bar(steps, "step", f"epoch {epoch + 1}/{self._limits.max_epochs}", first) as bar:
             for step, batch in enumerate(dataset, start=first + 1):
-                loss, items_of_step = self._task.step(batch)
-                if not math.isfinite(loss):
-                    raise ConfigError(
-                        f"the loss is {loss} at step {step} of epoch {epoch + 1}; lower --{self._task.rate_flag}"
-                    )
-                total += loss
-                items += items_of_step
+                waiting.append(self._task.step(batch))
                 bar.update()
-                bar.set_postfix(loss=f"{total / step:.3f}", refresh=False)
-                self._recorder.step_loss(epoch * steps + step, loss)
-                if step % self._limits.checkpoint_steps == 0 and step < steps:
+                saves = step % self._limits.checkpoint_steps == 0 and step < steps
+                if saves or step == steps or len(waiting) == _READ_EVERY:
+                    first_waiting = step - len(waiting) + 1
+                    losses, counts = self._read(waiting, epoch, first_waiting)
+                    waiting.clear()
+                    total, items = sum(losses, total), sum(counts, items)
+                    bar.set_postfix(loss=f"{total / step:.3f}", refresh=False)
+                    for number, loss in enumerate(losses, start=epoch * steps + first_waiting):
+                        self._recorder.step_loss(number, loss)
+                if saves:
                     self._set(step_in_epoch=step, loss_sum=total)
                     self._save()
         rate = items / max(time.monotonic() - started, 1e-9)
         self._set(step_in_epoch=steps, loss_sum=total)
         self._recorder.epoch(epoch + 1, total / steps, self._task.learning_rate, rate)
         print(f"epoch {epoch + 1}: loss {total / steps:.4f}, {rate:.0f} {self._task.item_name}/s", flush=True)
+
+    def _read(self, waiting: Sequence[tuple], epoch: int, first_step: int) -> tuple[list[float], list[int]]:
+        """Losses and numbers of items of steps that follow each other.
+
+        Raises:
+          ConfigError: a loss is not finite.
+        """
+        losses = [float(loss) for loss, _ in waiting]
+        for step, loss in enumerate(losses, start=first_step):
+            if not math.isfinite(loss):
+                raise ConfigError(
+                    f"the loss is {loss} at step {step} of epoch {epoch + 1}; lower --{self._task.rate_flag}"
+                )
+        return losses, [int(count) for _, count in waiting]
 
     def _validate(self) -> None:
         epoch, best = int(self._get("epoch")) + 1, self._get(self._best)

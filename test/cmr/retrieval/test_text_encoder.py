@@ -134,8 +134,9 @@ def test_initial_weights_are_drawn_from_the_papers_uniform_range(reset_after):
         np.testing.assert_allclose(weight.std(), 0.16 / np.sqrt(12), rtol=0.05, err_msg=name)
 
 
-def test_the_recurrent_cell_survives_a_saved_model(tmp_path):
-    encoder = encoder_with_large_weights(reset_after=False)
+@pytest.mark.parametrize("reset_after", [False, True])
+def test_the_encoder_survives_a_saved_model(tmp_path, reset_after):
+    encoder = encoder_with_large_weights(reset_after=reset_after)
     encoder.save(tmp_path / "encoder.keras")
 
     loaded = keras.saving.load_model(tmp_path / "encoder.keras")

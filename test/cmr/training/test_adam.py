@@ -1,0 +1,47 @@
+"""Adam in one pass is Keras's Adam."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from cmr.training.adam import FusedAdam
+
+
+def variables():
+    random = np.random.default_rng(0)
+    return [keras.Variable(random.normal(size=shape).astype(np.float32)) for shape in ((5, 3), (3,))]
+
+
+@pytest.mark.parametrize("settings", [{}, {"use_ema": True, "ema_momentum": 0.9}])
+@pytest.mark.parametrize("halves", [False, True])
+def test_ten_steps_give_the_weights_of_keras(settings, halves):
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([4], [0.1, 0.05]) if halves else 0.1
+    ours, theirs = variables(), variables()
+    optimizers = FusedAdam(rate, **settings), keras.optimizers.Adam(rate, **settings)
+    random = np.random.default_rng(1)
+
+    for _ in range(10):
+        gradients = [tf.constant(random.normal(size=variable.shape), tf.float32) for variable in ours]
+        for optimizer, weights in zip(optimizers, (ours, theirs), strict=True):
+            optimizer.apply(gradients, weights)
+    for optimizer, weights in zip(optimizers, (ours, theirs), strict=True):
+        optimizer.finalize_variable_values(weights)
+
+    for one, other in zip(ours, theirs, strict=True):
+        np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_a_state_that_keras_saved_goes_on(tmp_path):
+    weights, gradients = variables(), [tf.ones((5, 3)), tf.ones(3)]
+    saved = keras.optimizers.Adam(0.1)
+    saved.apply(gradients, weights)
+    path = tf.train.Checkpoint(optimizer=saved).save(str(tmp_path / "state"))
+    restored = FusedAdam(0.1)
+    restored.build(weights)
+
+    tf.train.Checkpoint(optimizer=restored).restore(path).assert_consumed()
+
+    assert int(restored.iterations.numpy()) == 1
+    for one, other in zip(restored.variables, saved.variables, strict=True):
+        np.testing.assert_array_equal(one.numpy(), other.numpy())
