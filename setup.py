@@ -36,6 +36,7 @@ setuptools.setup(
     ],
     extras_require={
         "captions": ["pycocoevalcap>=1.2"],
+        "peers": ["torch>=2.4"],
         "mat": ["scipy>=1.11"],
         "report": ["matplotlib>=3.8", "jinja2>=3.1"],
         "tfds": ["tensorflow-datasets>=4.9.4"],

@@ -5,10 +5,13 @@
 It takes the flags of cmr.train. Read the ratios, which come from one run: the seconds are this machine's.
 """
 
+import importlib.util
+
 from absl import flags
 
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
+from cmr.errors import ConfigError
 
 FLAGS = flags.FLAGS
 
@@ -41,8 +44,8 @@ def main() -> None:
     print(f"{FLAGS.model} on {FLAGS.dataset}: {config.train.batch_size} queries a step, {pairs} pairs embedded")
     parts = timing.time_parts(model, config.train, tf.distribute.get_strategy(), train, FLAGS.steps)
     _print_shares(parts, of=timing.WHOLE)
-    print(f"\ntext encoder with its gradient, {pairs} sentences, by the form of the GRU")
-    forms = timing.time_gru_forms(config.model, train, pairs, FLAGS.steps)
+    print(f"\na training step of the text encoder alone, {pairs} sentences")
+    forms = timing.time_text_encoders(config.model, train, pairs, FLAGS.steps, FLAGS.against == "torch")
     _print_shares(forms, of=next(iter(forms)))
 
 
@@ -51,5 +54,11 @@ def _print_shares(seconds: dict[str, float], of: str) -> None:
         print(f"  {name:<38}{1000 * value:9.1f} ms{value / seconds[of]:8.2f} x {of}")
 
 
+def check_flags() -> None:
+    """Refuses what can't work, before TensorFlow is imported."""
+    if FLAGS.against == "torch" and importlib.util.find_spec("torch") is None:
+        raise ConfigError("--against=torch needs the package torch: pip install 'cmr[peers]'")
+
+
 if __name__ == "__main__":
-    command.run(main, __doc__, GROUPS)
+    command.run(main, __doc__, GROUPS, check_flags)

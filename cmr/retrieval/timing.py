@@ -14,8 +14,11 @@ from cmr.data.examples import Examples
 from cmr.data.order import Schedule
 from cmr.retrieval import batches, text_encoder
 from cmr.retrieval.step import TrainingStep, loss_of_embeddings
+from cmr.training.adam import FusedAdam
 
 WHOLE = "whole step"
+
+_CLIP_NORM = 2.0
 
 
 def time_parts(
@@ -61,35 +64,64 @@ def time_parts(
     return {"input": _time_input(train, schedule, steps), **_medians(lambda: parts(next(dataset)), steps)}
 
 
-def time_gru_forms(config: ModelConfig, train: Examples, pairs: int, steps: int) -> dict[str, float]:
-    """Median seconds of the text encoder with its gradient, in each form of the GRU.
+def time_text_encoders(
+    config: ModelConfig, train: Examples, pairs: int, steps: int, against_torch: bool = False
+) -> dict[str, float]:
+    """Median seconds of a training step of the text encoder alone, with gradient, clipping and Adam, in several forms.
 
     Args:
       config: sizes of the model.
       train: the training split.
       pairs: sentences at once.
       steps: how often each form runs.
+      against_torch: time PyTorch's packed GRU too (the extra `peers`).
+
+    Returns:
+      By form, the first one that of Eq. 2 in float32.
     """
     sizes = config.vocabulary_size, config.word_dim, config.gru_units
     forms = {
-        "own cell, reset before (Eq. 2)": text_encoder.text_encoder(*sizes, reset_after=False),
-        "keras.layers.GRU(reset_after=False)": _keras_reset_before(*sizes),
-        "keras.layers.GRU(reset_after=True)": text_encoder.text_encoder(*sizes, reset_after=True),
+        "ours, reset before (Eq. 2)": _encoder_step(text_encoder.text_encoder(*sizes, reset_after=False), FusedAdam()),
+        "ours, reset after": _encoder_step(text_encoder.text_encoder(*sizes, reset_after=True), FusedAdam()),
+        "ours, reset before, bfloat16": _encoder_step(
+            text_encoder.text_encoder(*sizes, reset_after=False, precision="mixed_bfloat16"), FusedAdam()
+        ),
+        "keras.layers.GRU(reset_after=False)": _encoder_step(_keras_gru(*sizes, False), keras.optimizers.Adam()),
+        "keras.layers.GRU(reset_after=True)": _encoder_step(_keras_gru(*sizes, True), keras.optimizers.Adam()),
     }
-    functions = {name: _gradient_of(model) for name, model in forms.items()}
+    if against_torch:
+        from cmr.retrieval import torch_text_encoder
+
+        forms["PyTorch's packed nn.GRU"] = torch_text_encoder.training_step(config, _CLIP_NORM, autocast=False)
+        forms["PyTorch's packed nn.GRU, autocast"] = torch_text_encoder.training_step(config, _CLIP_NORM, autocast=True)
     drawn = itertools.cycle(order.shuffled_batches(train.lengths, pairs, seed=0, epoch=0, stream=0))
 
     def parts() -> dict[str, Callable[[], object]]:
-        caption = tf.constant(train.padded(next(drawn)))
-        return {name: lambda function=function: function(caption) for name, function in functions.items()}
+        caption = train.padded(next(drawn))
+        return {name: lambda step=step: step(caption) for name, step in forms.items()}
 
     return _medians(parts, steps)
 
 
-def _keras_reset_before(vocabulary_size: int, word_dim: int, units: int) -> keras.Model:
+def _encoder_step(encoder: keras.Model, optimizer: keras.optimizers.Optimizer) -> Callable:
+    variables = encoder.trainable_variables
+    optimizer.build(variables)
+
+    def step(caption: tf.Tensor) -> tf.Tensor:
+        with tf.GradientTape() as tape:
+            total = tf.reduce_sum(encoder(caption, training=True))
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(total, variables)]
+        clipped, _ = tf.clip_by_global_norm(gradients, _CLIP_NORM)
+        optimizer.apply(clipped, variables)
+        return total
+
+    return tf.function(step, input_signature=[tf.TensorSpec([None, None], tf.int32)])
+
+
+def _keras_gru(vocabulary_size: int, word_dim: int, units: int, reset_after: bool) -> keras.Model:
     caption = keras.Input((None,), dtype="int32")
     words = keras.layers.Embedding(vocabulary_size, word_dim, mask_zero=True)(caption)
-    state = keras.layers.GRU(units, reset_after=False)(words)
+    state = keras.layers.GRU(units, reset_after=reset_after)(words)
     return keras.Model(caption, keras.layers.UnitNormalization()(state))
 
 
@@ -134,6 +166,8 @@ def _medians(parts_of_step: Callable[[], Mapping[str, Callable[[], object]]], st
 
 def _wait_for(result) -> None:
     """Reads one value, because TensorFlow hands out results before they are computed."""
+    if isinstance(result, float):
+        return
     first = tf.nest.flatten(result)[0]
     if isinstance(first, tf.IndexedSlices):
         first = first.values

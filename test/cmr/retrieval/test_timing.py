@@ -32,12 +32,25 @@ def test_a_step_is_timed_by_its_parts(scenes_inputs, model_config):
     assert min(parts.values()) > 0
 
 
-def test_the_forms_of_the_gru_are_timed_beside_each_other(scenes_inputs, model_config):
-    forms = timing.time_gru_forms(model_config, scenes_inputs.split("train"), pairs=8, steps=2)
+FORMS = [
+    "ours, reset before (Eq. 2)",
+    "ours, reset after",
+    "ours, reset before, bfloat16",
+    "keras.layers.GRU(reset_after=False)",
+    "keras.layers.GRU(reset_after=True)",
+]
 
-    assert list(forms) == [
-        "own cell, reset before (Eq. 2)",
-        "keras.layers.GRU(reset_after=False)",
-        "keras.layers.GRU(reset_after=True)",
-    ]
+
+def test_the_forms_of_the_gru_are_timed_beside_each_other(scenes_inputs, model_config):
+    forms = timing.time_text_encoders(model_config, scenes_inputs.split("train"), pairs=8, steps=2)
+
+    assert list(forms) == FORMS
     assert min(forms.values()) > 0
+
+
+def test_pytorch_is_timed_beside_them(scenes_inputs, model_config):
+    pytest.importorskip("torch", reason="PyTorch (the extra peers) is not installed")
+
+    forms = timing.time_text_encoders(model_config, scenes_inputs.split("train"), 8, 2, against_torch=True)
+
+    assert list(forms) == [*FORMS, "PyTorch's packed nn.GRU", "PyTorch's packed nn.GRU, autocast"]
