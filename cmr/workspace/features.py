@@ -89,8 +89,8 @@ class Features:
         return digest
 
     def _stamps(self) -> dict[str, list[int]]:
-        found = {name: (self.path / name).stat() for name in (IMAGE_IDS_TXT, FEATURES_NPY)}
-        return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in found.items()}
+        stats = {name: (self.path / name).stat() for name in (IMAGE_IDS_TXT, FEATURES_NPY)}
+        return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
     def _checked_digest(self) -> str:
         digest = hashlib.sha256((self.path / IMAGE_IDS_TXT).read_bytes())

@@ -25,11 +25,11 @@ def folder(tmp_path):
 
 
 def test_features_are_read_from_the_disk(folder):
-    found = features.read_features(folder)
+    opened = features.read_features(folder)
 
-    np.testing.assert_array_equal(found.array, ARRAY)
-    assert (found.name, found.feature_dim, found.image_ids) == ("vgg16-fc7", 4, IDS)
-    assert found.extractor == {"name": "vgg16-fc7"}
+    np.testing.assert_array_equal(opened.array, ARRAY)
+    assert (opened.name, opened.feature_dim, opened.image_ids) == ("vgg16-fc7", 4, IDS)
+    assert opened.extractor == {"name": "vgg16-fc7"}
 
 
 def test_rows_are_found_by_image_id(folder):

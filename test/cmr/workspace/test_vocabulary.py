@@ -59,38 +59,38 @@ def test_ids_do_not_depend_on_the_order_of_the_sentences(orders):
 
 
 def test_words_follow_the_special_ones_by_falling_count_then_by_spelling():
-    found = Vocabulary.from_captions(["b b a", "c a d"])
+    built = Vocabulary.from_captions(["b b a", "c a d"])
 
-    assert found.words == ("<pad>", "<unk>", "<end>", "a", "b", "c", "d")
-    assert found.counts == (0, 0, 2, 2, 2, 1, 1)
+    assert built.words == ("<pad>", "<unk>", "<end>", "a", "b", "c", "d")
+    assert built.counts == (0, 0, 2, 2, 2, 1, 1)
 
 
 def test_words_rarer_than_the_minimum_become_unknown():
-    found = Vocabulary.from_captions(["a a b", "a c"], min_word_count=2)
+    built = Vocabulary.from_captions(["a a b", "a c"], min_word_count=2)
 
-    assert found.words == ("<pad>", "<unk>", "<end>", "a")
-    assert found.counts == (0, 2, 2, 3)
-    assert found.encode("a b") == [3, vocabulary.UNK_ID, vocabulary.END_ID]
+    assert built.words == ("<pad>", "<unk>", "<end>", "a")
+    assert built.counts == (0, 2, 2, 3)
+    assert built.encode("a b") == [3, vocabulary.UNK_ID, vocabulary.END_ID]
 
 
 @settings(max_examples=60, deadline=None)
 @given(any_sentences, st.integers(1, 3))
 def test_no_word_is_lost_between_counts_and_unknown(sentences, min_word_count):
-    found = Vocabulary.from_captions(sentences, min_word_count)
+    built = Vocabulary.from_captions(sentences, min_word_count)
 
     counted = collections.Counter(token for sentence in sentences for token in vocabulary.tokenize(sentence))
-    assert sum(found.counts) == sum(counted.values()) + len(sentences)
-    assert all(counted[word] >= min_word_count for word in found.words[3:])
+    assert sum(built.counts) == sum(counted.values()) + len(sentences)
+    assert all(counted[word] >= min_word_count for word in built.words[3:])
 
 
 @settings(max_examples=60, deadline=None)
 @given(any_sentences)
 def test_a_training_sentence_is_its_words_closed_by_the_end_word(sentences):
-    found = Vocabulary.from_captions(sentences)
+    built = Vocabulary.from_captions(sentences)
 
     for sentence in sentences:
-        ids = found.encode(sentence)
-        assert [found.words[index] for index in ids] == [*vocabulary.tokenize(sentence), "<end>"]
+        ids = built.encode(sentence)
+        assert [built.words[index] for index in ids] == [*vocabulary.tokenize(sentence), "<end>"]
 
 
 def test_the_checksum_tells_vocabularies_of_other_ids_apart():
