@@ -7,6 +7,8 @@ import hashlib
 import os
 import pathlib
 import re
+import sys
+import unicodedata
 from collections.abc import Iterable
 
 from cmr.errors import WorkspaceError
@@ -19,10 +21,32 @@ SPECIAL = (PAD, UNK, END)
 # A word is letters or digits, with an inner apostrophe ("man's"); punctuation is dropped, as in Karpathy's tokens.
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
+# Zero width non-joiner and joiner, which shape the letters of one word in Persian and in India's scripts.
+_JOINERS = "\u200c\u200d"
+
 
 def tokenize(caption: str) -> list[str]:
-    """Lower-case words of a sentence, punctuation dropped: "A dog's ball." -> ["a", "dog's", "ball"]."""
-    return [word.replace("\u2019", "'") for word in _WORD.findall(caption.lower())]
+    """Lower-case words of a sentence, punctuation dropped: "A dog's ball." -> ["a", "dog's", "ball"].
+
+    Words are in Unicode's composed form (NFC), and combining marks belong to the letter before them.
+    """
+    if caption.isascii():
+        return _WORD.findall(caption.lower())
+    # Lower case may take a letter apart again.
+    composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", caption).lower())
+    return [word.replace("\u2019", "'") for word in _marked_word().findall(composed)]
+
+
+@functools.cache
+def _marked_word() -> re.Pattern[str]:
+    """`_WORD` with marks behind letters, and with joiners between them; `re` has no class of marks."""
+    marks = "".join(filter(_is_mark, map(chr, range(sys.maxunicode + 1))))
+    run = rf"[^\W_](?:[^\W_]|[{marks}]|[{_JOINERS}]+(?=[^\W_]|[{marks}]))*"
+    return re.compile(rf"{run}(?:['\u2019]{run})*")
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +64,9 @@ class Vocabulary:
 
     @functools.cached_property
     def ids(self) -> dict[str, int]:
-        return {word: index for index, word in enumerate(self.words)}
+        """Id of each word, and of its composed form, which vocabularies of older versions may lack."""
+        composed = {unicodedata.normalize("NFC", word): index for index, word in enumerate(self.words)}
+        return {**composed, **{word: index for index, word in enumerate(self.words)}}
 
     def __len__(self) -> int:
         return len(self.words)
@@ -58,8 +84,26 @@ class Vocabulary:
         return cls((*SPECIAL, *kept), (0, unknown, sentences, *(counter[word] for word in kept)))
 
     def encode(self, caption: str) -> list[int]:
-        """Ids of the sentence's words, closed by `<end>` (Eq. 1's s_1 ... s_T; there is no start word)."""
-        return [self.ids.get(word, UNK_ID) for word in tokenize(caption)] + [END_ID]
+        """Ids of the sentence's words, closed by `<end>` (Eq. 1's s_1 ... s_T; there is no start word).
+
+        Older versions cut words at their marks. Where the vocabulary is one of theirs, and holds all pieces of a word
+        that it lacks, they stand for it.
+        """
+        return [index for word in tokenize(caption) for index in self._ids_of(word)] + [END_ID]
+
+    def _ids_of(self, word: str) -> list[int]:
+        if word in self.ids:
+            return [self.ids[word]]
+        if word.isascii() or self._has_marks:
+            return [UNK_ID]
+        pieces = _WORD.findall(unicodedata.normalize("NFD", word))
+        if len(pieces) < 2 or any(piece not in self.ids for piece in pieces):
+            return [UNK_ID]
+        return [self.ids[piece] for piece in pieces]
+
+    @functools.cached_property
+    def _has_marks(self) -> bool:
+        return any(_is_mark(character) for word in self.words for character in word)
 
     def checksum(self) -> str:
         """SHA-256 of the words in order: two vocabularies with the same one give every word the same id."""
