@@ -7,13 +7,18 @@ import pathlib
 import pandas as pd
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import atomic_files, line_files
 
 COLUMNS = ("image_id", "file_name", "split", "caption_id", "caption")
 
 
 def write_captions(path: str | os.PathLike, captions: pd.DataFrame) -> None:
-    """Writes captions.csv atomically: UTF-8, a header, the columns of `COLUMNS`, every value a string in quotes."""
+    """Writes captions.csv atomically: UTF-8, a header, the columns of `COLUMNS`, every value a string in quotes.
+
+    Raises:
+      DataError: an image's id can't stand in a list of ids, as image_ids.txt is.
+    """
+    line_files.check_items(captions["image_id"], "image_ids.txt", "image id")
     with atomic_files.atomic_path(path) as temporary:
         # pandas leaves a lone carriage return bare otherwise, and reads it back as the end of a line.
         captions.to_csv(temporary, index=False, columns=list(COLUMNS), quoting=csv.QUOTE_ALL)

@@ -12,13 +12,15 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import atomic_files, json_files, line_files
 from cmr.workspace.stored_rows import StoredRows
 
 FEATURES_NPY = "features.npy"
 IMAGE_IDS_TXT = "image_ids.txt"
 EXTRACTOR_JSON = "extractor.json"
 CHECKED_JSON = "checked.json"
+
+_MEND = "run data_prep.extract (or import_features) again"
 
 # 16 MB of 4096-d features at once.
 _BLOCK_ROWS = 1024
@@ -124,9 +126,9 @@ def read_features(path: str | os.PathLike) -> Features:
     try:
         array = StoredRows(path / FEATURES_NPY)
         extractor = json.loads((path / EXTRACTOR_JSON).read_text(encoding="utf-8"))
-        image_ids = tuple((path / IMAGE_IDS_TXT).read_text(encoding="utf-8").splitlines())
     except (ValueError, EOFError) as error:
         raise WorkspaceError(f"{path} can't be read ({error}); run data_prep.extract again") from error
+    image_ids = tuple(line_files.read_lines(path / IMAGE_IDS_TXT, WorkspaceError, _MEND))
     if array.dtype != np.float32 or len(array) != len(image_ids):
         raise WorkspaceError(
             f"{path / FEATURES_NPY} is {array.dtype} {list(array.shape)} beside {len(image_ids)} image ids, "
@@ -137,6 +139,5 @@ def read_features(path: str | os.PathLike) -> Features:
 
 def write_description(path: pathlib.Path, image_ids: Sequence[str], extractor: dict) -> None:
     """Writes image_ids.txt, then extractor.json, whose presence means that features.npy is whole."""
-    atomic_files.write_text(path / IMAGE_IDS_TXT, "".join(f"{image_id}\n" for image_id in image_ids))
-    text = json.dumps(extractor, indent=2, ensure_ascii=False, sort_keys=True)
-    atomic_files.write_text(path / EXTRACTOR_JSON, text + "\n")
+    line_files.write_lines(path / IMAGE_IDS_TXT, image_ids, "image id")
+    json_files.write_json(path / EXTRACTOR_JSON, extractor, sort_keys=True)

@@ -197,7 +197,7 @@ def _of_hint(hint: Any) -> Kind:
 def _wrong(value: Any, place: str, wanted: str) -> str:
     shown = repr(value)
     shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
-    return f"{_title(place)} is {shown.splitlines()[0]}, not {wanted}"
+    return f"{_title(place)} is {shown}, not {wanted}"
 
 
 def _title(place: str) -> str:

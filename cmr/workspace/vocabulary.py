@@ -5,14 +5,13 @@ import dataclasses
 import functools
 import hashlib
 import os
-import pathlib
 import re
 import sys
 import unicodedata
 from collections.abc import Iterable
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import line_files
 
 PAD, UNK, END = "<pad>", "<unk>", "<end>"
 PAD_ID, UNK_ID, END_ID = 0, 1, 2
@@ -20,6 +19,9 @@ SPECIAL = (PAD, UNK, END)
 
 # A word is letters or digits, with an inner apostrophe ("man's"); punctuation is dropped, as in Karpathy's tokens.
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+
+# More digits than any corpus has words are damage, and too many even for int().
+_COUNT = re.compile("[0-9]{1,18}")
 
 # Zero width non-joiner and joiner, which shape the letters of one word in Persian and in India's scripts.
 _JOINERS = "\u200c\u200d"
@@ -111,32 +113,27 @@ class Vocabulary:
 
     def write(self, path: str | os.PathLike) -> None:
         """Writes `word <tab> count` lines, the line number (from 0) being the id."""
-        lines = [f"{word}\t{count}\n" for word, count in zip(self.words, self.counts, strict=True)]
-        atomic_files.write_text(path, "".join(lines))
+        lines = (f"{word}\t{count}" for word, count in zip(self.words, self.counts, strict=True))
+        line_files.write_lines(path, lines, "word")
 
     @classmethod
-    def read(cls, path: str | os.PathLike) -> "Vocabulary":
+    def read(cls, path: str | os.PathLike, mend: str = "run data_prep.prepare again") -> "Vocabulary":
         """Reads vocabulary.txt.
+
+        Args:
+          path: of the file.
+          mend: what makes it again.
 
         Raises:
           WorkspaceError: the file is missing or not in the format that `write` makes.
         """
-        path = pathlib.Path(path)
-        if not path.exists():
-            raise WorkspaceError(f"{path} is missing; run data_prep.prepare")
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise WorkspaceError(f"{path} can't be read ({error}); run data_prep.prepare again") from error
         words, counts = [], []
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(line_files.read_lines(path, WorkspaceError, mend), start=1):
             word, tab, count = line.partition("\t")
-            if not tab or not count.isdecimal():
-                raise WorkspaceError(f"{path}, line {number}: not 'word <tab> count'; run data_prep.prepare again")
+            if not tab or not _COUNT.fullmatch(count):
+                raise WorkspaceError(f"{path}, line {number}: not 'word <tab> count'; {mend}")
             words.append(word)
             counts.append(int(count))
         if tuple(words[: len(SPECIAL)]) != SPECIAL or len(set(words)) != len(words):
-            raise WorkspaceError(
-                f"{path} must open with {' '.join(SPECIAL)} and hold each word once; run data_prep.prepare again"
-            )
+            raise WorkspaceError(f"{path} must open with {' '.join(SPECIAL)} and hold each word once; {mend}")
         return cls(tuple(words), tuple(counts))

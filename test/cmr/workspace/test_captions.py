@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cmr.errors import WorkspaceError
+from cmr.errors import DataError, WorkspaceError
 from cmr.workspace import captions
 
 
@@ -45,6 +45,14 @@ def test_further_columns_are_left_out(tmp_path):
     TWO_IMAGES.assign(source="web").to_csv(tmp_path / "captions.csv", index=False)
 
     assert list(captions.read_captions(tmp_path / "captions.csv").columns) == list(captions.COLUMNS)
+
+
+@pytest.mark.parametrize("image_id", ["a\nb.jpg", "a.jpg\r"])
+def test_an_image_id_that_no_list_can_hold_is_refused_when_it_is_written(tmp_path, image_id):
+    with pytest.raises(DataError, match="holds a line break"):
+        captions.write_captions(tmp_path / "captions.csv", TWO_IMAGES.assign(image_id=image_id))
+
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_missing_file_is_refused_with_the_command_that_makes_it(tmp_path):

@@ -32,6 +32,13 @@ def test_features_are_read_from_the_disk(folder):
     assert opened.extractor == {"name": "vgg16-fc7"}
 
 
+def test_an_image_id_may_hold_what_unicode_calls_the_end_of_a_line(folder):
+    ids = ("a\u2028.jpg", "\x85b", "c\x0c")
+    features.write_description(folder, ids, {"name": "vgg16-fc7"})
+
+    assert features.read_features(folder).rows(["\x85b"]).tolist() == [1]
+
+
 def test_rows_are_found_by_image_id(folder):
     assert features.read_features(folder).rows(["c.jpg", "b.jpg", "c.jpg"]).tolist() == [2, 0, 2]
 

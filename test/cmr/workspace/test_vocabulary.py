@@ -217,7 +217,7 @@ def test_the_checksum_tells_vocabularies_of_other_ids_apart():
 
 
 def test_a_missing_vocabulary_is_refused_with_the_command_that_makes_it(tmp_path):
-    with pytest.raises(WorkspaceError, match=r"vocabulary.txt is missing; run data_prep.prepare"):
+    with pytest.raises(WorkspaceError, match=r"vocabulary.txt is missing; run data_prep.prepare again"):
         Vocabulary.read(tmp_path / "vocabulary.txt")
 
 
@@ -231,6 +231,9 @@ def test_a_missing_vocabulary_is_refused_with_the_command_that_makes_it(tmp_path
         (b"<pad>\t0\n<unk>\t0\n<end>\t1\ndog\t2\ndog\t1\n", "hold each word once"),
         (b"", "must open with <pad> <unk> <end>"),
         (b"\xff\xfe", "can't be read"),
+        (b"<pad>\t0\n<unk>\t0\n<end>\t1\ndog\t4", "is cut off"),
+        (b"<pad>\t0\n<unk>\t0\n<end>\t1\ndog\t" + b"4" * 5000 + b"\n", "line 4: not"),
+        (b"<pad>\t0\n<unk>\t0\n<end>\t1\ndog\t-4\n", "line 4: not"),
     ],
 )
 def test_a_damaged_vocabulary_is_refused(tmp_path, content, message):
