@@ -16,7 +16,7 @@ import numpy as np
 
 from cmr.captioner.model import IMAGE_EMBEDDING, model_config
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import atomic_files, line_files
 from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
 
@@ -81,7 +81,7 @@ def write_captioner(path: str | os.PathLike, found: Captioner) -> None:
     (path / CAPTIONER_JSON).unlink(missing_ok=True)
     write_model(path, found.model)
     found.vocabulary.write(path / VOCABULARY_TXT)
-    atomic_files.write_text(path / TRAIN_IMAGE_IDS_TXT, "".join(f"{image_id}\n" for image_id in found.train_image_ids))
+    line_files.write_lines(path / TRAIN_IMAGE_IDS_TXT, found.train_image_ids, "image id")
     description = {
         "format": FORMAT,
         "dataset": found.dataset,
@@ -119,20 +119,14 @@ def read_captioner(path: str | os.PathLike) -> Captioner:
     """
     path = pathlib.Path(path)
     description = _read_description(path)
-    try:
-        vocabulary = Vocabulary.read(path / VOCABULARY_TXT)
-    except WorkspaceError as error:
-        # Its own message names the command that makes a data set's vocabulary.
-        raise WorkspaceError(f"{path / VOCABULARY_TXT} is missing or damaged; {_renew(path)}") from error
+    vocabulary = Vocabulary.read(path / VOCABULARY_TXT, _renew(path))
     model = read_model(path / CAPTIONER_KERAS)
-    image_ids = path / TRAIN_IMAGE_IDS_TXT
-    if not image_ids.exists():
-        raise WorkspaceError(f"{image_ids} is missing; {_renew(path)}")
+    train_image_ids = line_files.read_lines(path / TRAIN_IMAGE_IDS_TXT, WorkspaceError, _renew(path))
     try:
         found = Captioner(
             model=model,
             vocabulary=vocabulary,
-            train_image_ids=tuple(image_ids.read_text(encoding="utf-8").splitlines()),
+            train_image_ids=tuple(train_image_ids),
             **{name: description[name] for name in _DESCRIBED},
         )
         is_whole = found.checksums[VOCABULARY] == vocabulary.checksum() and len(vocabulary) == vocabulary_size(model)
