@@ -6,6 +6,7 @@ EXTRACTOR.flaw({"name": "vgg16-fc7", "images": 0}, "")    # "images is 0, not a 
 
 import dataclasses
 import math
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -43,6 +44,15 @@ class Text:
 
     def flaw(self, value: Any, place: str) -> str | None:
         return None if isinstance(value, str) else _wrong(value, place, "a text")
+
+
+@dataclasses.dataclass(frozen=True)
+class Sha256:
+    """A SHA-256 as 64 hexadecimal digits."""
+
+    def flaw(self, value: Any, place: str) -> str | None:
+        is_digest = isinstance(value, str) and re.fullmatch("[0-9a-f]{64}", value) is not None
+        return None if is_digest else _wrong(value, place, "a SHA-256")
 
 
 @dataclasses.dataclass(frozen=True)

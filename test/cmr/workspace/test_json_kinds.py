@@ -6,7 +6,19 @@ from typing import Literal
 import pytest
 
 from cmr.workspace import json_kinds
-from cmr.workspace.json_kinds import Anything, ByName, Flag, Listed, Nullable, Number, OneOf, Record, Text, Whole
+from cmr.workspace.json_kinds import (
+    Anything,
+    ByName,
+    Flag,
+    Listed,
+    Nullable,
+    Number,
+    OneOf,
+    Record,
+    Sha256,
+    Text,
+    Whole,
+)
 
 
 @pytest.mark.parametrize(
@@ -14,6 +26,7 @@ from cmr.workspace.json_kinds import Anything, ByName, Flag, Listed, Nullable, N
     [
         (Anything(), [None, 1, "a", {}, []], []),
         (Text(), ["", "a"], [None, 1, [], {}, True]),
+        (Sha256(), ["0a" * 32], ["0a" * 31, "0A" * 32, "0a" * 32 + "\n", 5, None]),
         (Flag(), [True, False], [0, 1, None, "true"]),
         (Whole(), [0, 7], [-1, 1.0, True, "1", None]),
         (Whole(1, 10), [1, 10], [0, 11]),
