@@ -3,15 +3,25 @@
 import dataclasses
 import hashlib
 import json
+import typing
+from typing import Literal
 
-MODELS = ("vse", "single", "fusion")
-LOSSES = ("hinge", "softmax")
-NEGATIVES = ("epoch", "batch", "hardest")
-REDUCTIONS = ("sum", "mean")
-TEXT_POOLINGS = ("last", "mean", "attention")
+# The choices as types, by which the files that keep them are checked, and as values for the flags.
+ModelName = Literal["vse", "single", "fusion"]
+LossName = Literal["hinge", "softmax"]
+NegativesName = Literal["epoch", "batch", "hardest"]
+ReductionName = Literal["sum", "mean"]
+TextPoolingName = Literal["last", "mean", "attention"]
+OptimizerName = Literal["adam", "sgd"]
+
+MODELS = typing.get_args(ModelName)
+LOSSES = typing.get_args(LossName)
+NEGATIVES = typing.get_args(NegativesName)
+REDUCTIONS = typing.get_args(ReductionName)
+TEXT_POOLINGS = typing.get_args(TextPoolingName)
+OPTIMIZERS = typing.get_args(OptimizerName)
 STRATEGIES = ("default", "mirrored", "multi_worker")
 IMAGE_EMBEDDINGS = ("captioner", "linear", "raw", "random")
-OPTIMIZERS = ("adam", "sgd")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +46,7 @@ class ModelConfig:
       dropout: rate, in training, on the image's features.
     """
 
-    model: str
+    model: ModelName
     vgg_dim: int
     image_dim: int
     vocabulary_size: int
@@ -46,7 +56,7 @@ class ModelConfig:
     text_space_dim: int = 512
     bidirectional: bool = False
     gru_reset_after: bool = False
-    text_pooling: str = "last"
+    text_pooling: TextPoolingName = "last"
     normalize_features: bool = True
     image_norm_in_loss: bool = True
     train_text_space: bool = False
@@ -90,8 +100,8 @@ class TrainConfig:
     """
 
     margin: float
-    reduction: str
-    negatives: str
+    reduction: ReductionName
+    negatives: NegativesName
     num_negatives: int
     batch_size: int
     learning_rate: float
@@ -103,7 +113,7 @@ class TrainConfig:
     warm_up_epochs: int = 0
     decay_epochs: int = 0
     average_weights: float = 0.0
-    loss: str = "hinge"
+    loss: LossName = "hinge"
 
     @property
     def negatives_per_batch(self) -> int:

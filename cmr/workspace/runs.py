@@ -3,22 +3,56 @@
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from cmr.config import RunConfig
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import atomic_files, json_files, json_kinds
+from cmr.workspace.json_kinds import ByName, Kind, Listed, Nullable, Number, Record, Text, Whole
 
 
 class Settings(Protocol):
-    """What config.json keeps."""
+    """What config.json keeps: a frozen dataclass of plain values."""
 
     def to_json(self) -> str: ...
 
     @classmethod
     def from_json(cls, text: str) -> "Settings": ...
 
+
+_DIRECTION = Record(
+    {
+        **{f"recall_at_{at}": Number(0, 100) for at in (1, 5, 10)},
+        **{name: Number(at_least=1) for name in ("median_rank", "mean_rank")},
+        "num_queries": Whole(at_least=1),
+    },
+    others=False,
+)
+
+# What an epoch's validation comes to: of a run, and of a captioner.
+BOTH_DIRECTIONS = Record(
+    {"sentence_retrieval": _DIRECTION, "image_retrieval": _DIRECTION}, {"sum_of_recalls": Number(0, 600)}
+)
+PERPLEXITY = Record({"perplexity": Number()})
+
+# An ensemble has members in the place of flags, seed and checksums.
+_METRICS = Record(
+    {"test": BOTH_DIRECTIONS, "features": Text(), "notes": Listed(Text())},
+    optional={
+        "random_ranking": BOTH_DIRECTIONS,
+        "test_folds": Whole(at_least=1),
+        "protocol": Text(),
+        "splits": ByName(Record({"images": Whole(), "captions": Whole()})),
+        "flags": Listed(Text()),
+        "seed": Whole(),
+        "checksums": ByName(Text()),
+        "packages": ByName(Text()),
+        "python": Text(),
+        "git_commit": Nullable(Text()),
+        "members": Listed(Text()),
+    },
+)
 
 Kept = TypeVar("Kept", bound=Settings)
 
@@ -98,16 +132,13 @@ class Run:
         """
         if not self.config_json.exists():
             raise WorkspaceError(f"{self.path} holds no run (config.json is missing); train one with cmr.train")
-        try:
-            return kind.from_json(self.config_json.read_text(encoding="utf-8"))
-        except (ValueError, TypeError, KeyError) as error:
-            raise WorkspaceError(
-                f"{self.config_json} is not of this version ({error}); remove {self.path} and train again"
-            ) from error
+        mend = f"remove {self.path} and train again"
+        values = json_files.read_workspace_json(self.config_json, json_kinds.of_dataclass(kind), mend)
+        return kind.from_json(json.dumps(values))
 
     def write_metrics(self, metrics: Mapping) -> None:
         """Writes metrics.json, the last file of a run: its presence means that the run is finished."""
-        atomic_files.write_text(self.metrics_json, json.dumps(metrics, indent=2, sort_keys=True) + "\n")
+        json_files.write_json(self.metrics_json, metrics, sort_keys=True)
 
     def read_metrics(self) -> dict:
         """Reads metrics.json.
@@ -120,12 +151,24 @@ class Run:
                 f"{self.path} is not finished (metrics.json is missing); the command that began it goes on with it: "
                 f"python -m cmr.train --flagfile={self.flags_txt}"
             )
-        try:
-            return json.loads(self.metrics_json.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise WorkspaceError(
-                f"{self.metrics_json} is not JSON; remove it, and cmr.train writes it again"
-            ) from error
+        mend = "remove it, and cmr.train writes it again"
+        return json_files.read_workspace_json(self.metrics_json, _METRICS, mend)
+
+    def write_history(self, history: Sequence[Mapping]) -> None:
+        """Writes history.json: an entry an epoch."""
+        json_files.write_json(self.history_json, history, indent=1)
+
+    def read_history(self, val: Kind = BOTH_DIRECTIONS) -> list[dict]:
+        """Reads history.json.
+
+        Args:
+          val: what each entry holds under `val`.
+
+        Raises:
+          WorkspaceError: the file is missing or damaged.
+        """
+        kind = Listed(Record({"epoch": Whole(), "val": val}, {"loss": Number()}), at_least=1)
+        return json_files.read_workspace_json(self.history_json, kind, f"remove {self.path} and train again")
 
 
 def _differences(old: Settings, new: Settings) -> str:

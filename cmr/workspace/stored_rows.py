@@ -13,7 +13,6 @@ import numpy as np
 
 from cmr.errors import WorkspaceError
 
-
 # NumPy raises all of these for files that are cut off, or have other headers than its own.
 _NOT_NPY = (
     *(OSError, EOFError, ValueError, OverflowError, MemoryError, RecursionError, TypeError, SyntaxError),

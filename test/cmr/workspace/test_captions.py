@@ -1,5 +1,7 @@
 """captions.csv: what is written is read, what does not fit is refused in a sentence."""
 
+import contextlib
+
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -66,6 +68,8 @@ def test_a_missing_file_is_refused_with_the_command_that_makes_it(tmp_path):
         (TWO_IMAGES.drop(columns="split"), "lacks the column split"),
         (TWO_IMAGES.assign(caption_id=["x#0", "x#0", "y#0"]), "has the caption id x#0 twice"),
         (TWO_IMAGES.assign(split=["train", "test", "val"]), "puts image a.jpg into two splits"),
+        (TWO_IMAGES.assign(split=["train", "train", "restval"]), "has a split 'restval', not train or val or test"),
+        (TWO_IMAGES.assign(image_id=["a.jpg", "a.jpg", ""]), "has no image_id in its row 3"),
     ],
 )
 def test_a_file_that_breaks_the_contract_is_refused(tmp_path, broken, message):
@@ -99,3 +103,16 @@ def test_a_split_holds_its_rows_alone():
 def test_an_empty_split_is_refused():
     with pytest.raises(WorkspaceError, match="no image in the test split"):
         captions.in_split(TWO_IMAGES, "test")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kept=st.floats(0, 1), byte=st.sampled_from([b"", b"\n", b"\0", b'"', b"x", b"\xff"]))
+def test_a_file_that_was_cut_off_is_refused_or_ends_with_a_whole_row(tmp_path, kept, byte):
+    path = tmp_path / "captions.csv"
+    captions.write_captions(path, TWO_IMAGES)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))] + byte)
+
+    with contextlib.suppress(WorkspaceError):
+        read = captions.read_captions(path)
+        assert read.equals(TWO_IMAGES.head(len(read)))

@@ -45,8 +45,11 @@ def test_a_written_description_is_read_back_with_its_format(workspace):
         (None, "holds no prepared data set"),
         ("{", "is not JSON"),
         ('{"format": 2}', "has workspace format 2, this version reads 1"),
-        ("{}", "has workspace format None"),
-        ("[]", "is not JSON of an object"),
+        ('{"format": true}', "has workspace format True"),
+        ("{}", "format is missing"),
+        ("[]", r"its content is \[\], not an object"),
+        ('{"format": 1, "dataset": "flickr8k"}', "image_dir is missing"),
+        ('{"format": 1, "dataset": "flickr8k", "image_dir": "a", "test_folds": 0}', "test_folds is 0"),
     ],
 )
 def test_what_this_version_does_not_read_is_refused_with_the_command_that_renews_it(workspace, content, message):
