@@ -43,11 +43,10 @@ def main() -> None:
 
 
 def _train(setup, run, flags_text: str) -> None:
-    import json
-
     from cmr.captioner import files
     from cmr.captioner.summaries import CaptionerRecorder
     from cmr.captioner.trainer import CaptionerTrainer
+    from cmr.workspace.runs import PERPLEXITY
 
     found = setup.inputs
     train, val = found.split("train"), found.split("val")
@@ -60,7 +59,7 @@ def _train(setup, run, flags_text: str) -> None:
     recorder = CaptionerRecorder(run.tensorboard_dir, flags_text, val, found.vocabulary, found.image_dir)
     config = setup.run_config.train
     CaptionerTrainer(model, config, run, train, val, recorder, setup.trained_cnn).fit()
-    best = min(row["val"]["perplexity"] for row in json.loads(run.history_json.read_text(encoding="utf-8")))
+    best = min(row["val"]["perplexity"] for row in run.read_history(PERPLEXITY))
     model = files.read_model(run.path / files.CAPTIONER_KERAS)
     files.write_captioner(run.path, setup.finished(model, best))
 

@@ -1,7 +1,6 @@
 """The course of a training: epochs, validation, early stopping, saved states and going on from them."""
 
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Iterable, Mapping
@@ -12,7 +11,7 @@ import tensorflow as tf
 
 from cmr import progress
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace.json_kinds import Anything
 from cmr.workspace.runs import Run
 
 
@@ -214,11 +213,11 @@ class TrainingLoop:
     def _append_history(self, epoch: int, found: Validation) -> None:
         if not self._writes_files:
             return
-        kept = json.loads(self._run.history_json.read_text()) if self._run.history_json.exists() else []
+        kept = self._run.read_history(Anything()) if self._run.history_json.exists() else []
         # An epoch that a killed run had already written is written again, with the same numbers.
         kept = [row for row in kept if row["epoch"] < epoch]
         row = {"epoch": epoch, "loss": self._get("loss_sum") / self._task.steps_per_epoch, "val": found.entry}
-        atomic_files.write_text(self._run.history_json, json.dumps([*kept, row], indent=1) + "\n")
+        self._run.write_history([*kept, row])
 
     def _save(self) -> None:
         self._recorder.flush()
