@@ -8,6 +8,7 @@ import pandas as pd
 
 from cmr.data import examples, input_names
 from cmr.data.examples import Examples
+from cmr.errors import WorkspaceError
 from cmr.workspace import paths
 from cmr.workspace.captions import read_captions
 from cmr.workspace.checksums import files_sha256
@@ -72,6 +73,7 @@ def read_inputs(workspace: Workspace, vgg_features: str, image_features: str) ->
     features = {key: read_features(workspace.features_dir(name)) for key, name in names.items() if name}
     vocabulary = Vocabulary.read(workspace.vocabulary_txt)
     captions = read_captions(workspace.captions_csv)
+    _check_described(workspace, description, captions, vocabulary)
     checksums = {
         "captions.csv": files_sha256([workspace.captions_csv]),
         "vocabulary": vocabulary.checksum(),
@@ -88,3 +90,21 @@ def read_inputs(workspace: Workspace, vgg_features: str, image_features: str) ->
         test_folds=description.get("test_folds", 1),
         checksums=checksums,
     )
+
+
+def _check_described(workspace: Workspace, description: dict, captions: pd.DataFrame, vocabulary: Vocabulary) -> None:
+    """Refuses tables that are not the ones that dataset.json was written for, as when lines were lost."""
+    sizes = captions["split"].value_counts()
+    counts = {
+        (workspace.vocabulary_txt, "words"): (len(vocabulary), description.get("vocabulary_size")),
+        **{
+            (workspace.captions_csv, f"{split} sentences"): (int(sizes.get(split, 0)), size["captions"])
+            for split, size in description.get("splits", {}).items()
+        },
+    }
+    for (path, what), (there, described) in counts.items():
+        if described is not None and there != described:
+            raise WorkspaceError(
+                f"{path} has {there} {what} and {workspace.dataset_json.name} says {described}; run data_prep.prepare "
+                "again"
+            )

@@ -78,3 +78,20 @@ def test_a_data_set_that_is_not_prepared_is_refused(tiny_workspace):
 
     with pytest.raises(WorkspaceError, match=r"data_prep\.prepare"):
         inputs.read_inputs(tiny_workspace, VGG, IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("described", "sentence"),
+    [
+        (
+            {"splits": {"val": {"images": 12, "captions": 49}}},
+            "captions.csv has 48 val sentences and dataset.json says 49",
+        ),
+        ({"vocabulary_size": 7}, "vocabulary.txt has [0-9]+ words and dataset.json says 7"),
+    ],
+)
+def test_tables_that_lost_lines_are_refused(tiny_workspace, described, sentence):
+    tiny_workspace.write_description({"dataset": "scenes", "image_dir": "images", **described})
+
+    with pytest.raises(WorkspaceError, match=f"{sentence}; run data_prep.prepare again"):
+        inputs.read_inputs(tiny_workspace, VGG, "")
