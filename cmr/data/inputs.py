@@ -10,7 +10,7 @@ from cmr.data import examples, input_names
 from cmr.data.examples import Examples
 from cmr.errors import WorkspaceError
 from cmr.workspace import paths
-from cmr.workspace.captions import read_captions
+from cmr.workspace.captions import in_split, read_captions
 from cmr.workspace.checksums import files_sha256
 from cmr.workspace.features import Features, read_features
 from cmr.workspace.paths import Workspace
@@ -51,6 +51,21 @@ class Inputs:
         grouped = self.captions.groupby("split", sort=False)
         images, sentences = grouped["image_id"].nunique(), grouped.size()
         return {split: (int(images.get(split, 0)), int(sentences.get(split, 0))) for split in paths.SPLITS}
+
+    def check_splits(self) -> None:
+        """Refuses before a training what would end it: a split without images, or fewer test images than folds.
+
+        Raises:
+          WorkspaceError: naming the split.
+        """
+        for name in paths.SPLITS:
+            in_split(self.captions, name)
+        images, _ = self.split_sizes()["test"]
+        if images < self.test_folds:
+            raise WorkspaceError(
+                f"captions.csv has {images} test images and dataset.json says {self.test_folds} test folds; run "
+                "data_prep.prepare again"
+            )
 
     def feature_dim(self, name: str) -> int:
         """Size of a model input; 0 where the model does not read it."""

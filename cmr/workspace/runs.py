@@ -1,5 +1,6 @@
 """runs/<name>/: the files of one training run."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -10,6 +11,8 @@ from cmr.config import RunConfig
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import atomic_files, json_files, json_kinds
 from cmr.workspace.json_kinds import ByName, Kind, Listed, Nullable, Number, Record, Text, Whole
+
+from cmr.workspace.writer_lock import writer_lock
 
 
 class Settings(Protocol):
@@ -98,6 +101,10 @@ class Run:
     @property
     def metrics_json(self) -> pathlib.Path:
         return self.path / "metrics.json"
+
+    def writer(self) -> contextlib.AbstractContextManager[None]:
+        """Makes this process the folder's only writer while a block runs; see `writer_lock`."""
+        return writer_lock(self.path, (self.checkpoints_dir.name,))
 
     def start(self, run_config: Settings, flags_text: str, folder_flag: str = "run_name") -> None:
         """Makes the folder, or checks that it holds a run of the same settings to go on with.
