@@ -11,7 +11,6 @@ from cmr.config import RunConfig
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import atomic_files, json_files, json_kinds
 from cmr.workspace.json_kinds import ByName, Kind, Listed, Nullable, Number, Record, Text, Whole
-
 from cmr.workspace.writer_lock import writer_lock
 
 
