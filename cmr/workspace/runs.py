@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar
 from cmr.config import RunConfig
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import atomic_files, json_files, json_kinds
+from cmr.workspace.checksums import files_sha256
 from cmr.workspace.json_kinds import ByName, Kind, Listed, Nullable, Number, Record, Text, Whole
 from cmr.workspace.writer_lock import writer_lock
 
@@ -82,6 +83,10 @@ class Run:
         return self.path / "best.weights.h5"
 
     @property
+    def best_sha256(self) -> pathlib.Path:
+        return self.path / "best.sha256"
+
+    @property
     def checkpoints_dir(self) -> pathlib.Path:
         return self.path / "checkpoints"
 
@@ -100,6 +105,11 @@ class Run:
     @property
     def metrics_json(self) -> pathlib.Path:
         return self.path / "metrics.json"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has been trained and measured."""
+        return self.metrics_json.exists() and self.test_ranks_npz.exists()
 
     def writer(self) -> contextlib.AbstractContextManager[None]:
         """Makes this process the folder's only writer while a block runs; see `writer_lock`."""
@@ -141,6 +151,27 @@ class Run:
         mend = f"remove {self.path} and train again"
         values = json_files.read_workspace_json(self.config_json, json_kinds.of_dataclass(kind), mend)
         return kind.from_json(json.dumps(values))
+
+    def seal_best_weights(self) -> None:
+        """Writes best.sha256, the sum of best.weights.h5 as `sha256sum -c` reads it."""
+        digest = files_sha256([self.best_weights])
+        atomic_files.write_text(self.best_sha256, f"{digest}  {self.best_weights.name}\n")
+
+    def check_best_weights(self) -> None:
+        """Refuses best.weights.h5 when it is not what training wrote; runs of older versions have no sum of it.
+
+        Raises:
+          WorkspaceError: the file is missing, or another than its sum says.
+        """
+        try:
+            digest = files_sha256([self.best_weights])
+            is_whole = not self.best_sha256.exists() or self.best_sha256.read_bytes().startswith(digest.encode())
+        except OSError:
+            is_whole = False
+        if not is_whole:
+            raise WorkspaceError(
+                f"{self.best_weights} is missing or damaged; remove {self.path} and train the run again"
+            )
 
     def write_metrics(self, metrics: Mapping) -> None:
         """Writes metrics.json, the last file of a run: its presence means that the run is finished."""
