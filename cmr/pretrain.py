@@ -7,6 +7,8 @@ The first trains on cached features, the second goes on from its captioner and t
 training that was stopped goes on when the same command is given again.
 """
 
+import contextlib
+
 from absl import flags
 
 from cmr.cli import command
@@ -33,10 +35,13 @@ def main() -> None:
     run = Run(setup.path)
     files.check_not_imported(run.path)
     flags_text = cmr_flags.flagfile_text(FLAGS)
-    run.start(setup.run_config, flags_text, "captioner_dir")
-    print(f"captioner {run.path}", flush=True)
-    if not (run.path / files.CAPTIONER_JSON).exists():
-        _train(setup, run, flags_text)
+    captioner_json = run.path / files.CAPTIONER_JSON
+    # A finished captioner is only read, and may lie where nothing can be written.
+    with contextlib.nullcontext() if captioner_json.exists() else run.writer():
+        run.start(setup.run_config, flags_text, "captioner_dir")
+        print(f"captioner {run.path}", flush=True)
+        if not captioner_json.exists():
+            _train(setup, run, flags_text)
     found = files.read_captioner(run.path)
     print(f"\nvalidation perplexity {found.validation_perplexity:.3f}\n\nTensorBoard: tensorboard --logdir={run.path}")
     _print_next(setup, found)

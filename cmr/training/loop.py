@@ -132,7 +132,11 @@ class TrainingLoop:
             "loss_sum": tf.Variable(0.0, dtype=tf.float64, trainable=False),
         }
         checkpoint = tf.train.Checkpoint(**task.trackables, **self._state)
-        self._checkpoints = tf.train.CheckpointManager(checkpoint, str(run.checkpoints_dir), max_to_keep=1)
+        try:
+            self._checkpoints = tf.train.CheckpointManager(checkpoint, str(run.checkpoints_dir), max_to_keep=1)
+        # TensorFlow's list of states can't be read.
+        except ValueError as error:
+            raise self._no_state() from error
 
     def fit(self) -> None:
         """Trains until patience or epochs end; the task keeps its best model."""
@@ -153,15 +157,24 @@ class TrainingLoop:
 
     def _restore(self) -> None:
         if self._checkpoints.latest_checkpoint is None:
+            # Training all again without a word could cost days.
+            if (self._run.checkpoints_dir / "checkpoint").exists():
+                raise self._no_state()
             return
         try:
             self._checkpoints.checkpoint.restore(self._checkpoints.latest_checkpoint).assert_consumed()
         # TensorFlow reports a file that was cut as an IndexError.
         except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
-            raise WorkspaceError(
-                f"{self._run.checkpoints_dir} holds no whole state of this model; remove the run's folder"
-            ) from error
+            raise self._no_state() from error
+        step, epoch = self._get("step_in_epoch"), self._get("epoch")
+        if not (0 <= step <= self._task.steps_per_epoch and epoch >= 0 and math.isfinite(self._get("loss_sum"))):
+            raise self._no_state()
         print(f"going on from epoch {self._get('epoch') + 1}, step {self._get('step_in_epoch')}", flush=True)
+
+    def _no_state(self) -> WorkspaceError:
+        return WorkspaceError(
+            f"{self._run.checkpoints_dir} holds no whole state of this model; remove the run's folder"
+        )
 
     def _is_done(self) -> bool:
         return (
