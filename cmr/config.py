@@ -3,16 +3,27 @@
 import dataclasses
 import hashlib
 import json
+import typing
+from typing import Literal
 
-MODELS = ("vse", "single", "fusion")
-LOSSES = ("hinge", "softmax")
-NEGATIVES = ("epoch", "batch", "hardest")
-REDUCTIONS = ("sum", "mean")
-TEXT_POOLINGS = ("last", "mean", "attention")
+# The choices as types, by which the files that keep them are checked, and as values for the flags.
+ModelName = Literal["vse", "single", "fusion"]
+LossName = Literal["hinge", "softmax"]
+NegativesName = Literal["epoch", "batch", "hardest"]
+ReductionName = Literal["sum", "mean"]
+TextPoolingName = Literal["last", "mean", "attention"]
+OptimizerName = Literal["adam", "sgd"]
+PrecisionName = Literal["float32", "mixed_bfloat16", "mixed_float16"]
+
+MODELS = typing.get_args(ModelName)
+LOSSES = typing.get_args(LossName)
+NEGATIVES = typing.get_args(NegativesName)
+REDUCTIONS = typing.get_args(ReductionName)
+TEXT_POOLINGS = typing.get_args(TextPoolingName)
+OPTIMIZERS = typing.get_args(OptimizerName)
+PRECISIONS = typing.get_args(PrecisionName)
 STRATEGIES = ("default", "mirrored", "multi_worker")
 IMAGE_EMBEDDINGS = ("captioner", "linear", "raw", "random")
-OPTIMIZERS = ("adam", "sgd")
-PRECISIONS = ("float32", "mixed_bfloat16", "mixed_float16")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +48,7 @@ class ModelConfig:
       dropout: rate, in training, on the image's features.
     """
 
-    model: str
+    model: ModelName
     vgg_dim: int
     image_dim: int
     vocabulary_size: int
@@ -47,7 +58,7 @@ class ModelConfig:
     text_space_dim: int = 512
     bidirectional: bool = False
     gru_reset_after: bool = False
-    text_pooling: str = "last"
+    text_pooling: TextPoolingName = "last"
     normalize_features: bool = True
     image_norm_in_loss: bool = True
     train_text_space: bool = False
@@ -92,8 +103,8 @@ class TrainConfig:
     """
 
     margin: float
-    reduction: str
-    negatives: str
+    reduction: ReductionName
+    negatives: NegativesName
     num_negatives: int
     batch_size: int
     learning_rate: float
@@ -105,8 +116,8 @@ class TrainConfig:
     warm_up_epochs: int = 0
     decay_epochs: int = 0
     average_weights: float = 0.0
-    loss: str = "hinge"
-    precision: str = "float32"
+    loss: LossName = "hinge"
+    precision: PrecisionName = "float32"
 
     @property
     def negatives_per_batch(self) -> int:

@@ -7,6 +7,8 @@ The first trains on cached features, the second goes on from its captioner and t
 training that was stopped goes on when the same command is given again.
 """
 
+import contextlib
+
 from absl import flags
 
 from cmr.cli import command
@@ -33,21 +35,23 @@ def main() -> None:
     run = Run(setup.path)
     files.check_not_imported(run.path)
     flags_text = cmr_flags.flagfile_text(FLAGS)
-    run.start(setup.run_config, flags_text, "captioner_dir")
-    print(f"captioner {run.path}", flush=True)
-    if not (run.path / files.CAPTIONER_JSON).exists():
-        _train(setup, run, flags_text)
+    captioner_json = run.path / files.CAPTIONER_JSON
+    # A finished captioner is only read, and may lie where nothing can be written.
+    with contextlib.nullcontext() if captioner_json.exists() else run.writer():
+        run.start(setup.run_config, flags_text, "captioner_dir")
+        print(f"captioner {run.path}", flush=True)
+        if not captioner_json.exists():
+            _train(setup, run, flags_text)
     found = files.read_captioner(run.path)
     print(f"\nvalidation perplexity {found.validation_perplexity:.3f}\n\nTensorBoard: tensorboard --logdir={run.path}")
     _print_next(setup, found)
 
 
 def _train(setup, run, flags_text: str) -> None:
-    import json
-
     from cmr.captioner import files
     from cmr.captioner.summaries import CaptionerRecorder
     from cmr.captioner.trainer import CaptionerTrainer
+    from cmr.workspace.runs import PERPLEXITY
 
     found = setup.inputs
     train, val = found.split("train"), found.split("val")
@@ -60,7 +64,7 @@ def _train(setup, run, flags_text: str) -> None:
     recorder = CaptionerRecorder(run.tensorboard_dir, flags_text, val, found.vocabulary, found.image_dir)
     config = setup.run_config.train
     CaptionerTrainer(model, config, run, train, val, recorder, setup.trained_cnn).fit()
-    best = min(row["val"]["perplexity"] for row in json.loads(run.history_json.read_text(encoding="utf-8")))
+    best = min(row["val"]["perplexity"] for row in run.read_history(PERPLEXITY))
     model = files.read_model(run.path / files.CAPTIONER_KERAS)
     files.write_captioner(run.path, setup.finished(model, best))
 

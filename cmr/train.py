@@ -6,6 +6,8 @@ A run that was stopped goes on when the same command is given again; a finished 
 Watch it with: tensorboard --logdir=workspace/flickr8k/runs
 """
 
+import contextlib
+
 from absl import flags
 
 from cmr.cli import command
@@ -37,14 +39,11 @@ def main() -> None:
 def _train(setup, strategy) -> None:
     import keras
 
-    from cmr.retrieval import final_evaluation
     from cmr.retrieval.model import retrieval_model
-    from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
-    from cmr.retrieval.trainer import Trainer
     from cmr.training import distribution
     from cmr.workspace.runs import Run
 
-    found, run_config = setup.inputs, setup.run_config
+    run_config = setup.run_config
     name = FLAGS.run_name or f"{FLAGS.model}-{run_config.short_hash()}"
     run = Run(setup.workspace.run_dir(name))
     keras.utils.set_random_seed(FLAGS.seed)
@@ -53,12 +52,26 @@ def _train(setup, strategy) -> None:
     if FLAGS.print_model:
         _print_model(model, run)
         return
+    chief = distribution.is_chief(strategy)
+    # A finished run is only read, and may lie where nothing can be written.
+    with run.writer() if chief and not run.is_finished else contextlib.nullcontext():
+        _train_and_measure(model, run, setup, strategy)
+
+
+def _train_and_measure(model, run, setup, strategy) -> None:
+    from cmr.retrieval import final_evaluation
+    from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
+    from cmr.retrieval.trainer import Trainer
+    from cmr.training import distribution
+
+    found, run_config = setup.inputs, setup.run_config
     flags_text = cmr_flags.flagfile_text(FLAGS)
     chief = distribution.is_chief(strategy)
     if chief:
         run.start(run_config, flags_text)
     print(f"run {run.path}", flush=True)
     if not run.metrics_json.exists():
+        found.check_splits()
         train, val = found.split("train"), found.split("val")
         print(
             f"{train.num_images} training images with {train.num_captions} sentences, "

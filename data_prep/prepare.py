@@ -16,6 +16,7 @@ from cmr.errors import ConfigError
 from cmr.workspace import captions
 from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import SPECIAL, Vocabulary
+from cmr.workspace.writer_lock import writer_lock
 from data_prep import flags as prep_flags
 from data_prep.datasets import readers
 from data_prep.datasets.raw_dataset import RawDataset
@@ -29,15 +30,20 @@ GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags, prep_flags.split_
 
 def main() -> None:
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
-    if FLAGS.dataset == "scenes":
-        _prepare_scenes(workspace)
-    else:
-        raw = _read(workspace)
-        if FLAGS.on_flaw == "refuse":
-            raw.refuse_flaws()
-        _write(workspace, raw, _vocabulary(raw))
+    with writer_lock(workspace.dataset_dir, (reader.IMAGE_DIR,)):
+        _prepare(workspace)
     following = "extract" if FLAGS.pictures == "required" else "import_features"
     print(f"next: python -m data_prep.{following} --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
+
+
+def _prepare(workspace: Workspace) -> None:
+    if FLAGS.dataset == "scenes":
+        _prepare_scenes(workspace)
+        return
+    raw = _read(workspace)
+    if FLAGS.on_flaw == "refuse":
+        raw.refuse_flaws()
+    _write(workspace, raw, _vocabulary(raw))
 
 
 def _prepare_scenes(workspace: Workspace) -> None:

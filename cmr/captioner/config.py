@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 from cmr.captioner.model import CaptionerConfig
+from cmr.config import OptimizerName
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +23,7 @@ class CaptionerTrainConfig:
       seed: of the initial weights, the order of batches and the dropout.
     """
 
-    optimizer: str
+    optimizer: OptimizerName
     batch_size: int
     learning_rate: float
     halve_every: int

@@ -6,7 +6,6 @@ found.model, found.vocabulary, found.train_image_ids
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 from typing import Any
@@ -16,7 +15,8 @@ import numpy as np
 
 from cmr.captioner.model import IMAGE_EMBEDDING, model_config
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import atomic_files, json_files, line_files
+from cmr.workspace.json_kinds import Anything, ByName, Nullable, Number, OneOf, Record, Text, Whole
 from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
 
@@ -81,7 +81,7 @@ def write_captioner(path: str | os.PathLike, found: Captioner) -> None:
     (path / CAPTIONER_JSON).unlink(missing_ok=True)
     write_model(path, found.model)
     found.vocabulary.write(path / VOCABULARY_TXT)
-    atomic_files.write_text(path / TRAIN_IMAGE_IDS_TXT, "".join(f"{image_id}\n" for image_id in found.train_image_ids))
+    line_files.write_lines(path / TRAIN_IMAGE_IDS_TXT, found.train_image_ids, "image id")
     description = {
         "format": FORMAT,
         "dataset": found.dataset,
@@ -92,7 +92,7 @@ def write_captioner(path: str | os.PathLike, found: Captioner) -> None:
         "settings": found.settings,
         "seed": found.seed,
     }
-    atomic_files.write_text(path / CAPTIONER_JSON, json.dumps(description, indent=2, sort_keys=True) + "\n")
+    json_files.write_json(path / CAPTIONER_JSON, description, sort_keys=True)
 
 
 def write_model(path: str | os.PathLike, model: keras.Model) -> None:
@@ -119,30 +119,37 @@ def read_captioner(path: str | os.PathLike) -> Captioner:
     """
     path = pathlib.Path(path)
     description = _read_description(path)
-    try:
-        vocabulary = Vocabulary.read(path / VOCABULARY_TXT)
-    except WorkspaceError as error:
-        # Its own message names the command that makes a data set's vocabulary.
-        raise WorkspaceError(f"{path / VOCABULARY_TXT} is missing or damaged; {_renew(path)}") from error
+    vocabulary = Vocabulary.read(path / VOCABULARY_TXT, _renew(path))
     model = read_model(path / CAPTIONER_KERAS)
-    image_ids = path / TRAIN_IMAGE_IDS_TXT
-    if not image_ids.exists():
-        raise WorkspaceError(f"{image_ids} is missing; {_renew(path)}")
-    try:
-        found = Captioner(
-            model=model,
-            vocabulary=vocabulary,
-            train_image_ids=tuple(image_ids.read_text(encoding="utf-8").splitlines()),
-            **{name: description[name] for name in _DESCRIBED},
+    train_image_ids = line_files.read_lines(path / TRAIN_IMAGE_IDS_TXT, WorkspaceError, _renew(path))
+    found = Captioner(
+        model=model,
+        vocabulary=vocabulary,
+        train_image_ids=tuple(train_image_ids),
+        **{name: description[name] for name in _DESCRIBED},
+    )
+    if found.feature_dim != description.get("feature_dim", found.feature_dim):
+        raise WorkspaceError(
+            f"{path / CAPTIONER_JSON} says feature_dim {description['feature_dim']}, but {CAPTIONER_KERAS} has "
+            f"{found.feature_dim}; {_renew(path)}"
         )
-        is_whole = found.checksums[VOCABULARY] == vocabulary.checksum() and len(vocabulary) == vocabulary_size(model)
-    except (KeyError, TypeError, ValueError) as error:
-        raise WorkspaceError(f"{path / CAPTIONER_JSON} lacks {error}; {_renew(path)}") from error
-    if not is_whole:
+    if found.checksums[VOCABULARY] != vocabulary.checksum() or len(vocabulary) != vocabulary_size(model):
         raise WorkspaceError(f"{path / VOCABULARY_TXT} is not the one that the captioner learnt; {_renew(path)}")
     return found
 
 
+_DESCRIPTION = Record(
+    {
+        "format": OneOf((FORMAT,)),
+        "dataset": Text(),
+        "features": Text(),
+        "checksums": Record({VOCABULARY: Text()}, {FEATURES: Text(), CAPTIONS: Text()}),
+        "validation_perplexity": Nullable(Number()),
+        "settings": ByName(Anything()),
+        "seed": Nullable(Whole()),
+    },
+    optional={"feature_dim": Whole(at_least=1)},
+)
 _DESCRIBED = ("dataset", "features", "checksums", "validation_perplexity", "settings", "seed")
 
 
@@ -174,13 +181,7 @@ def _read_description(path: pathlib.Path) -> dict:
         raise WorkspaceError(
             f"{path} holds no finished captioner ({CAPTIONER_JSON} is missing); train one with cmr.pretrain"
         )
-    try:
-        description = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError:
-        description = None
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise WorkspaceError(f"{file} is damaged or of another version; {_renew(path)}")
-    return description
+    return json_files.read_workspace_json(file, _DESCRIPTION, _renew(path))
 
 
 def _renew(path: pathlib.Path) -> str:

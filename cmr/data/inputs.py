@@ -8,8 +8,9 @@ import pandas as pd
 
 from cmr.data import examples, input_names
 from cmr.data.examples import Examples
+from cmr.errors import WorkspaceError
 from cmr.workspace import paths
-from cmr.workspace.captions import read_captions
+from cmr.workspace.captions import in_split, read_captions
 from cmr.workspace.checksums import files_sha256
 from cmr.workspace.features import Features, read_features
 from cmr.workspace.paths import Workspace
@@ -51,6 +52,21 @@ class Inputs:
         images, sentences = grouped["image_id"].nunique(), grouped.size()
         return {split: (int(images.get(split, 0)), int(sentences.get(split, 0))) for split in paths.SPLITS}
 
+    def check_splits(self) -> None:
+        """Refuses before a training what would end it: a split without images, or fewer test images than folds.
+
+        Raises:
+          WorkspaceError: naming the split.
+        """
+        for name in paths.SPLITS:
+            in_split(self.captions, name)
+        images, _ = self.split_sizes()["test"]
+        if images < self.test_folds:
+            raise WorkspaceError(
+                f"captions.csv has {images} test images and dataset.json says {self.test_folds} test folds; run "
+                "data_prep.prepare again"
+            )
+
     def feature_dim(self, name: str) -> int:
         """Size of a model input; 0 where the model does not read it."""
         return self.features[name].feature_dim if name in self.features else 0
@@ -72,6 +88,7 @@ def read_inputs(workspace: Workspace, vgg_features: str, image_features: str) ->
     features = {key: read_features(workspace.features_dir(name)) for key, name in names.items() if name}
     vocabulary = Vocabulary.read(workspace.vocabulary_txt)
     captions = read_captions(workspace.captions_csv)
+    _check_described(workspace, description, captions, vocabulary)
     checksums = {
         "captions.csv": files_sha256([workspace.captions_csv]),
         "vocabulary": vocabulary.checksum(),
@@ -88,3 +105,21 @@ def read_inputs(workspace: Workspace, vgg_features: str, image_features: str) ->
         test_folds=description.get("test_folds", 1),
         checksums=checksums,
     )
+
+
+def _check_described(workspace: Workspace, description: dict, captions: pd.DataFrame, vocabulary: Vocabulary) -> None:
+    """Refuses tables that are not the ones that dataset.json was written for, as when lines were lost."""
+    sizes = captions["split"].value_counts()
+    counts = {
+        (workspace.vocabulary_txt, "words"): (len(vocabulary), description.get("vocabulary_size")),
+        **{
+            (workspace.captions_csv, f"{split} sentences"): (int(sizes.get(split, 0)), size["captions"])
+            for split, size in description.get("splits", {}).items()
+        },
+    }
+    for (path, what), (there, described) in counts.items():
+        if described is not None and there != described:
+            raise WorkspaceError(
+                f"{path} has {there} {what} and {workspace.dataset_json.name} says {described}; run data_prep.prepare "
+                "again"
+            )

@@ -2,7 +2,9 @@
 
 import dataclasses
 import os
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -69,11 +71,31 @@ class QueryRanks:
         """
         try:
             with np.load(path) as entries:
-                return cls(*(entries[field.name] for field in _FIELDS))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+                ranks = cls(*(entries[field.name] for field in _FIELDS))
+                ranks._check()
+        # NumPy and zipfile raise all of these for files that are cut off or of other content.
+        except (*_UNREADABLE, AttributeError, IndexError, NotImplementedError, RuntimeError, SyntaxError) as error:
             raise WorkspaceError(
-                f"{path} is missing or damaged; give the run's cmr.train command again, which writes it"
+                f"{path} is missing or damaged; remove it and give the run's cmr.train command again, which writes it"
             ) from error
+        return ranks
+
+    def _check(self) -> None:
+        """Raises ValueError for what can't be ranks of one split."""
+        arrays = [getattr(self, field.name) for field in _FIELDS]
+        if any(array.ndim != 1 or array.dtype != np.int64 or not len(array) for array in arrays):
+            raise ValueError("not 1-D arrays of int64")
+        images, captions = len(self.sentence_retrieval), len(self.image_of_caption)
+        if len(self.image_retrieval) != captions:
+            raise ValueError("ranks for other sentences")
+        # Ranks are one-based; an image ranks among images, a sentence among sentences.
+        for array, low, high in zip(arrays, (1, 1, 0), (captions, images, images - 1), strict=True):
+            if array.min() < low or array.max() > high:
+                raise ValueError("numbers out of range")
 
 
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, TypeError, KeyError, OverflowError, MemoryError),
+    *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
+)
 _FIELDS = dataclasses.fields(QueryRanks)

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import os
 import pathlib
 from collections.abc import Callable, Sequence
@@ -14,8 +13,7 @@ import tensorflow as tf
 from cmr import progress
 from cmr.errors import WorkspaceError
 from cmr.pictures import files
-from cmr.workspace import atomic_files
-from cmr.workspace.features import EXTRACTOR_JSON
+from cmr.workspace import atomic_files, features
 
 CNN_KERAS = "cnn.keras"
 
@@ -88,15 +86,11 @@ def read_cnn(folder: str | os.PathLike) -> Cnn:
       WorkspaceError: there is none, as for imported features and hub modules, or it can't be read.
     """
     folder = pathlib.Path(folder)
-    extractor_json = folder / EXTRACTOR_JSON
-    if not extractor_json.exists():
+    if not (folder / features.EXTRACTOR_JSON).exists():
         raise WorkspaceError(f"{folder} holds no features and no CNN; run data_prep.extract for {folder.name}")
-    try:
-        extractor = json.loads(extractor_json.read_text(encoding="utf-8"))
-        model_name, crops = extractor["model"], extractor["crops"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise WorkspaceError(f"{extractor_json} can't be read; run data_prep.extract again") from error
-    if not model_name:
+    extractor = features.read_extractor(folder)
+    model_name, crops = extractor["model"], extractor.get("crops")
+    if not model_name or crops is None:
         raise WorkspaceError(f"the features {folder.name} were imported, so the CNN that made them is not here")
     if model_name == "hub":
         raise WorkspaceError(

@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 
 import keras
+import numpy as np
 
 from cmr.config import RunConfig
 from cmr.data.inputs import Inputs, read_inputs
@@ -70,8 +71,9 @@ def best_model(run: Run, run_config: RunConfig) -> keras.Model:
     """The model of a run with the weights of its best epoch.
 
     Raises:
-      WorkspaceError: the weights are missing or damaged.
+      WorkspaceError: the weights are missing, damaged or not finite.
     """
+    run.check_best_weights()
     model = retrieval_model(run_config.model)
     try:
         model.load_weights(run.best_weights)
@@ -79,4 +81,8 @@ def best_model(run: Run, run_config: RunConfig) -> keras.Model:
         raise WorkspaceError(
             f"{run.best_weights} is missing or damaged; remove {run.path} and train the run again"
         ) from error
+    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
+        raise WorkspaceError(
+            f"{run.best_weights} holds NaN or infinite weights; remove {run.path} and train the run again"
+        )
     return model

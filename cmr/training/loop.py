@@ -1,7 +1,6 @@
 """The course of a training: epochs, validation, early stopping, saved states and going on from them."""
 
 import dataclasses
-import json
 import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ import tensorflow as tf
 
 from cmr import progress
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace.json_kinds import Anything
 from cmr.workspace.runs import Run
 
 # A loss is read behind this many steps: to read it is to wait for it, and a GPU that is waited for idles.
@@ -136,7 +135,11 @@ class TrainingLoop:
             "loss_sum": tf.Variable(0.0, dtype=tf.float64, trainable=False),
         }
         checkpoint = tf.train.Checkpoint(**task.trackables, **self._state)
-        self._checkpoints = tf.train.CheckpointManager(checkpoint, str(run.checkpoints_dir), max_to_keep=1)
+        try:
+            self._checkpoints = tf.train.CheckpointManager(checkpoint, str(run.checkpoints_dir), max_to_keep=1)
+        # TensorFlow's list of states can't be read.
+        except ValueError as error:
+            raise self._no_state() from error
 
     def fit(self) -> None:
         """Trains until patience or epochs end; the task keeps its best model."""
@@ -157,15 +160,24 @@ class TrainingLoop:
 
     def _restore(self) -> None:
         if self._checkpoints.latest_checkpoint is None:
+            # Training all again without a word could cost days.
+            if (self._run.checkpoints_dir / "checkpoint").exists():
+                raise self._no_state()
             return
         try:
             self._checkpoints.checkpoint.restore(self._checkpoints.latest_checkpoint).assert_consumed()
         # TensorFlow reports a file that was cut as an IndexError.
         except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
-            raise WorkspaceError(
-                f"{self._run.checkpoints_dir} holds no whole state of this model; remove the run's folder"
-            ) from error
+            raise self._no_state() from error
+        step, epoch = self._get("step_in_epoch"), self._get("epoch")
+        if not (0 <= step <= self._task.steps_per_epoch and epoch >= 0 and math.isfinite(self._get("loss_sum"))):
+            raise self._no_state()
         print(f"going on from epoch {self._get('epoch') + 1}, step {self._get('step_in_epoch')}", flush=True)
+
+    def _no_state(self) -> WorkspaceError:
+        return WorkspaceError(
+            f"{self._run.checkpoints_dir} holds no whole state of this model; remove the run's folder"
+        )
 
     def _is_done(self) -> bool:
         return (
@@ -232,11 +244,11 @@ class TrainingLoop:
     def _append_history(self, epoch: int, found: Validation) -> None:
         if not self._writes_files:
             return
-        kept = json.loads(self._run.history_json.read_text()) if self._run.history_json.exists() else []
+        kept = self._run.read_history(Anything()) if self._run.history_json.exists() else []
         # An epoch that a killed run had already written is written again, with the same numbers.
         kept = [row for row in kept if row["epoch"] < epoch]
         row = {"epoch": epoch, "loss": self._get("loss_sum") / self._task.steps_per_epoch, "val": found.entry}
-        atomic_files.write_text(self._run.history_json, json.dumps([*kept, row], indent=1) + "\n")
+        self._run.write_history([*kept, row])
 
     def _save(self) -> None:
         self._recorder.flush()

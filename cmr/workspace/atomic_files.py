@@ -1,10 +1,10 @@
 """Writes files to a temporary name, then renames them: a killed run leaves no half file under a final name."""
 
 import contextlib
-import glob
 import os
 import pathlib
-from collections.abc import Iterator
+import shutil
+from collections.abc import Iterator, Sequence
 
 
 @contextlib.contextmanager
@@ -19,7 +19,6 @@ def atomic_path(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """
     final = pathlib.Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(final)
     # The name keeps its ending: Keras, NumPy and Pillow choose the format by it.
     temporary = final.with_name(f".{os.getpid()}.tmp.{final.name}")
     try:
@@ -32,22 +31,24 @@ def atomic_path(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _remove_leftovers(final: pathlib.Path) -> None:
-    """Removes the temporary files of processes that were killed while they wrote `final`."""
-    for leftover in final.parent.glob(f".*.tmp.{glob.escape(final.name)}"):
-        pid = leftover.name.split(".")[1]
-        if pid.isdigit() and not _is_alive(int(pid)):
-            leftover.unlink(missing_ok=True)
+# Half-written files of `atomic_path`, and of TensorFlow's checkpoints.
+_LEFTOVERS = (".[0-9]*.tmp.*", "ckpt-*_temp", "checkpoint.tmp*")
 
 
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
+def remove_leftovers(folder: pathlib.Path, parts: Sequence[str] = ()) -> None:
+    """Removes what killed writers of a folder left half-written; for its only writer alone.
+
+    Args:
+      folder: whose files, and not those of the folders in it, are looked at.
+      parts: folders in it to look at as well.
+    """
+    for place in (folder, *(folder / part for part in parts)):
+        for pattern in _LEFTOVERS:
+            for leftover in place.glob(pattern):
+                if leftover.is_dir():
+                    shutil.rmtree(leftover, ignore_errors=True)
+                else:
+                    leftover.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

@@ -1,19 +1,26 @@
 """captions.csv: one row a sentence, with its image and split."""
 
 import csv
+import io
 import os
 import pathlib
 
 import pandas as pd
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import atomic_files, line_files
+from cmr.workspace.paths import SPLITS
 
 COLUMNS = ("image_id", "file_name", "split", "caption_id", "caption")
 
 
 def write_captions(path: str | os.PathLike, captions: pd.DataFrame) -> None:
-    """Writes captions.csv atomically: UTF-8, a header, the columns of `COLUMNS`, every value a string in quotes."""
+    """Writes captions.csv atomically: UTF-8, a header, the columns of `COLUMNS`, every value a string in quotes.
+
+    Raises:
+      DataError: an image's id can't stand in a list of ids, as image_ids.txt is.
+    """
+    line_files.check_items(captions["image_id"], "image_ids.txt", "image id")
     with atomic_files.atomic_path(path) as temporary:
         # pandas leaves a lone carriage return bare otherwise, and reads it back as the end of a line.
         captions.to_csv(temporary, index=False, columns=list(COLUMNS), quoting=csv.QUOTE_ALL)
@@ -26,25 +33,49 @@ def read_captions(path: str | os.PathLike) -> pd.DataFrame:
       A frame with the string columns of `COLUMNS`; the rows of an image stand together, in the file's order.
 
     Raises:
-      WorkspaceError: the file is missing, lacks a column, repeats a caption id or puts an image into two splits.
+      WorkspaceError: the file is missing or damaged, lacks a column or a value, repeats a caption id, or puts an image
+        into two splits or into one of another name.
     """
     path = pathlib.Path(path)
     if not path.exists():
         raise WorkspaceError(f"{path} is missing; run data_prep.prepare")
     try:
-        captions = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except (ValueError, UnicodeError) as error:
-        raise WorkspaceError(f"{path} can't be read ({error}); run data_prep.prepare again") from error
+        content = path.read_bytes()
+        # pandas would read what comes before a cut, and what a crash of the machine filled up with zeros.
+        if not content.endswith(b"\n") or b"\0" in content:
+            raise ValueError("it is cut off or holds zero bytes")
+        captions = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8")
+    except (OSError, ValueError, OverflowError, MemoryError) as error:
+        reason = " ".join(str(error).split())
+        raise WorkspaceError(f"{path} can't be read ({reason}); run data_prep.prepare again") from error
     missing = [column for column in COLUMNS if column not in captions.columns]
     if missing:
         raise WorkspaceError(f"{path} lacks the column {missing[0]}; run data_prep.prepare again")
+    captions = captions[list(COLUMNS)]
+    flaw = _flaw(captions)
+    if flaw is not None:
+        raise WorkspaceError(f"{path} {flaw}; run data_prep.prepare again")
+    return captions
+
+
+def _flaw(captions: pd.DataFrame) -> str | None:
+    # pandas fills a row that was cut off.
+    absent = captions.isna() | (captions == "")
+    # A sentence may be empty.
+    absent["caption"] = captions["caption"].isna()
+    if absent.to_numpy().any():
+        row = absent.any(axis=1).idxmax()
+        return f"has no {absent.loc[row].idxmax()} in its row {row + 1}"
     if captions["caption_id"].duplicated().any():
         twice = captions["caption_id"][captions["caption_id"].duplicated()].iloc[0]
-        raise WorkspaceError(f"{path} has the caption id {twice} twice; run data_prep.prepare again")
+        return f"has the caption id {twice} twice"
+    others = captions["split"][~captions["split"].isin(SPLITS)]
+    if len(others):
+        return f"has a split {others.iloc[0]!r}, not {' or '.join(SPLITS)}"
     splits = captions.groupby("image_id", sort=False)["split"].nunique()
     if (splits > 1).any():
-        raise WorkspaceError(f"{path} puts image {splits.idxmax()} into two splits; run data_prep.prepare again")
-    return captions[list(COLUMNS)]
+        return f"puts image {splits.idxmax()} into two splits"
+    return None
 
 
 def images_of(captions: pd.DataFrame) -> pd.DataFrame:

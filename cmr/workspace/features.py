@@ -1,10 +1,10 @@
 """features/<name>/: CNN features of every image, one row an image, of which only rows are read."""
 
+import collections
 import contextlib
 import dataclasses
 import functools
 import hashlib
-import json
 import os
 import pathlib
 from collections.abc import Sequence
@@ -12,7 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import json_files, line_files
+from cmr.workspace.json_kinds import ByName, Listed, Nullable, OneOf, Record, Sha256, Text, Whole
 from cmr.workspace.stored_rows import StoredRows
 
 FEATURES_NPY = "features.npy"
@@ -22,6 +23,25 @@ CHECKED_JSON = "checked.json"
 
 # 16 MB of 4096-d features at once.
 _BLOCK_ROWS = 1024
+
+
+# Features put there by hand, or by older versions, may say no more than what a run's table needs.
+_EXTRACTOR = Record(
+    {"name": Text(), "model": Text(), "stand_in": Text()},
+    optional={
+        "layer": Text(),
+        "weights": Text(),
+        "weights_sha256": Text(),
+        "crops": Nullable(OneOf((1, 10))),
+        "input_size": Nullable(Whole(at_least=1)),
+        "feature_dim": Whole(at_least=1),
+        "images": Whole(at_least=1),
+        "image_ids_sha256": Sha256(),
+        "blank_images": Listed(Text()),
+        "sources": ByName(Text()),
+    },
+)
+_CHECKED = Record({"sha256": Sha256(), "stamps": ByName(Listed(Whole()))})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +82,7 @@ class Features:
         if missing:
             raise WorkspaceError(
                 f"{self.path} has no row for {len(missing)} of {len(image_ids)} images, such as {missing[0]}; "
-                "run data_prep.extract again"
+                "run data_prep.extract (or import_features) again"
             )
         return np.array([self._row_of[image_id] for image_id in image_ids], np.int64)
 
@@ -78,19 +98,19 @@ class Features:
         path = self.path / CHECKED_JSON
         stamps = self._stamps()
         # What can't be read is computed again.
-        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
-            kept = json.loads(path.read_text(encoding="utf-8"))
+        with contextlib.suppress(WorkspaceError):
+            kept = json_files.read_workspace_json(path, _CHECKED, _mend(self.path))
             if kept["stamps"] == stamps:
                 return kept["sha256"]
         digest = self._checked_digest()
         # A workspace that may only be read is checked each time.
         with contextlib.suppress(OSError):
-            atomic_files.write_text(path, json.dumps({"sha256": digest, "stamps": stamps}, indent=2) + "\n")
+            json_files.write_json(path, {"sha256": digest, "stamps": stamps})
         return digest
 
     def _stamps(self) -> dict[str, list[int]]:
-        found = {name: (self.path / name).stat() for name in (IMAGE_IDS_TXT, FEATURES_NPY)}
-        return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in found.items()}
+        stats = {name: (self.path / name).stat() for name in (IMAGE_IDS_TXT, FEATURES_NPY)}
+        return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
     def _checked_digest(self) -> str:
         digest = hashlib.sha256((self.path / IMAGE_IDS_TXT).read_bytes())
@@ -101,7 +121,7 @@ class Features:
             if len(broken):
                 raise WorkspaceError(
                     f"{self.path / FEATURES_NPY} holds NaN or infinite values, first for image "
-                    f"{self.image_ids[start + broken[0]]}; run data_prep.extract again"
+                    f"{self.image_ids[start + broken[0]]}; {_mend(self.path)}"
                 )
             digest.update(block)
         return digest.hexdigest()
@@ -111,7 +131,8 @@ def read_features(path: str | os.PathLike) -> Features:
     """Opens `features/<name>`.
 
     Raises:
-      WorkspaceError: a file is missing, or the array is not float32 `[len(image_ids), feature_dim]`.
+      WorkspaceError: a file is missing or damaged, the array is not float32 `[len(image_ids), feature_dim]`, or
+        extractor.json describes others.
     """
     path = pathlib.Path(path)
     for name in (FEATURES_NPY, IMAGE_IDS_TXT, EXTRACTOR_JSON):
@@ -121,22 +142,57 @@ def read_features(path: str | os.PathLike) -> Features:
                 f"{path / name} is missing; run data_prep.extract (or import_features) for it, or choose among "
                 f"the features made so far: {', '.join(made) or 'none'}"
             )
+    extractor = read_extractor(path)
+    image_ids = tuple(line_files.read_lines(path / IMAGE_IDS_TXT, WorkspaceError, _mend(path)))
     try:
         array = StoredRows(path / FEATURES_NPY)
-        extractor = json.loads((path / EXTRACTOR_JSON).read_text(encoding="utf-8"))
-        image_ids = tuple((path / IMAGE_IDS_TXT).read_text(encoding="utf-8").splitlines())
-    except (ValueError, EOFError) as error:
-        raise WorkspaceError(f"{path} can't be read ({error}); run data_prep.extract again") from error
+    except ValueError as error:
+        raise WorkspaceError(f"{path / FEATURES_NPY} can't be read ({error}); {_mend(path)}") from error
     if array.dtype != np.float32 or len(array) != len(image_ids):
         raise WorkspaceError(
             f"{path / FEATURES_NPY} is {array.dtype} {list(array.shape)} beside {len(image_ids)} image ids, "
-            "not float32 [images, feature_dim]; run data_prep.extract again"
+            f"not float32 [images, feature_dim]; {_mend(path)}"
         )
+    _check_described(path, extractor, array, image_ids)
     return Features(path, array, image_ids, extractor)
+
+
+def _check_described(path: pathlib.Path, extractor: dict, array: StoredRows, image_ids: Sequence[str]) -> None:
+    image_id, count = collections.Counter(image_ids).most_common(1)[0] if image_ids else ("", 0)
+    if count > 1:
+        raise WorkspaceError(f"{path / IMAGE_IDS_TXT} names {image_id} {count} times; {_mend(path)}")
+    is_there = {
+        "images": len(array),
+        "feature_dim": array.shape[1],
+        "image_ids_sha256": image_ids_sha256(image_ids),
+    }
+    for key, value in is_there.items():
+        if extractor.get(key, value) != value:
+            raise WorkspaceError(
+                f"{path / EXTRACTOR_JSON} says {key} {extractor[key]}, but {path.name} has {value}; {_mend(path)}"
+            )
+
+
+def read_extractor(path: pathlib.Path) -> dict:
+    """Reads extractor.json, which says where the features of a folder come from.
+
+    Raises:
+      WorkspaceError: it is missing or damaged.
+    """
+    return json_files.read_workspace_json(path / EXTRACTOR_JSON, _EXTRACTOR, _mend(path))
+
+
+def _mend(path: pathlib.Path) -> str:
+    # Features that say that they are whole are not extracted again.
+    return f"remove {path} and run data_prep.extract (or import_features) again"
+
+
+def image_ids_sha256(image_ids: Sequence[str]) -> str:
+    """extractor.json's sum of the rows' images."""
+    return hashlib.sha256("\n".join(image_ids).encode("utf-8")).hexdigest()
 
 
 def write_description(path: pathlib.Path, image_ids: Sequence[str], extractor: dict) -> None:
     """Writes image_ids.txt, then extractor.json, whose presence means that features.npy is whole."""
-    atomic_files.write_text(path / IMAGE_IDS_TXT, "".join(f"{image_id}\n" for image_id in image_ids))
-    text = json.dumps(extractor, indent=2, ensure_ascii=False, sort_keys=True)
-    atomic_files.write_text(path / EXTRACTOR_JSON, text + "\n")
+    line_files.write_lines(path / IMAGE_IDS_TXT, image_ids, "image id")
+    json_files.write_json(path / EXTRACTOR_JSON, extractor, sort_keys=True)

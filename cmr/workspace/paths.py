@@ -1,15 +1,30 @@
 """Paths of the workspace (WORKSPACE.md): the contract between `data_prep` and `cmr`."""
 
 import dataclasses
-import json
 import pathlib
 import re
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import json_files
+from cmr.workspace.json_kinds import Anything, ByName, Listed, OneOf, Record, Text, Whole
 
 FORMAT = 1
 SPLITS = ("train", "val", "test")
+
+
+# Older versions wrote no protocol and no test_folds.
+_DESCRIPTION = Record(
+    {"dataset": Text(), "image_dir": Text()},
+    optional={
+        "splits": Record({}, {split: Record({"images": Whole(), "captions": Whole()}) for split in SPLITS}),
+        "vocabulary_size": Whole(),
+        "min_word_count": Whole(),
+        "protocol": Text(),
+        "test_folds": Whole(at_least=1),
+        "flaws": Listed(Record({"kind": Text(), "count": Whole(), "names": Listed(Text())})),
+        "sources": ByName(Text()),
+    },
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,29 +74,24 @@ class Workspace:
 
     def write_description(self, description: dict) -> None:
         """Writes dataset.json, the last file of a prepared data set: its presence means that the rest is whole."""
-        text = json.dumps({"format": FORMAT, **description}, indent=2, ensure_ascii=False)
-        atomic_files.write_text(self.dataset_json, text + "\n")
+        json_files.write_json(self.dataset_json, {"format": FORMAT, **description})
 
     def read_description(self) -> dict:
         """Reads dataset.json.
 
         Raises:
-          WorkspaceError: the data set is not prepared, or by a version with another layout.
+          WorkspaceError: the data set is not prepared, or by a version with another layout, or the file is damaged.
         """
         prepare = f"run: python -m data_prep.prepare --dataset={self.dataset} --workspace_dir={self.root}"
         if not self.dataset_json.exists():
             raise WorkspaceError(f"{self.dataset_dir} holds no prepared data set; {prepare}")
-        try:
-            description = json.loads(self.dataset_json.read_text(encoding="utf-8"))
-        except ValueError:
-            description = None
-        if not isinstance(description, dict):
-            raise WorkspaceError(f"{self.dataset_json} is not JSON of an object; {prepare}")
-        if description.get("format") != FORMAT:
+        description = json_files.read_workspace_json(self.dataset_json, Record({"format": Anything()}), prepare)
+        if OneOf((FORMAT,)).flaw(description["format"], "format") is not None:
             raise WorkspaceError(
-                f"{self.dataset_json} has workspace format {description.get('format')}, this version reads {FORMAT}; "
+                f"{self.dataset_json} has workspace format {description['format']!r:.40}, this version reads {FORMAT}; "
                 f"{prepare}"
             )
+        json_files.check(self.dataset_json, description, _DESCRIPTION, WorkspaceError, prepare)
         return description
 
 

@@ -1,24 +1,61 @@
 """runs/<name>/: the files of one training run."""
 
+import contextlib
 import dataclasses
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from cmr.config import RunConfig
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import atomic_files, json_files, json_kinds
+from cmr.workspace.checksums import files_sha256
+from cmr.workspace.json_kinds import ByName, Kind, Listed, Nullable, Number, Record, Text, Whole
+from cmr.workspace.writer_lock import writer_lock
 
 
 class Settings(Protocol):
-    """What config.json keeps."""
+    """What config.json keeps: a frozen dataclass of plain values."""
 
     def to_json(self) -> str: ...
 
     @classmethod
     def from_json(cls, text: str) -> "Settings": ...
 
+
+_DIRECTION = Record(
+    {
+        **{f"recall_at_{at}": Number(0, 100) for at in (1, 5, 10)},
+        **{name: Number(at_least=1) for name in ("median_rank", "mean_rank")},
+        "num_queries": Whole(at_least=1),
+    },
+    others=False,
+)
+
+# What an epoch's validation comes to: of a run, and of a captioner.
+BOTH_DIRECTIONS = Record(
+    {"sentence_retrieval": _DIRECTION, "image_retrieval": _DIRECTION}, {"sum_of_recalls": Number(0, 600)}
+)
+PERPLEXITY = Record({"perplexity": Number()})
+
+# An ensemble has members in the place of flags, seed and checksums.
+_METRICS = Record(
+    {"test": BOTH_DIRECTIONS, "features": Text(), "notes": Listed(Text())},
+    optional={
+        "random_ranking": BOTH_DIRECTIONS,
+        "test_folds": Whole(at_least=1),
+        "protocol": Text(),
+        "splits": ByName(Record({"images": Whole(), "captions": Whole()})),
+        "flags": Listed(Text()),
+        "seed": Whole(),
+        "checksums": ByName(Text()),
+        "packages": ByName(Text()),
+        "python": Text(),
+        "git_commit": Nullable(Text()),
+        "members": Listed(Text()),
+    },
+)
 
 Kept = TypeVar("Kept", bound=Settings)
 
@@ -46,6 +83,10 @@ class Run:
         return self.path / "best.weights.h5"
 
     @property
+    def best_sha256(self) -> pathlib.Path:
+        return self.path / "best.sha256"
+
+    @property
     def checkpoints_dir(self) -> pathlib.Path:
         return self.path / "checkpoints"
 
@@ -64,6 +105,15 @@ class Run:
     @property
     def metrics_json(self) -> pathlib.Path:
         return self.path / "metrics.json"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it has been trained and measured."""
+        return self.metrics_json.exists() and self.test_ranks_npz.exists()
+
+    def writer(self) -> contextlib.AbstractContextManager[None]:
+        """Makes this process the folder's only writer while a block runs; see `writer_lock`."""
+        return writer_lock(self.path, (self.checkpoints_dir.name,))
 
     def start(self, run_config: Settings, flags_text: str, folder_flag: str = "run_name") -> None:
         """Makes the folder, or checks that it holds a run of the same settings to go on with.
@@ -98,16 +148,34 @@ class Run:
         """
         if not self.config_json.exists():
             raise WorkspaceError(f"{self.path} holds no run (config.json is missing); train one with cmr.train")
+        mend = f"remove {self.path} and train again"
+        values = json_files.read_workspace_json(self.config_json, json_kinds.of_dataclass(kind), mend)
+        return kind.from_json(json.dumps(values))
+
+    def seal_best_weights(self) -> None:
+        """Writes best.sha256, the sum of best.weights.h5 as `sha256sum -c` reads it."""
+        digest = files_sha256([self.best_weights])
+        atomic_files.write_text(self.best_sha256, f"{digest}  {self.best_weights.name}\n")
+
+    def check_best_weights(self) -> None:
+        """Refuses best.weights.h5 when it is not what training wrote; runs of older versions have no sum of it.
+
+        Raises:
+          WorkspaceError: the file is missing, or another than its sum says.
+        """
         try:
-            return kind.from_json(self.config_json.read_text(encoding="utf-8"))
-        except (ValueError, TypeError, KeyError) as error:
+            digest = files_sha256([self.best_weights])
+            is_whole = not self.best_sha256.exists() or self.best_sha256.read_bytes().startswith(digest.encode())
+        except OSError:
+            is_whole = False
+        if not is_whole:
             raise WorkspaceError(
-                f"{self.config_json} is not of this version ({error}); remove {self.path} and train again"
-            ) from error
+                f"{self.best_weights} is missing or damaged; remove {self.path} and train the run again"
+            )
 
     def write_metrics(self, metrics: Mapping) -> None:
         """Writes metrics.json, the last file of a run: its presence means that the run is finished."""
-        atomic_files.write_text(self.metrics_json, json.dumps(metrics, indent=2, sort_keys=True) + "\n")
+        json_files.write_json(self.metrics_json, metrics, sort_keys=True)
 
     def read_metrics(self) -> dict:
         """Reads metrics.json.
@@ -120,12 +188,24 @@ class Run:
                 f"{self.path} is not finished (metrics.json is missing); the command that began it goes on with it: "
                 f"python -m cmr.train --flagfile={self.flags_txt}"
             )
-        try:
-            return json.loads(self.metrics_json.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise WorkspaceError(
-                f"{self.metrics_json} is not JSON; remove it, and cmr.train writes it again"
-            ) from error
+        mend = "remove it, and cmr.train writes it again"
+        return json_files.read_workspace_json(self.metrics_json, _METRICS, mend)
+
+    def write_history(self, history: Sequence[Mapping]) -> None:
+        """Writes history.json: an entry an epoch."""
+        json_files.write_json(self.history_json, history, indent=1)
+
+    def read_history(self, val: Kind = BOTH_DIRECTIONS) -> list[dict]:
+        """Reads history.json.
+
+        Args:
+          val: what each entry holds under `val`.
+
+        Raises:
+          WorkspaceError: the file is missing or damaged.
+        """
+        kind = Listed(Record({"epoch": Whole(), "val": val}, {"loss": Number()}), at_least=1)
+        return json_files.read_workspace_json(self.history_json, kind, f"remove {self.path} and train again")
 
 
 def _differences(old: Settings, new: Settings) -> str:

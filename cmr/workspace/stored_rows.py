@@ -6,10 +6,18 @@ for MSCOCO's features is all 3 GB after an epoch.
 
 import os
 import pathlib
+import tokenize
+import zipfile
 
 import numpy as np
 
 from cmr.errors import WorkspaceError
+
+# NumPy raises all of these for files that are cut off, or have other headers than its own.
+_NOT_NPY = (
+    *(OSError, EOFError, ValueError, OverflowError, MemoryError, RecursionError, TypeError, SyntaxError),
+    *(tokenize.TokenError, zipfile.BadZipFile),
+)
 
 
 class StoredRows:
@@ -19,16 +27,20 @@ class StoredRows:
       path: of the `.npy` file.
 
     Raises:
-      ValueError: the file is no whole `.npy` file of one C-ordered 2-D array of numbers.
-      EOFError: it is empty.
+      ValueError: the file is no whole `.npy` file of one C-ordered 2-D array of numbers; it says why.
     """
 
     def __init__(self, path: str | os.PathLike):
         self._path = pathlib.Path(path)
         # NumPy checks header and size; nothing of the map is read.
-        mapped = np.load(self._path, mmap_mode="r")
+        try:
+            mapped = np.load(self._path, mmap_mode="r")
+        except _NOT_NPY as error:
+            raise ValueError(f"not a whole .npy file: {' '.join(str(error).split())}") from error
         if not isinstance(mapped, np.memmap) or mapped.ndim != 2 or not mapped.flags.c_contiguous:
             raise ValueError("not one 2-D array in C order")
+        if self._path.stat().st_size != mapped.offset + mapped.nbytes:
+            raise ValueError("longer than its array")
         self.shape: tuple[int, int] = mapped.shape
         self.dtype: np.dtype = mapped.dtype
         self._begin = mapped.offset

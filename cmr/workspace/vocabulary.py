@@ -5,12 +5,13 @@ import dataclasses
 import functools
 import hashlib
 import os
-import pathlib
 import re
+import sys
+import unicodedata
 from collections.abc import Iterable
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import line_files
 
 PAD, UNK, END = "<pad>", "<unk>", "<end>"
 PAD_ID, UNK_ID, END_ID = 0, 1, 2
@@ -19,10 +20,35 @@ SPECIAL = (PAD, UNK, END)
 # A word is letters or digits, with an inner apostrophe ("man's"); punctuation is dropped, as in Karpathy's tokens.
 _WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 
+# More digits than any corpus has words are damage, and too many even for int().
+_COUNT = re.compile("[0-9]{1,18}")
+
+# Zero width non-joiner and joiner, which shape the letters of one word in Persian and in India's scripts.
+_JOINERS = "\u200c\u200d"
+
 
 def tokenize(caption: str) -> list[str]:
-    """Lower-case words of a sentence, punctuation dropped: "A dog's ball." -> ["a", "dog's", "ball"]."""
-    return [word.replace("\u2019", "'") for word in _WORD.findall(caption.lower())]
+    """Lower-case words of a sentence, punctuation dropped: "A dog's ball." -> ["a", "dog's", "ball"].
+
+    Words are in Unicode's composed form (NFC), and combining marks belong to the letter before them.
+    """
+    if caption.isascii():
+        return _WORD.findall(caption.lower())
+    # Lower case may take a letter apart again.
+    composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", caption).lower())
+    return [word.replace("\u2019", "'") for word in _marked_word().findall(composed)]
+
+
+@functools.cache
+def _marked_word() -> re.Pattern[str]:
+    """`_WORD` with marks behind letters, and with joiners between them; `re` has no class of marks."""
+    marks = "".join(filter(_is_mark, map(chr, range(sys.maxunicode + 1))))
+    run = rf"[^\W_](?:[^\W_]|[{marks}]|[{_JOINERS}]+(?=[^\W_]|[{marks}]))*"
+    return re.compile(rf"{run}(?:['\u2019]{run})*")
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith("M")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +66,9 @@ class Vocabulary:
 
     @functools.cached_property
     def ids(self) -> dict[str, int]:
-        return {word: index for index, word in enumerate(self.words)}
+        """Id of each word, and of its composed form, which vocabularies of older versions may lack."""
+        composed = {unicodedata.normalize("NFC", word): index for index, word in enumerate(self.words)}
+        return {**composed, **{word: index for index, word in enumerate(self.words)}}
 
     def __len__(self) -> int:
         return len(self.words)
@@ -58,8 +86,26 @@ class Vocabulary:
         return cls((*SPECIAL, *kept), (0, unknown, sentences, *(counter[word] for word in kept)))
 
     def encode(self, caption: str) -> list[int]:
-        """Ids of the sentence's words, closed by `<end>` (Eq. 1's s_1 ... s_T; there is no start word)."""
-        return [self.ids.get(word, UNK_ID) for word in tokenize(caption)] + [END_ID]
+        """Ids of the sentence's words, closed by `<end>` (Eq. 1's s_1 ... s_T; there is no start word).
+
+        Older versions cut words at their marks. Where the vocabulary is one of theirs, and holds all pieces of a word
+        that it lacks, they stand for it.
+        """
+        return [index for word in tokenize(caption) for index in self._ids_of(word)] + [END_ID]
+
+    def _ids_of(self, word: str) -> list[int]:
+        if word in self.ids:
+            return [self.ids[word]]
+        if word.isascii() or self._has_marks:
+            return [UNK_ID]
+        pieces = _WORD.findall(unicodedata.normalize("NFD", word))
+        if len(pieces) < 2 or any(piece not in self.ids for piece in pieces):
+            return [UNK_ID]
+        return [self.ids[piece] for piece in pieces]
+
+    @functools.cached_property
+    def _has_marks(self) -> bool:
+        return any(_is_mark(character) for word in self.words for character in word)
 
     def checksum(self) -> str:
         """SHA-256 of the words in order: two vocabularies with the same one give every word the same id."""
@@ -67,32 +113,27 @@ class Vocabulary:
 
     def write(self, path: str | os.PathLike) -> None:
         """Writes `word <tab> count` lines, the line number (from 0) being the id."""
-        lines = [f"{word}\t{count}\n" for word, count in zip(self.words, self.counts, strict=True)]
-        atomic_files.write_text(path, "".join(lines))
+        lines = (f"{word}\t{count}" for word, count in zip(self.words, self.counts, strict=True))
+        line_files.write_lines(path, lines, "word")
 
     @classmethod
-    def read(cls, path: str | os.PathLike) -> "Vocabulary":
+    def read(cls, path: str | os.PathLike, mend: str = "run data_prep.prepare again") -> "Vocabulary":
         """Reads vocabulary.txt.
+
+        Args:
+          path: of the file.
+          mend: what makes it again.
 
         Raises:
           WorkspaceError: the file is missing or not in the format that `write` makes.
         """
-        path = pathlib.Path(path)
-        if not path.exists():
-            raise WorkspaceError(f"{path} is missing; run data_prep.prepare")
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except UnicodeDecodeError as error:
-            raise WorkspaceError(f"{path} can't be read ({error}); run data_prep.prepare again") from error
         words, counts = [], []
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(line_files.read_lines(path, WorkspaceError, mend), start=1):
             word, tab, count = line.partition("\t")
-            if not tab or not count.isdecimal():
-                raise WorkspaceError(f"{path}, line {number}: not 'word <tab> count'; run data_prep.prepare again")
+            if not tab or not _COUNT.fullmatch(count):
+                raise WorkspaceError(f"{path}, line {number}: not 'word <tab> count'; {mend}")
             words.append(word)
             counts.append(int(count))
         if tuple(words[: len(SPECIAL)]) != SPECIAL or len(set(words)) != len(words):
-            raise WorkspaceError(
-                f"{path} must open with {' '.join(SPECIAL)} and hold each word once; run data_prep.prepare again"
-            )
+            raise WorkspaceError(f"{path} must open with {' '.join(SPECIAL)} and hold each word once; {mend}")
         return cls(tuple(words), tuple(counts))

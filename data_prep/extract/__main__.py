@@ -15,6 +15,7 @@ from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 from cmr.workspace import captions
 from cmr.workspace.paths import Workspace
+from cmr.workspace.writer_lock import writer_lock
 from data_prep import flags as prep_flags
 
 FLAGS = flags.FLAGS
@@ -64,10 +65,10 @@ def main() -> None:
     # A list, not a generator: what is wrong with the second CNN is said before the first one runs for hours.
     for cnn in [_cnn(role, model_name, workspace) for role, model_name in _models().items()]:
         name = (FLAGS.features_name or cnn.name) + (f"-first{FLAGS.limit}" if FLAGS.limit else "")
-        done = extraction.extract(
-            cnn, pictures, workspace.features_dir(name), int(FLAGS.crops), FLAGS.image_batch, FLAGS.on_corrupt
-        )
-        print(_summary(workspace.features_dir(name), done), flush=True)
+        folder = workspace.features_dir(name)
+        with writer_lock(folder):
+            done = extraction.extract(cnn, pictures, folder, int(FLAGS.crops), FLAGS.image_batch, FLAGS.on_corrupt)
+        print(_summary(folder, done), flush=True)
     print(f"next: python -m cmr.train --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
 
 

@@ -1,7 +1,7 @@
 """Runs a CNN over the images of a data set: in batches, within bounded memory, and on from where it was stopped."""
 
+import contextlib
 import dataclasses
-import hashlib
 import json
 import os
 import pathlib
@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from cmr import progress
-from cmr.errors import DataError
+from cmr.errors import DataError, WorkspaceError
 from cmr.pictures import files
 from cmr.pictures.cnn import CNN_KERAS, write_cnn
 from cmr.workspace import atomic_files, features
@@ -76,7 +76,7 @@ def extract(
         "crops": crops,
         "input_size": cnn.input_size,
         "images": len(pictures.image_ids),
-        "image_ids_sha256": hashlib.sha256("\n".join(pictures.image_ids).encode()).hexdigest(),
+        "image_ids_sha256": features.image_ids_sha256(pictures.image_ids),
     }
     finished = _finished(folder)
     if finished is not None and settings.items() <= finished.items():
@@ -106,8 +106,10 @@ def extract(
 
 
 def _finished(folder: pathlib.Path) -> dict | None:
-    path = folder / features.EXTRACTOR_JSON
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    # What can't be read is extracted again.
+    with contextlib.suppress(WorkspaceError):
+        return features.read_extractor(folder)
+    return None
 
 
 def _check_files(pictures: Pictures) -> None:

@@ -14,6 +14,7 @@ from cmr.errors import ConfigError, DataError
 from cmr.workspace import atomic_files, captions, checksums, features
 from cmr.workspace.features import Features
 from cmr.workspace.paths import Workspace, is_plain_name
+from cmr.workspace.writer_lock import writer_lock
 from data_prep.import_features import files, matching
 from data_prep.import_features.files import FeatureFile
 
@@ -95,7 +96,6 @@ def import_features(
             f"{min(missing, key=row_of.get)}; the id list goes like {ids_of_rows[0]}"
         )
     targets = np.array([row_of[image_of[name]] if name in image_of else -1 for name in ids_of_rows], np.int64)
-    _write_rows(folder, parts, layouts, targets, list(row_of))
     extractor = {
         "name": name,
         "model": "",
@@ -110,7 +110,11 @@ def import_features(
         "blank_images": [],
         "sources": {str(path): checksums.files_sha256([path]) for path in (*paths, *image_id_paths)},
     }
-    features.write_description(folder, list(row_of), extractor)
+    with writer_lock(folder):
+        # Another import may have made it meanwhile.
+        _folder(workspace, name, overwrite)
+        _write_rows(folder, parts, layouts, targets, list(row_of))
+        features.write_description(folder, list(row_of), extractor)
     dropped = tuple(dict.fromkeys(name for name in ids_of_rows if name not in image_of))
     return ImportReport(features.read_features(folder), parts, layouts, len(ids_of_rows), dropped)
 

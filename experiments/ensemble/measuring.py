@@ -1,7 +1,6 @@
 """An ensemble as a row of a table: chosen on validation, measured on test, kept in a folder as a run is."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 
 import keras
@@ -11,7 +10,6 @@ from cmr.data.examples import Examples
 from cmr.evaluation import encoding
 from cmr.evaluation.encoding import Embeddings
 from cmr.retrieval import finished_run
-from cmr.workspace import atomic_files
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.ensemble import selection
@@ -38,8 +36,7 @@ def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], ma
     run = Run(workspace.run_dir(f"ensemble-{digest}"))
     if not queue.is_finished(run):
         best_val = selection.ranks([val[name] for name in chosen.members], found.image_of_caption).metrics()
-        history = [{"epoch": 0, "val": best_val.to_dict()}]
-        atomic_files.write_text(run.history_json, json.dumps(history, indent=1) + "\n")
+        run.write_history([{"epoch": 0, "val": best_val.to_dict()}])
         _measure(run, [result for result in candidates if result.run.path.name in chosen.members])
     return RowResult(f"ensemble of {len(chosen.members)}", (RunResult(run),))
 

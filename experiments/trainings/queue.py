@@ -24,7 +24,7 @@ def unfinished(trainings: Sequence[Training], workspace_dir: pathlib.Path) -> li
 
 def is_finished(run: Run) -> bool:
     """Whether a run has been trained and measured."""
-    return run.metrics_json.exists() and run.test_ranks_npz.exists()
+    return run.is_finished
 
 
 def train(trainings: Sequence[Training], workspace_dir: pathlib.Path, jobs: int = 1) -> None:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import json
 import pathlib
 from collections.abc import Sequence
 
@@ -51,7 +50,7 @@ class RunResult:
     @functools.cached_property
     def history(self) -> list[dict]:
         """history.json: an entry an epoch."""
-        return json.loads(self.run.history_json.read_text(encoding="utf-8"))
+        return self.run.read_history()
 
     @property
     def best_val(self) -> BothDirections:

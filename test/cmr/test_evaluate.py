@@ -1,8 +1,10 @@
 """cmr.evaluate: the very table again, or one line that says what has changed."""
 
+import hashlib
 import re
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 import tiny_runs
@@ -43,6 +45,19 @@ def test_a_workspace_may_be_moved_with_its_runs(scenes_workspace, copied):
     assert evaluate(copied) == evaluate(trained)
 
 
+def test_a_run_of_an_older_version_without_a_sum_of_its_weights_is_read(copied, scenes_workspace):
+    trained, _ = tiny_runs.trained_run(scenes_workspace, "vse")
+    copied.best_sha256.unlink()
+
+    assert evaluate(copied) == evaluate(trained)
+
+
+def test_the_sum_of_the_weights_is_as_sha256sum_reads_it(copied):
+    digest = hashlib.sha256(copied.best_weights.read_bytes()).hexdigest()
+
+    assert copied.best_sha256.read_text() == f"{digest}  best.weights.h5\n"
+
+
 def test_evaluation_writes_nothing(copied):
     root = copied.path.parents[2]
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
@@ -55,6 +70,22 @@ def test_evaluation_writes_nothing(copied):
 def change_features(run):
     path = run.path.parents[1] / "features" / "scene_cnn-objects" / features.FEATURES_NPY
     np.save(path, np.load(path) + 1)
+
+
+def flip_weights(run):
+    """Changes one byte of a weight: HDF5 reads on."""
+    content = bytearray(run.best_weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    run.best_weights.write_bytes(content)
+
+
+def break_weights(run):
+    """As a run of an older version, which has no sum."""
+    run.best_sha256.unlink()
+    with h5py.File(run.best_weights, "r+") as file:
+        arrays = []
+        file.visititems(lambda _, item: arrays.append(item) if isinstance(item, h5py.Dataset) else None)
+        arrays[0][...] = np.nan
 
 
 def change_vocabulary(run):
@@ -78,10 +109,12 @@ def cut(path):
         (lambda run: shutil.rmtree(run.path), "holds no run (config.json is missing)"),
         (lambda run: run.metrics_json.unlink(), "is not finished (metrics.json is missing)"),
         (lambda run: cut(run.metrics_json), "metrics.json is not JSON"),
-        (lambda run: cut(run.config_json), "config.json is not of this version"),
-        (lambda run: run.config_json.write_text("[]"), "config.json is not of this version"),
+        (lambda run: cut(run.config_json), "config.json is not JSON"),
+        (lambda run: run.config_json.write_text("[]"), "config.json is damaged or of another version"),
         (lambda run: run.best_weights.unlink(), "best.weights.h5 is missing or damaged; remove"),
         (lambda run: cut(run.best_weights), "best.weights.h5 is missing or damaged; remove"),
+        (flip_weights, "best.weights.h5 is missing or damaged; remove"),
+        (break_weights, "best.weights.h5 holds NaN or infinite weights; remove"),
         (change_features, "another scene_cnn-objects than when"),
         (change_vocabulary, "another vocabulary than when"),
         (change_captions, "another captions.csv than when"),

@@ -1,9 +1,11 @@
 """cmr.train as a user runs it: the three models, what a run leaves, going on, two devices, and what is refused."""
 
+import errno
 import hashlib
 import importlib.metadata
 import json
 import os
+import pathlib
 import re
 import shutil
 import socket
@@ -21,7 +23,7 @@ from tiny_workspaces import write_features
 
 from cmr import config
 from cmr.evaluation import results_table
-from cmr.workspace import features
+from cmr.workspace import captions, features
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
@@ -141,6 +143,59 @@ def test_flags_txt_given_as_a_flagfile_names_the_same_run_whose_table_is_printed
     assert "epoch 1" not in again.stdout + again.stderr
     assert again.stdout.partition("fusion on scenes")[2] == ended.stdout.partition("fusion on scenes")[2]
     assert (fusion.best_weights.read_bytes(), fusion.metrics_json.stat().st_mtime_ns) == (weights, written)
+
+
+def test_a_finished_run_prints_its_table_and_writes_nothing(scenes_workspace, fusion):
+    """So it may lie where nothing can be written."""
+    before = {path: path.stat().st_mtime_ns for path in scenes_workspace.root.rglob("*")}
+
+    again = call_command("cmr.train", f"--flagfile={fusion.flags_txt}")
+
+    assert again.returncode == 0, again.stderr
+    assert {path: path.stat().st_mtime_ns for path in scenes_workspace.root.rglob("*")} == before
+
+
+def test_where_nothing_can_be_written_it_is_one_line_with_the_mend(copied, monkeypatch):
+    mkdir = os.mkdir
+
+    def read_only(path, *arguments, **others):
+        if pathlib.Path(path).is_relative_to(copied.root):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+        mkdir(path, *arguments, **others)
+
+    monkeypatch.setattr(os, "mkdir", read_only)
+
+    ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse")
+
+    assert_one_line(
+        ended, "can't be written (Read-only file system); choose another --workspace_dir or change its rights"
+    )
+    assert not (copied.dataset_dir / "runs").exists()
+
+
+def test_a_run_that_another_process_trains_is_one_line_that_names_it(copied):
+    arguments = [*place(copied), *TINY, "--model=vse", "--run_name=mine"]
+    with Run(copied.run_dir("mine")).writer():
+        (copied.run_dir("mine") / "kept").touch()
+
+        ended = call_command("cmr.train", *arguments)
+
+        assert_one_line(ended, f"{copied.run_dir('mine')} is being written by process {os.getpid()} (")
+    assert [path.name for path in copied.run_dir("mine").iterdir()] == ["kept"]
+
+
+def test_a_training_leaves_no_lock_and_no_leftover(fusion):
+    assert [path for path in fusion.path.rglob("*") if path.name.startswith(".")] == []
+
+
+def test_an_empty_test_split_is_one_line_before_the_training(copied):
+    frame = captions.read_captions(copied.captions_csv)
+    captions.write_captions(copied.captions_csv, frame[frame["split"] != "test"])
+
+    ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse")
+
+    assert_one_line(ended, "no image in the test split")
+    assert "epoch 1" not in ended.stdout
 
 
 def test_another_setting_is_another_run(scenes_workspace, fusion):
@@ -293,7 +348,7 @@ def test_features_that_are_no_numbers_are_one_line_with_the_image(copied):
 
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse")
 
-    assert_one_line(ended, "NaN or infinite", "train3.png", "run data_prep.extract again")
+    assert_one_line(ended, "NaN or infinite", "train3.png", "and run data_prep.extract")
 
 
 def test_features_of_other_images_are_one_line(copied):

@@ -59,11 +59,13 @@ def test_a_missing_file_is_named(folder, name):
         files.read_captioner(folder)
 
 
-@pytest.mark.parametrize("name", ["captioner.json", "captioner.keras", "vocabulary.txt"])
+@pytest.mark.parametrize("name", ["captioner.json", "captioner.keras", "vocabulary.txt", "train_image_ids.txt"])
 def test_a_damaged_file_is_named(folder, name):
     (folder / name).write_bytes((folder / name).read_bytes()[:20] + b"\xff")
 
-    with pytest.raises(WorkspaceError, match=rf"{name} is.* damaged.*cmr.pretrain"):
+    with pytest.raises(
+        WorkspaceError, match=rf"{name} (is.* damaged|can't be read|is not JSON|is not UTF-8).*cmr.pretrain"
+    ):
         files.read_captioner(folder)
 
 
@@ -71,7 +73,27 @@ def test_another_format_is_refused(folder):
     description = json.loads((folder / "captioner.json").read_text())
     (folder / "captioner.json").write_text(json.dumps({**description, "format": 99}))
 
-    with pytest.raises(WorkspaceError, match="of another version; remove"):
+    with pytest.raises(WorkspaceError, match="format is 99, not 1; remove"):
+        files.read_captioner(folder)
+
+
+@pytest.mark.parametrize(
+    ("changed", "flaw"),
+    [
+        ({"seed": -1}, "seed is -1"),
+        ({"checksums": {}}, "checksums.vocabulary is missing"),
+        ({"checksums": [1]}, "checksums is .1., not an object"),
+        ({"validation_perplexity": "low"}, "validation_perplexity is 'low'"),
+        ({"settings": None}, "settings is None"),
+        ({"feature_dim": 7}, "feature_dim 7, but captioner.keras has 6"),
+        ({"features": 5}, "features is 5"),
+    ],
+)
+def test_a_description_with_a_wrong_key_is_refused(folder, changed, flaw):
+    description = json.loads((folder / "captioner.json").read_text())
+    (folder / "captioner.json").write_text(json.dumps({**description, **changed}))
+
+    with pytest.raises(WorkspaceError, match=rf"captioner\.json .*{flaw}.*; remove"):
         files.read_captioner(folder)
 
 
@@ -80,7 +102,7 @@ def test_a_description_without_a_key_is_refused(folder):
     del description["features"]
     (folder / "captioner.json").write_text(json.dumps(description))
 
-    with pytest.raises(WorkspaceError, match=r"captioner\.json lacks 'features'"):
+    with pytest.raises(WorkspaceError, match=r"captioner\.json is .*: features is missing; remove"):
         files.read_captioner(folder)
 
 

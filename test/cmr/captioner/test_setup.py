@@ -52,7 +52,7 @@ def workspace(tiny_workspace):
         tiny_workspace, "tiny", list(ids), random.normal(size=(len(ids), 4)).astype(np.float32)
     )
     folder = tiny_workspace.features_dir("tiny")
-    features.write_description(folder, ids, {"name": "tiny", "model": "tiny", "crops": 1})
+    features.write_description(folder, ids, {"name": "tiny", "model": "tiny", "stand_in": "", "crops": 1})
     picture = keras.Input((SIZE, SIZE, 3))
     maps = keras.layers.Conv2D(4, 3)(picture)
     cnn.write_cnn(folder, keras.Model(picture, keras.layers.GlobalAveragePooling2D()(maps)))
@@ -141,7 +141,7 @@ def test_a_second_phase_through_ten_crops_is_refused(workspace):
     finish_first_phase(workspace)
     folder = workspace.features_dir("tiny")
     ids = features.read_features(folder).image_ids
-    features.write_description(folder, ids, {"name": "tiny", "model": "tiny", "crops": 10})
+    features.write_description(folder, ids, {"name": "tiny", "model": "tiny", "stand_in": "", "crops": 10})
 
     with pytest.raises(ConfigError, match="means of 10 crops, through which no CNN is trained"):
         CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))

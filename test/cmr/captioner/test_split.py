@@ -23,6 +23,7 @@ from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import Vocabulary
 
 _COLOURS = {"red": (200, 0, 0), "green": (0, 200, 0), "blue": (0, 0, 200)}
+EXTRACTOR = {"name": "mean_colour", "model": "mean", "stand_in": "", "crops": 1}
 _SEARCH = SearchConfig(width=2, max_words=4)
 
 
@@ -66,7 +67,7 @@ def dataset(tmp_path_factory) -> Workspace:
     np.save(folder / features.FEATURES_NPY, np.array(vectors, np.float32))
     pictures = keras.Input((4, 4, 3))
     cnn.write_cnn(folder, keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(pictures / 255.0)))
-    features.write_description(folder, [f"{n}.png" for n in range(6)], {"model": "mean", "crops": 1})
+    features.write_description(folder, [f"{n}.png" for n in range(6)], EXTRACTOR)
     files.write_captioner(found.captioner_dir, _colour_captioner(found))
     return found
 
@@ -112,7 +113,7 @@ def test_features_of_another_kind_are_refused(dataset, colours, tmp_path):
     folder.mkdir(parents=True)
     for dim, sentence in ((5, "has 5 values an image, the captioner takes 3"), (3, "is not what the captioner learnt")):
         np.save(folder / features.FEATURES_NPY, np.ones((6, dim), np.float32))
-        features.write_description(folder, [f"{n}.png" for n in range(6)], {"model": "mean", "crops": 1})
+        features.write_description(folder, [f"{n}.png" for n in range(6)], EXTRACTOR)
         with pytest.raises(WorkspaceError, match=sentence):
             split.matching_features(other, colours)
 

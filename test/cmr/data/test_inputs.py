@@ -78,3 +78,36 @@ def test_a_data_set_that_is_not_prepared_is_refused(tiny_workspace):
 
     with pytest.raises(WorkspaceError, match=r"data_prep\.prepare"):
         inputs.read_inputs(tiny_workspace, VGG, IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("described", "sentence"),
+    [
+        (
+            {"splits": {"val": {"images": 12, "captions": 49}}},
+            "captions.csv has 48 val sentences and dataset.json says 49",
+        ),
+        ({"vocabulary_size": 7}, "vocabulary.txt has [0-9]+ words and dataset.json says 7"),
+    ],
+)
+def test_tables_that_lost_lines_are_refused(tiny_workspace, described, sentence):
+    tiny_workspace.write_description({"dataset": "scenes", "image_dir": "images", **described})
+
+    with pytest.raises(WorkspaceError, match=f"{sentence}; run data_prep.prepare again"):
+        inputs.read_inputs(tiny_workspace, VGG, "")
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_an_empty_split_is_refused_before_a_training(tiny_workspace, split):
+    frame = captions.read_captions(tiny_workspace.captions_csv)
+    captions.write_captions(tiny_workspace.captions_csv, frame[frame["split"] != split])
+
+    with pytest.raises(WorkspaceError, match=f"no image in the {split} split"):
+        inputs.read_inputs(tiny_workspace, VGG, "").check_splits()
+
+
+def test_more_test_folds_than_images_are_refused_before_a_training(tiny_workspace):
+    tiny_workspace.write_description({"dataset": "scenes", "image_dir": "images", "test_folds": 13})
+
+    with pytest.raises(WorkspaceError, match=r"12 test images and dataset\.json says 13 test folds"):
+        inputs.read_inputs(tiny_workspace, VGG, "").check_splits()

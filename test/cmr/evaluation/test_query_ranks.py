@@ -1,7 +1,11 @@
 """Ranks of single queries: the same numbers as the metrics, kept whole on the disk."""
 
+import contextlib
+
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cmr.errors import WorkspaceError
 from cmr.evaluation import metrics
@@ -45,5 +49,43 @@ def test_a_missing_or_damaged_file_is_named(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(WorkspaceError, match=r"test_ranks.npz is missing or damaged; give the run's"):
+    with pytest.raises(WorkspaceError, match=r"test_ranks.npz is missing or damaged; remove it and give the run's"):
         QueryRanks.read(path)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"sentence_retrieval": np.array([0, 1, 1, 1, 1, 1])},
+        {"sentence_retrieval": np.array([14, 1, 1, 1, 1, 1])},
+        {"sentence_retrieval": np.ones(6)},
+        {"sentence_retrieval": np.ones((6, 1), np.int64)},
+        {"image_retrieval": np.ones(12, np.int64)},
+        {"image_retrieval": np.full(13, 7)},
+        {"image_of_caption": np.full(13, 6)},
+        {"image_of_caption": np.full(13, -1)},
+        {"image_of_caption": np.zeros(0, np.int64)},
+        {"image_of_caption": np.array([None] * 13)},
+    ],
+)
+def test_numbers_that_are_no_ranks_are_refused(embeddings, tmp_path, changed):
+    ranks = vars(QueryRanks.measure(*embeddings))
+    np.savez(tmp_path / "ranks.npz", **{**ranks, **changed})
+
+    with pytest.raises(WorkspaceError, match=r"ranks.npz is missing or damaged; remove it"):
+        QueryRanks.read(tmp_path / "ranks.npz")
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), is_cut=st.booleans())
+def test_a_file_with_any_byte_changed_or_cut_off_is_read_or_refused(embeddings, tmp_path, place, byte, is_cut):
+    path = tmp_path / "ranks.npz"
+    ranks = QueryRanks.measure(*embeddings)
+    ranks.write(path)
+    content = bytearray(path.read_bytes())
+    place = int(place * len(content))
+    content[place] = byte
+    path.write_bytes(content[:place] if is_cut else content)
+
+    with contextlib.suppress(WorkspaceError):
+        assert QueryRanks.read(path).metrics() == ranks.metrics()

@@ -22,7 +22,7 @@ def folder(tmp_path):
 
 
 def _describe(folder, extractor: dict) -> None:
-    (folder / features.EXTRACTOR_JSON).write_text(json.dumps(extractor))
+    (folder / features.EXTRACTOR_JSON).write_text(json.dumps({"name": "mean", "stand_in": "", **extractor}))
 
 
 def test_a_pictures_features_are_the_mean_over_its_crops(folder):
@@ -50,6 +50,6 @@ def test_a_cnn_that_is_not_there_is_explained(folder):
     _describe(folder, {"model": "", "crops": None})
     with pytest.raises(WorkspaceError, match="mean were imported"):
         cnn.read_cnn(folder)
-    _describe(folder, {})
-    with pytest.raises(WorkspaceError, match=r"extractor\.json can't be read"):
+    _describe(folder, {"model": 3})
+    with pytest.raises(WorkspaceError, match=r"extractor\.json .* model is 3, not a text"):
         cnn.read_cnn(folder)

@@ -128,3 +128,16 @@ def test_a_state_of_another_model_is_refused(tmp_path):
 
     with pytest.raises(WorkspaceError, match="holds no whole state of this model; remove the run's folder"):
         train(tmp_path, other)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage \xff{{", b"garbage", b'model_checkpoint_path: "ckpt-99"'])
+def test_a_damaged_list_of_states_is_refused_and_nothing_is_trained_again(tmp_path, content):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, Counting([1.0, 2.0], stop_at=(1, 2)))
+    (Run(tmp_path).checkpoints_dir / "checkpoint").write_bytes(content)
+    task = Counting([1.0, 2.0])
+
+    with pytest.raises(WorkspaceError, match="holds no whole state of this model; remove the run's folder"):
+        train(tmp_path, task)
+
+    assert task.seen == []

@@ -1,11 +1,13 @@
 """captions.csv: what is written is read, what does not fit is refused in a sentence."""
 
+import contextlib
+
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cmr.errors import WorkspaceError
+from cmr.errors import DataError, WorkspaceError
 from cmr.workspace import captions
 
 
@@ -47,6 +49,14 @@ def test_further_columns_are_left_out(tmp_path):
     assert list(captions.read_captions(tmp_path / "captions.csv").columns) == list(captions.COLUMNS)
 
 
+@pytest.mark.parametrize("image_id", ["a\nb.jpg", "a.jpg\r"])
+def test_an_image_id_that_no_list_can_hold_is_refused_when_it_is_written(tmp_path, image_id):
+    with pytest.raises(DataError, match="holds a line break"):
+        captions.write_captions(tmp_path / "captions.csv", TWO_IMAGES.assign(image_id=image_id))
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_missing_file_is_refused_with_the_command_that_makes_it(tmp_path):
     with pytest.raises(WorkspaceError, match=r"captions.csv is missing; run data_prep.prepare"):
         captions.read_captions(tmp_path / "captions.csv")
@@ -58,6 +68,8 @@ def test_a_missing_file_is_refused_with_the_command_that_makes_it(tmp_path):
         (TWO_IMAGES.drop(columns="split"), "lacks the column split"),
         (TWO_IMAGES.assign(caption_id=["x#0", "x#0", "y#0"]), "has the caption id x#0 twice"),
         (TWO_IMAGES.assign(split=["train", "test", "val"]), "puts image a.jpg into two splits"),
+        (TWO_IMAGES.assign(split=["train", "train", "restval"]), "has a split 'restval', not train or val or test"),
+        (TWO_IMAGES.assign(image_id=["a.jpg", "a.jpg", ""]), "has no image_id in its row 3"),
     ],
 )
 def test_a_file_that_breaks_the_contract_is_refused(tmp_path, broken, message):
@@ -91,3 +103,16 @@ def test_a_split_holds_its_rows_alone():
 def test_an_empty_split_is_refused():
     with pytest.raises(WorkspaceError, match="no image in the test split"):
         captions.in_split(TWO_IMAGES, "test")
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(kept=st.floats(0, 1), byte=st.sampled_from([b"", b"\n", b"\0", b'"', b"x", b"\xff"]))
+def test_a_file_that_was_cut_off_is_refused_or_ends_with_a_whole_row(tmp_path, kept, byte):
+    path = tmp_path / "captions.csv"
+    captions.write_captions(path, TWO_IMAGES)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(kept * len(content))] + byte)
+
+    with contextlib.suppress(WorkspaceError):
+        read = captions.read_captions(path)
+        assert read.equals(TWO_IMAGES.head(len(read)))

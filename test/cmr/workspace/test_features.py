@@ -1,11 +1,14 @@
 """features/<name>/: rows by image id through a memory map, and what is refused."""
 
+import contextlib
 import hashlib
 import json
 import os
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cmr.errors import WorkspaceError
 from cmr.workspace import features
@@ -14,22 +17,45 @@ from cmr.workspace.features import Features
 ARRAY = np.arange(12, dtype=np.float32).reshape(3, 4)
 IDS = ("b.jpg", "a.jpg", "c.jpg")
 
+# The least that features say of themselves, and all that an extraction says.
+NAMED = {"name": "vgg16-fc7", "model": "vgg16", "stand_in": ""}
+EXTRACTOR = {
+    **NAMED,
+    "layer": "fc7",
+    "weights": "imagenet",
+    "weights_sha256": "",
+    "crops": 1,
+    "input_size": 224,
+    "feature_dim": 4,
+    "images": 3,
+    "image_ids_sha256": features.image_ids_sha256(IDS),
+    "blank_images": ["c.jpg"],
+    "sources": {},
+}
+
 
 @pytest.fixture
 def folder(tmp_path):
     path = tmp_path / "features" / "vgg16-fc7"
     path.mkdir(parents=True)
     np.save(path / "features.npy", ARRAY)
-    features.write_description(path, IDS, {"name": "vgg16-fc7"})
+    features.write_description(path, IDS, EXTRACTOR)
     return path
 
 
 def test_features_are_read_from_the_disk(folder):
-    found = features.read_features(folder)
+    opened = features.read_features(folder)
 
-    np.testing.assert_array_equal(found.array, ARRAY)
-    assert (found.name, found.feature_dim, found.image_ids) == ("vgg16-fc7", 4, IDS)
-    assert found.extractor == {"name": "vgg16-fc7"}
+    np.testing.assert_array_equal(opened.array, ARRAY)
+    assert (opened.name, opened.feature_dim, opened.image_ids) == ("vgg16-fc7", 4, IDS)
+    assert opened.extractor == EXTRACTOR
+
+
+def test_an_image_id_may_hold_what_unicode_calls_the_end_of_a_line(folder):
+    ids = ("a\u2028.jpg", "\x85b", "c\x0c")
+    features.write_description(folder, ids, NAMED)
+
+    assert features.read_features(folder).rows(["\x85b"]).tolist() == [1]
 
 
 def test_rows_are_found_by_image_id(folder):
@@ -44,9 +70,10 @@ def test_images_without_a_row_are_counted_and_one_is_named(folder):
 def test_the_checksum_changes_with_a_value_and_with_an_id(folder):
     before = features.read_features(folder).checksum()
 
+    features.write_description(folder, IDS, NAMED)
     np.save(folder / "features.npy", ARRAY + np.eye(3, 4, dtype=np.float32))
     other_values = features.read_features(folder).checksum()
-    features.write_description(folder, ("b.jpg", "a.jpg", "d.jpg"), {})
+    features.write_description(folder, ("b.jpg", "a.jpg", "d.jpg"), NAMED)
     other_ids = features.read_features(folder).checksum()
 
     assert len({before, other_values, other_ids}) == 3
@@ -73,15 +100,25 @@ def test_a_truncated_array_is_refused(folder, keep):
     whole = (folder / "features.npy").read_bytes()
     (folder / "features.npy").write_bytes(whole[:keep])
 
-    with pytest.raises(WorkspaceError, match=r"can't be read .*run data_prep\.extract again"):
+    with pytest.raises(WorkspaceError, match=r"can't be read .*remove .*vgg16-fc7 and run data_prep\.extract"):
         features.read_features(folder)
 
 
-@pytest.mark.parametrize(("name", "content"), [("extractor.json", b"{"), ("image_ids.txt", b"\xff\xfe")])
-def test_a_damaged_description_is_refused(folder, name, content):
+@pytest.mark.parametrize(
+    ("name", "content", "flaw"),
+    [
+        ("extractor.json", b"{", "is not JSON"),
+        ("extractor.json", b"{}", "name is missing"),
+        ("image_ids.txt", b"\xff\xfe", "is not UTF-8"),
+        ("image_ids.txt", b"b.jpg\na.jpg\nc.j", "is cut off"),
+        ("image_ids.txt", b"b.jpg\na.jpg\nb.jpg\n", r"names b\.jpg 2 times"),
+        ("extractor.json", json.dumps({**EXTRACTOR, "images": 4}).encode(), "says images 4, but vgg16-fc7 has 3"),
+    ],
+)
+def test_a_damaged_description_is_refused(folder, name, content, flaw):
     (folder / name).write_bytes(content)
 
-    with pytest.raises(WorkspaceError, match="can't be read"):
+    with pytest.raises(WorkspaceError, match=f"{name}.* {flaw}.*; remove .* and run data_prep"):
         features.read_features(folder)
 
 
@@ -92,6 +129,7 @@ def test_a_damaged_description_is_refused(folder, name, content):
         (ARRAY.ravel(), "not one 2-D array in C order"),
         (np.asfortranarray(ARRAY), "not one 2-D array in C order"),
         (ARRAY[:2], r"float32 \[2, 4\] beside 3"),
+        (ARRAY[:, :3], "says feature_dim 4, but vgg16-fc7 has 3"),
     ],
 )
 def test_an_array_of_another_form_is_refused(folder, array, message):
@@ -140,4 +178,25 @@ def test_the_checksum_is_the_sha256_of_both_files(folder):
 
 def test_the_description_is_complete_when_extractor_json_is_there(folder):
     assert (folder / "image_ids.txt").read_text() == "b.jpg\na.jpg\nc.jpg\n"
-    assert json.loads((folder / "extractor.json").read_text()) == {"name": "vgg16-fc7"}
+    assert json.loads((folder / "extractor.json").read_text()) == EXTRACTOR
+
+
+def test_ids_in_another_order_than_the_rows_are_refused(folder):
+    (folder / "image_ids.txt").write_text("a.jpg\nb.jpg\nc.jpg\n")
+
+    with pytest.raises(WorkspaceError, match=r"extractor\.json says image_ids_sha256 .*; remove .*vgg16-fc7 and run"):
+        features.read_features(folder)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 200), byte=st.integers(0, 255), is_cut=st.booleans())
+def test_an_array_with_any_byte_changed_or_cut_off_is_read_or_refused(folder, place, byte, is_cut):
+    np.save(folder / "features.npy", ARRAY)
+    content = bytearray((folder / "features.npy").read_bytes())
+    content[min(place, len(content) - 1)] = byte
+    (folder / "features.npy").write_bytes(content[:place] if is_cut else content)
+
+    with contextlib.suppress(WorkspaceError):
+        opened = features.read_features(folder)
+        opened.checksum()
+        assert opened.array.shape == (3, 4)

@@ -7,22 +7,22 @@ from cmr.workspace.paths import Workspace, image_features_name, vgg_features_nam
 
 
 @pytest.fixture
-def found(tmp_path):
+def workspace(tmp_path):
     return Workspace(tmp_path, "flickr8k")
 
 
-def test_every_file_lies_where_the_contract_says(found):
+def test_every_file_lies_where_the_contract_says(workspace):
     paths = [
-        found.dataset_json,
-        found.captions_csv,
-        found.vocabulary_txt,
-        found.features_dir("inception_v3"),
-        found.linear_embedding_npz("inception_v3"),
-        found.captioner_dir,
-        found.run_dir("fusion-1a2b3c4d"),
+        workspace.dataset_json,
+        workspace.captions_csv,
+        workspace.vocabulary_txt,
+        workspace.features_dir("inception_v3"),
+        workspace.linear_embedding_npz("inception_v3"),
+        workspace.captioner_dir,
+        workspace.run_dir("fusion-1a2b3c4d"),
     ]
 
-    assert [path.relative_to(found.root).as_posix() for path in paths] == [
+    assert [path.relative_to(workspace.root).as_posix() for path in paths] == [
         "flickr8k/dataset.json",
         "flickr8k/captions.csv",
         "flickr8k/vocabulary.txt",
@@ -33,10 +33,10 @@ def test_every_file_lies_where_the_contract_says(found):
     ]
 
 
-def test_a_written_description_is_read_back_with_its_format(found):
-    found.write_description({"dataset": "flickr8k", "image_dir": "Bilder/für"})
+def test_a_written_description_is_read_back_with_its_format(workspace):
+    workspace.write_description({"dataset": "flickr8k", "image_dir": "Bilder/für"})
 
-    assert found.read_description() == {"format": 1, "dataset": "flickr8k", "image_dir": "Bilder/für"}
+    assert workspace.read_description() == {"format": 1, "dataset": "flickr8k", "image_dir": "Bilder/für"}
 
 
 @pytest.mark.parametrize(
@@ -45,17 +45,20 @@ def test_a_written_description_is_read_back_with_its_format(found):
         (None, "holds no prepared data set"),
         ("{", "is not JSON"),
         ('{"format": 2}', "has workspace format 2, this version reads 1"),
-        ("{}", "has workspace format None"),
-        ("[]", "is not JSON of an object"),
+        ('{"format": true}', "has workspace format True"),
+        ("{}", "format is missing"),
+        ("[]", r"its content is \[\], not an object"),
+        ('{"format": 1, "dataset": "flickr8k"}', "image_dir is missing"),
+        ('{"format": 1, "dataset": "flickr8k", "image_dir": "a", "test_folds": 0}', "test_folds is 0"),
     ],
 )
-def test_what_this_version_does_not_read_is_refused_with_the_command_that_renews_it(found, content, message):
-    found.dataset_dir.mkdir()
+def test_what_this_version_does_not_read_is_refused_with_the_command_that_renews_it(workspace, content, message):
+    workspace.dataset_dir.mkdir()
     if content is not None:
-        found.dataset_json.write_text(content)
+        workspace.dataset_json.write_text(content)
 
     with pytest.raises(WorkspaceError, match=f"{message}.*python -m data_prep.prepare --dataset=flickr8k"):
-        found.read_description()
+        workspace.read_description()
 
 
 @pytest.mark.parametrize(

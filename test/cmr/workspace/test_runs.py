@@ -6,7 +6,19 @@ import pytest
 
 from cmr.config import ModelConfig, RunConfig, TrainConfig
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace.runs import Run
+from cmr.workspace.runs import PERPLEXITY, Run
+
+DIRECTION = {
+    "recall_at_1": 12.5,
+    "recall_at_5": 50.0,
+    "recall_at_10": 100.0,
+    "median_rank": 3,
+    "mean_rank": 5.5,
+    "num_queries": 8,
+}
+BOTH = {"sentence_retrieval": DIRECTION, "image_retrieval": DIRECTION, "sum_of_recalls": 325.0}
+METRICS = {"seed": 3, "test": BOTH, "random_ranking": BOTH, "features": "VGG features", "notes": [], "git_commit": None}
+HISTORY = [{"epoch": 1, "loss": 3.5, "val": BOTH}, {"epoch": 2, "loss": 2.5, "val": BOTH}]
 
 
 def run_config(**changed):
@@ -73,26 +85,42 @@ def test_a_folder_without_a_run_is_refused(tmp_path):
         "{}",
         run_config().to_json().replace('"margin"', '"marge"'),
         json.dumps({**json.loads(run_config().to_json()), "train": 5}),
+        run_config().to_json().replace('"model": "vse"', '"model": "vsepp"'),
+        run_config().to_json().replace('"batch_size": 40', '"batch_size": -40'),
     ],
 )
 def test_a_config_that_is_damaged_or_of_another_version_is_refused(run, text):
     run.config_json.write_text(text)
 
-    with pytest.raises(WorkspaceError, match=r"config\.json is not of this version"):
+    with pytest.raises(WorkspaceError, match=r"config\.json is .*; remove .*mine and train again$"):
         run.read_config()
 
 
 def test_a_config_of_any_bytes_is_refused(run):
     run.config_json.write_bytes(b"\xff\xfe")
 
-    with pytest.raises(WorkspaceError, match=r"config\.json is not of this version"):
+    with pytest.raises(WorkspaceError, match=r"config\.json is .*; remove .*mine and train again$"):
         run.read_config()
 
 
 def test_metrics_are_read_back(run):
-    run.write_metrics({"seed": 3, "test": {"sum_of_recalls": 12.5}})
+    run.write_metrics(METRICS)
 
-    assert run.read_metrics() == {"seed": 3, "test": {"sum_of_recalls": 12.5}}
+    assert run.read_metrics() == METRICS
+
+
+def test_the_history_is_read_back(run):
+    run.write_history(HISTORY)
+
+    assert run.read_history() == HISTORY
+
+
+def test_the_history_of_a_captioner_is_its_perplexities(run):
+    run.write_history([{"epoch": 1, "loss": 3.5, "val": {"perplexity": 20.5}}])
+
+    assert run.read_history(PERPLEXITY)[0]["val"] == {"perplexity": 20.5}
+    with pytest.raises(WorkspaceError, match=r"0\.val\.sentence_retrieval is missing; remove .*mine and train again"):
+        run.read_history()
 
 
 def test_a_run_without_metrics_is_refused_with_the_command_that_goes_on(run):
@@ -105,5 +133,5 @@ def test_a_run_without_metrics_is_refused_with_the_command_that_goes_on(run):
 def test_damaged_metrics_are_refused(run):
     run.metrics_json.write_text("{")
 
-    with pytest.raises(WorkspaceError, match=r"metrics\.json is not JSON; remove it"):
+    with pytest.raises(WorkspaceError, match=r"metrics\.json is not JSON .*; remove it, and cmr\.train"):
         run.read_metrics()

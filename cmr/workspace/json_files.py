@@ -1,0 +1,78 @@
+"""JSON files, read and written: whatever is wrong with one ends in a sentence that names the file and the mend."""
+
+import json
+import os
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cmr.errors import CmrError, WorkspaceError
+from cmr.workspace import atomic_files
+from cmr.workspace.json_kinds import Kind
+
+# A half of a surrogate pair can only come in as an escape, and no file or terminal takes it again.
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def read_json(path: str | os.PathLike, error_type: type[CmrError], mend: str, kind: Kind | None = None) -> Any:
+    """Reads a JSON file: UTF-8, with or without a byte order mark.
+
+    Args:
+      path: of the file.
+      error_type: what is raised.
+      mend: what the user can do, such as "run data_prep.prepare again"; it ends the sentence.
+      kind: what the content must be; without it any JSON will do.
+
+    Raises:
+      error_type: the file is missing, can't be read, is no JSON, or not of its kind; the first wrong key is named.
+    """
+    path = pathlib.Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        content = json.loads(text)
+        if _SURROGATE.search(text):
+            json.dumps(content, ensure_ascii=False).encode("utf-8")
+    except FileNotFoundError as error:
+        raise error_type(f"{path} is missing; {mend}") from error
+    except OSError as error:
+        raise error_type(f"{path} can't be read ({error.strerror}); {mend}") from error
+    except UnicodeError as error:
+        raise error_type(f"{path} is not UTF-8 text; {mend}") from error
+    except RecursionError as error:
+        raise error_type(f"{path} is nested too deeply to be read; {mend}") from error
+    except ValueError as error:
+        raise error_type(f"{path} is not JSON ({_one_line(error)}); {mend}") from error
+    if kind is not None:
+        check(path, content, kind, error_type, mend)
+    return content
+
+
+def check(path: str | os.PathLike, content: Any, kind: Kind, error_type: type[CmrError], mend: str) -> None:
+    """Refuses what a file holds when it is not of a kind.
+
+    Raises:
+      error_type: naming the file and its first wrong key.
+    """
+    flaw = kind.flaw(content, "")
+    if flaw is not None:
+        raise error_type(f"{path} is damaged or of another version: {flaw}; {mend}")
+
+
+def read_workspace_json(path: str | os.PathLike, kind: Kind, mend: str) -> Any:
+    """The same for a file of the workspace.
+
+    Raises:
+      WorkspaceError: as `read_json`.
+    """
+    return read_json(path, WorkspaceError, mend, kind)
+
+
+def write_json(path: str | os.PathLike, content: Mapping | Sequence, indent: int = 2, sort_keys: bool = False) -> None:
+    """Writes JSON as UTF-8 with a line's end behind it, atomically."""
+    text = json.dumps(content, indent=indent, sort_keys=sort_keys, ensure_ascii=False)
+    atomic_files.write_text(path, text + "\n")
+
+
+def _one_line(error: ValueError) -> str:
+    return " ".join(str(error).split())
