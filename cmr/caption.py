@@ -50,12 +50,12 @@ def _caption_pictures(workspace, captioner, own_cnn, config) -> None:
     if cnn is None:
         cnn = read_cnn(split.matching_features(workspace, captioner).path)
     unreadable = 0
-    for found in pictures.caption_pictures(paths, cnn, captioner, config):
-        if found.failure:
+    for picture in pictures.caption_pictures(paths, cnn, captioner, config):
+        if picture.failure:
             unreadable += 1
-            print(f"skipped: {found.failure}", file=sys.stderr, flush=True)
+            print(f"skipped: {picture.failure}", file=sys.stderr, flush=True)
         else:
-            print(f"{found.path}: {found.caption} (log p {found.log_probability:.2f})", flush=True)
+            print(f"{picture.path}: {picture.caption} (log p {picture.log_probability:.2f})", flush=True)
     if unreadable:
         raise DataError(f"{unreadable} of {len(paths)} pictures can't be read; the others have their captions")
 
@@ -63,12 +63,12 @@ def _caption_pictures(workspace, captioner, own_cnn, config) -> None:
 def _caption_split(workspace, captioner, own_cnn, config, folder: pathlib.Path) -> None:
     from cmr.captioner import scores, split
 
-    found = split.caption_split(workspace, captioner, own_cnn, FLAGS.split, config)
-    found.write(folder / split.CAPTIONS_JSON)
-    print(found.samples(_SAMPLES))
-    print(f"\n{len(found.captions):,} captions of the {FLAGS.split} split of {FLAGS.dataset}, beam {config.width}:")
-    print(scores.scores_table(found.scores.scores, FLAGS.dataset))
-    seen = split.seen_in_training(captioner, FLAGS.dataset, found.image_ids)
+    captions = split.caption_split(workspace, captioner, own_cnn, FLAGS.split, config)
+    captions.write(folder / split.CAPTIONS_JSON)
+    print(captions.samples(_SAMPLES))
+    print(f"\n{len(captions.captions):,} captions of the {FLAGS.split} split of {FLAGS.dataset}, beam {config.width}:")
+    print(scores.scores_table(captions.scores.scores, FLAGS.dataset))
+    seen = split.seen_in_training(captioner, FLAGS.dataset, captions.image_ids)
     if seen:
         print(seen)
     print(f"all of them: {folder / split.CAPTIONS_JSON}")

@@ -18,8 +18,8 @@ GROUPS = (cmr_flags.run_flags,)
 def main() -> None:
     from cmr.retrieval import final_evaluation, finished_run
 
-    found = finished_run.open_run(pathlib.Path(FLAGS.run_dir))
-    print(final_evaluation.evaluate_test(found.run, found.config, found.inputs).table)
+    opened = finished_run.open_run(pathlib.Path(FLAGS.run_dir))
+    print(final_evaluation.evaluate_test(opened.run, opened.config, opened.inputs).table)
 
 
 if __name__ == "__main__":

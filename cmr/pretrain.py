@@ -42,9 +42,11 @@ def main() -> None:
         print(f"captioner {run.path}", flush=True)
         if not captioner_json.exists():
             _train(setup, run, flags_text)
-    found = files.read_captioner(run.path)
-    print(f"\nvalidation perplexity {found.validation_perplexity:.3f}\n\nTensorBoard: tensorboard --logdir={run.path}")
-    _print_next(setup, found)
+    captioner = files.read_captioner(run.path)
+    print(
+        f"\nvalidation perplexity {captioner.validation_perplexity:.3f}\n\nTensorBoard: tensorboard --logdir={run.path}"
+    )
+    _print_next(setup, captioner)
 
 
 def _train(setup, run, flags_text: str) -> None:
@@ -53,15 +55,15 @@ def _train(setup, run, flags_text: str) -> None:
     from cmr.captioner.trainer import CaptionerTrainer
     from cmr.workspace.runs import PERPLEXITY
 
-    found = setup.inputs
-    train, val = found.split("train"), found.split("val")
+    inputs = setup.inputs
+    train, val = inputs.split("train"), inputs.split("val")
     model = setup.model()
     print(
-        f"{train.num_images} training images with {train.num_captions} sentences, {len(found.vocabulary)} words, "
+        f"{train.num_images} training images with {train.num_captions} sentences, {len(inputs.vocabulary)} words, "
         f"{model.count_params():,} weights",
         flush=True,
     )
-    recorder = CaptionerRecorder(run.tensorboard_dir, flags_text, val, found.vocabulary, found.image_dir)
+    recorder = CaptionerRecorder(run.tensorboard_dir, flags_text, val, inputs.vocabulary, inputs.image_dir)
     config = setup.run_config.train
     CaptionerTrainer(model, config, run, train, val, recorder, setup.trained_cnn).fit()
     best = min(row["val"]["perplexity"] for row in run.read_history(PERPLEXITY))
@@ -69,16 +71,16 @@ def _train(setup, run, flags_text: str) -> None:
     files.write_captioner(run.path, setup.finished(model, best))
 
 
-def _print_next(setup, found) -> None:
+def _print_next(setup, captioner) -> None:
     from cmr.pictures import cnn
 
     where = f"--dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}"
     if setup.trained_cnn is not None:
         print(
             f"next: python -m data_prep.extract {where} --cnn=image --weights={setup.path / cnn.CNN_KERAS} "
-            f"--features_name={found.features}"
+            f"--features_name={captioner.features}"
         )
-    print(f"next: python -m cmr.train {where} --image_features={found.features} --captioner={setup.path}")
+    print(f"next: python -m cmr.train {where} --image_features={captioner.features} --captioner={setup.path}")
 
 
 if __name__ == "__main__":

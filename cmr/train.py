@@ -64,26 +64,26 @@ def _train_and_measure(model, run, setup, strategy) -> None:
     from cmr.retrieval.trainer import Trainer
     from cmr.training import distribution
 
-    found, run_config = setup.inputs, setup.run_config
+    inputs, run_config = setup.inputs, setup.run_config
     flags_text = cmr_flags.flagfile_text(FLAGS)
     chief = distribution.is_chief(strategy)
     if chief:
         run.start(run_config, flags_text)
     print(f"run {run.path}", flush=True)
     if not run.metrics_json.exists():
-        found.check_splits()
-        train, val = found.split("train"), found.split("val")
+        inputs.check_splits()
+        train, val = inputs.split("train"), inputs.split("val")
         print(
             f"{train.num_images} training images with {train.num_captions} sentences, "
-            f"{len(found.vocabulary)} words, {model.count_params():,} weights",
+            f"{len(inputs.vocabulary)} words, {model.count_params():,} weights",
             flush=True,
         )
         recorder = SilentRecorder()
         if chief:
-            recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, val, found.image_dir)
+            recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, val, inputs.image_dir)
         Trainer(model, run_config.train, strategy, run, train, val, recorder).fit()
     if chief:
-        result = final_evaluation.evaluate_test(run, run_config, found)
+        result = final_evaluation.evaluate_test(run, run_config, inputs)
         if not run.test_ranks_npz.exists():
             result.ranks.write(run.test_ranks_npz)
         if not run.metrics_json.exists():

@@ -86,7 +86,7 @@ def beam_search(step: Step, state: State, start_id: int, end_id: int, config: Se
       are left out.
     """
     num_images = len(state[0])
-    found: list[list[Found]] = [[] for _ in range(num_images)]
+    ended_sentences: list[list[Found]] = [[] for _ in range(num_images)]
     live = [[_Hypothesis((), 0.0, row)] for row in range(num_images)]
     for length in range(config.max_words + 1):
         last_words = [beam.words[-1] if beam.words else start_id for beams in live for beam in beams]
@@ -104,10 +104,10 @@ def beam_search(step: Step, state: State, start_id: int, end_id: int, config: Se
                 ended, live[image] = _end_all(beams, totals, end_id, config), []
             else:
                 ended, live[image] = _extend(beams, totals, end_id, config)
-            found[image] = sorted(found[image] + ended, key=lambda one: -one.score)[: config.width]
-            live[image] = _still_hopeful(live[image], found[image], config)
+            ended_sentences[image] = sorted(ended_sentences[image] + ended, key=lambda one: -one.score)[: config.width]
+            live[image] = _still_hopeful(live[image], ended_sentences[image], config)
         state, live = _select(state, live)
-    return found
+    return ended_sentences
 
 
 def _extend(
@@ -149,12 +149,12 @@ def _best(totals: np.ndarray, count: int) -> np.ndarray:
     return np.stack(np.unravel_index(largest, totals.shape), axis=1)
 
 
-def _still_hopeful(beams: list[_Hypothesis], found: list[Found], config: SearchConfig) -> list[_Hypothesis]:
-    if len(found) < config.width:
+def _still_hopeful(beams: list[_Hypothesis], kept: list[Found], config: SearchConfig) -> list[_Hypothesis]:
+    if len(kept) < config.width:
         return beams
     # Log probabilities only fall, and no sentence is divided by more than the longest one's length.
     longest = config.max_words + 1
-    return [beam for beam in beams if config.score(beam.log_probability, longest) > found[-1].score]
+    return [beam for beam in beams if config.score(beam.log_probability, longest) > kept[-1].score]
 
 
 def _select(state: State, live: list[list[_Hypothesis]]) -> tuple[State, list[list[_Hypothesis]]]:

@@ -1,7 +1,7 @@
 """From image features to sentences with a trained captioner.
 
 sentences = captioning.caption_features(model, features, beam_search.SearchConfig(width=3))
-[captioning.text(found[0].words, vocabulary) for found in sentences]
+[decoding.text(of_image[0].words, vocabulary) for of_image in sentences]
 """
 
 import keras

@@ -1,7 +1,7 @@
 """<dataset>/captioner/: a finished captioner with all that it can be used with.
 
-found = captioner_files.read_captioner(workspace.captioner_dir)
-found.model, found.vocabulary, found.train_image_ids
+captioner = files.read_captioner(workspace.captioner_dir)
+captioner.model, captioner.vocabulary, captioner.train_image_ids
 """
 
 import dataclasses
@@ -75,22 +75,22 @@ class Captioner:
         return digest.hexdigest()
 
 
-def write_captioner(path: str | os.PathLike, found: Captioner) -> None:
+def write_captioner(path: str | os.PathLike, captioner: Captioner) -> None:
     """Writes the folder; captioner.json comes last, so its presence means that the rest is whole and of one piece."""
     path = pathlib.Path(path)
     (path / CAPTIONER_JSON).unlink(missing_ok=True)
-    write_model(path, found.model)
-    found.vocabulary.write(path / VOCABULARY_TXT)
-    line_files.write_lines(path / TRAIN_IMAGE_IDS_TXT, found.train_image_ids, "image id")
+    write_model(path, captioner.model)
+    captioner.vocabulary.write(path / VOCABULARY_TXT)
+    line_files.write_lines(path / TRAIN_IMAGE_IDS_TXT, captioner.train_image_ids, "image id")
     description = {
         "format": FORMAT,
-        "dataset": found.dataset,
-        "features": found.features,
-        "feature_dim": found.feature_dim,
-        "checksums": {**found.checksums, VOCABULARY: found.vocabulary.checksum()},
-        "validation_perplexity": found.validation_perplexity,
-        "settings": found.settings,
-        "seed": found.seed,
+        "dataset": captioner.dataset,
+        "features": captioner.features,
+        "feature_dim": captioner.feature_dim,
+        "checksums": {**captioner.checksums, VOCABULARY: captioner.vocabulary.checksum()},
+        "validation_perplexity": captioner.validation_perplexity,
+        "settings": captioner.settings,
+        "seed": captioner.seed,
     }
     json_files.write_json(path / CAPTIONER_JSON, description, sort_keys=True)
 
@@ -122,20 +122,20 @@ def read_captioner(path: str | os.PathLike) -> Captioner:
     vocabulary = Vocabulary.read(path / VOCABULARY_TXT, _renew(path))
     model = read_model(path / CAPTIONER_KERAS)
     train_image_ids = line_files.read_lines(path / TRAIN_IMAGE_IDS_TXT, WorkspaceError, _renew(path))
-    found = Captioner(
+    captioner = Captioner(
         model=model,
         vocabulary=vocabulary,
         train_image_ids=tuple(train_image_ids),
         **{name: description[name] for name in _DESCRIBED},
     )
-    if found.feature_dim != description.get("feature_dim", found.feature_dim):
+    if captioner.feature_dim != description.get("feature_dim", captioner.feature_dim):
         raise WorkspaceError(
             f"{path / CAPTIONER_JSON} says feature_dim {description['feature_dim']}, but {CAPTIONER_KERAS} has "
-            f"{found.feature_dim}; {_renew(path)}"
+            f"{captioner.feature_dim}; {_renew(path)}"
         )
-    if found.checksums[VOCABULARY] != vocabulary.checksum() or len(vocabulary) != vocabulary_size(model):
+    if captioner.checksums[VOCABULARY] != vocabulary.checksum() or len(vocabulary) != vocabulary_size(model):
         raise WorkspaceError(f"{path / VOCABULARY_TXT} is not the one that the captioner learnt; {_renew(path)}")
-    return found
+    return captioner
 
 
 _DESCRIPTION = Record(

@@ -59,13 +59,13 @@ class SplitLosses:
 
     def of_sentences(self, split: Examples, sentences: np.ndarray) -> np.ndarray:
         """`-log p(sentence | its image)` of some sentences of a split: `[len(sentences)]` float64."""
-        found = np.empty(len(sentences), np.float64)
+        losses_of_sentences = np.empty(len(sentences), np.float64)
         # Sentences of one length together: no padding is computed.
         by_length = np.argsort(split.lengths[sentences], kind="stable")
         for start in range(0, len(sentences), _BATCH):
             places = by_length[start : start + _BATCH]
-            found[places] = self._sums(caption_batch(split, sentences[places])).numpy()
-        return found
+            losses_of_sentences[places] = self._sums(caption_batch(split, sentences[places])).numpy()
+        return losses_of_sentences
 
     def perplexity(self, split: Examples) -> float:
         """`exp` of the mean loss of a word over all sentences of a split, end words included."""

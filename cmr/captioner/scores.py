@@ -65,10 +65,10 @@ def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]])
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
 
-    found = {image: [_tokens(caption)] for image, caption in enumerate(captions)}
+    said = {image: [_tokens(caption)] for image, caption in enumerate(captions)}
     written = {image: [_tokens(sentence) for sentence in texts] for image, texts in enumerate(references)}
-    bleu, _ = Bleu(len(BLEU_NAMES)).compute_score(written, found, verbose=0)
-    cider, cider_of_images = Cider().compute_score(written, found)
+    bleu, _ = Bleu(len(BLEU_NAMES)).compute_score(written, said, verbose=0)
+    cider, cider_of_images = Cider().compute_score(written, said)
     scores = dict(zip(NAMES, (100 * float(score) for score in (*bleu, cider)), strict=True))
     return CaptionScores(scores, 100 * np.asarray(cider_of_images, np.float64))
 

@@ -90,9 +90,9 @@ class CaptionerSetup:
         name = values.image_features or paths.image_features_name(
             values.image_model, values.hub_module, int(values.crops)
         )
-        found = read_inputs(workspace, "", name)
+        inputs = read_inputs(workspace, "", name)
         if values.finetune_cnn:
-            begins_with, trained_cnn = _second_phase(values, workspace, found, name)
+            begins_with, trained_cnn = _second_phase(values, workspace, inputs, name)
             path = workspace.captioner_dir.with_name("captioner_finetuned")
             model = model_config(begins_with.model)
         elif values.phase_1_captioner:
@@ -100,8 +100,8 @@ class CaptionerSetup:
         else:
             begins_with, trained_cnn, path = None, None, workspace.captioner_dir
             model = CaptionerConfig(
-                feature_dim=found.feature_dim(input_names.IMAGE_FEATURES),
-                vocabulary_size=len(found.vocabulary),
+                feature_dim=inputs.feature_dim(input_names.IMAGE_FEATURES),
+                vocabulary_size=len(inputs.vocabulary),
                 embedding_dim=values.text_space_dim,
                 lstm_units=values.lstm_units,
                 dropout=values.caption_dropout,
@@ -111,12 +111,12 @@ class CaptionerSetup:
             model=model,
             train=_train_config(values),
             image_features=name,
-            checksums=found.checksums | ({"cnn": _cnn_checksum(workspace, name)} if trained_cnn else {}),
+            checksums=inputs.checksums | ({"cnn": _cnn_checksum(workspace, name)} if trained_cnn else {}),
             begins_with=begins_with.checksum() if begins_with else "",
         )
         return cls(
             pathlib.Path(values.captioner_dir) if values.captioner_dir else path,
-            found,
+            inputs,
             run_config,
             begins_with,
             trained_cnn,
@@ -129,11 +129,11 @@ def tuned_features(name: str) -> str:
 
 
 def _second_phase(
-    values: flags.FlagValues, workspace: Workspace, found: Inputs, name: str
+    values: flags.FlagValues, workspace: Workspace, inputs: Inputs, name: str
 ) -> tuple[Captioner, TrainedCnn]:
     path = pathlib.Path(values.phase_1_captioner) if values.phase_1_captioner else workspace.captioner_dir
     begins_with = files.read_captioner(path)
-    if begins_with.features != name or begins_with.checksums[files.VOCABULARY] != found.checksums["vocabulary"]:
+    if begins_with.features != name or begins_with.checksums[files.VOCABULARY] != inputs.checksums["vocabulary"]:
         raise ConfigError(
             f"{path} was trained on the features {begins_with.features} of {begins_with.dataset}, not on {name} of "
             f"{values.dataset} with this vocabulary; run the first phase on them (cmr.pretrain without --finetune_cnn)"
@@ -144,7 +144,7 @@ def _second_phase(
             f"the features {name} are means of {encoder.crops} crops, through which no CNN is trained; give --crops=1"
         )
     encoder.model.trainable = True
-    return begins_with, TrainedCnn(encoder, found.image_dir)
+    return begins_with, TrainedCnn(encoder, inputs.image_dir)
 
 
 def _cnn_checksum(workspace: Workspace, name: str) -> str:

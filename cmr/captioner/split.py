@@ -88,19 +88,19 @@ def matching_features(workspace: Workspace, captioner: Captioner) -> Features:
     Raises:
       WorkspaceError: they are missing, or others than those it learnt from.
     """
-    found = read_features(workspace.features_dir(captioner.features))
-    if found.feature_dim != captioner.feature_dim:
+    features = read_features(workspace.features_dir(captioner.features))
+    if features.feature_dim != captioner.feature_dim:
         raise WorkspaceError(
-            f"{found.path} has {found.feature_dim} values an image, the captioner takes {captioner.feature_dim}; "
+            f"{features.path} has {features.feature_dim} values an image, the captioner takes {captioner.feature_dim}; "
             f"extract the features {captioner.features} as they were when it was trained"
         )
     learnt_from = captioner.checksums.get(files.FEATURES)
     # Of another data set the features are others, though their CNN may be the same.
-    if captioner.dataset == workspace.dataset and learnt_from and found.checksum() != learnt_from:
+    if captioner.dataset == workspace.dataset and learnt_from and features.checksum() != learnt_from:
         raise WorkspaceError(
-            f"{found.path} is not what the captioner learnt from; extract it as it was, or train the captioner again"
+            f"{features.path} is not what the captioner learnt from; extract it as it was, or train the captioner again"
         )
-    return found
+    return features
 
 
 def caption_split(
@@ -133,15 +133,15 @@ def caption_split(
         vectors = np.asarray(features.array[features.rows(references.index.tolist())])
     else:
         vectors = own_cnn.features_of_files([image_dir / name for name in images_of(rows)["file_name"]])
-    found = decoding.caption_features(captioner.model, vectors, config, show_progress=True)
-    texts = [decoding.text(sentences[0].words, captioner.vocabulary) for sentences in found]
+    best_sentences = decoding.caption_features(captioner.model, vectors, config, show_progress=True)
+    texts = [decoding.text(sentences[0].words, captioner.vocabulary) for sentences in best_sentences]
     return SplitCaptions(
         dataset=workspace.dataset,
         split=split,
         config=config,
         image_ids=references.index.tolist(),
         captions=texts,
-        log_probabilities=[sentences[0].log_probability for sentences in found],
+        log_probabilities=[sentences[0].log_probability for sentences in best_sentences],
         references=references.tolist(),
         scores=score_captions(texts, references.tolist()),
     )

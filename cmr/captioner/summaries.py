@@ -59,10 +59,10 @@ class CaptionerRecorder(TrainingCurves):
           model: the captioner.
           features: of the validation images.
         """
-        found = decoding.caption_features(model, features.take(self._shown), _GREEDY)
+        said_of_shown = decoding.caption_features(model, features.take(self._shown), _GREEDY)
         with self._writer.as_default(step=epoch):
             tf.summary.scalar("val/perplexity", perplexity)
-            for image, sentences in zip(self._shown, found, strict=True):
+            for image, sentences in zip(self._shown, said_of_shown, strict=True):
                 said = decoding.text(sentences[0].words, self._words) if sentences else ""
                 own = self._val.captions[int(np.argmax(self._val.image_of_caption == image))]
                 panel = picture_panel(

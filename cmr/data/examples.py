@@ -127,5 +127,5 @@ def split_examples(
         tokens=np.array(tokens, np.int32),
         starts=np.array(starts, np.int64),
         image_of_caption=rows["image_id"].map(row_of_image).to_numpy(np.int32),
-        features={name: FeatureRows(found.array, found.rows(image_ids)) for name, found in features.items()},
+        features={name: FeatureRows(stored.array, stored.rows(image_ids)) for name, stored in features.items()},
     )

@@ -92,7 +92,7 @@ def read_inputs(workspace: Workspace, vgg_features: str, image_features: str) ->
     checksums = {
         "captions.csv": files_sha256([workspace.captions_csv]),
         "vocabulary": vocabulary.checksum(),
-        **{found.name: found.checksum() for found in features.values()},
+        **{stored.name: stored.checksum() for stored in features.values()},
     }
     # An absolute image_dir stays as it is; the scenes' pictures lie in the workspace.
     image_dir = workspace.dataset_dir / description["image_dir"]

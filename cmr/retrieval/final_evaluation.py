@@ -35,29 +35,29 @@ class TestResult:
     table: str
 
 
-def evaluate_test(run: Run, run_config: RunConfig, found: Inputs) -> TestResult:
+def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult:
     """Measures a run's best weights on the test split.
 
     Args:
       run: the run's folder, which holds the best weights.
       run_config: its settings.
-      found: what it reads.
+      inputs: what it reads.
 
     Raises:
       WorkspaceError: the best weights are missing or damaged.
     """
     model = finished_run.best_model(run, run_config)
-    test = found.split("test")
-    measured, ranks = encoding.evaluate_folds(model, test, found.test_folds)
+    test = inputs.split("test")
+    measured, ranks = encoding.evaluate_folds(model, test, inputs.test_folds)
     chance = metrics.mean_over_folds(
         [
             metrics.random_ranking(np.bincount(test.image_of_caption[captions] - images.start))
-            for images, captions in test.folds(found.test_folds)
+            for images, captions in test.folds(inputs.test_folds)
         ]
     )
-    features_note = results_table.describe_features(*_extractors(found))
+    features_note = results_table.describe_features(*_extractors(inputs))
     notes = _text_space_notes(run_config)
-    splits = [SplitCounts(name, *sizes) for name, sizes in found.split_sizes().items()]
+    splits = [SplitCounts(name, *sizes) for name, sizes in inputs.split_sizes().items()]
     table = results_table.format_results(
         dataset=run_config.dataset,
         model=run_config.model.model,
@@ -65,15 +65,15 @@ def evaluate_test(run: Run, run_config: RunConfig, found: Inputs) -> TestResult:
         random=chance,
         counts=SplitCounts("test", test.num_images, test.num_captions),
         features_note=features_note,
-        notes=[results_table.describe_splits(found.protocol, splits), *notes],
+        notes=[results_table.describe_splits(inputs.protocol, splits), *notes],
     )
     values = {
         "test": measured.to_dict(),
         "random_ranking": chance.to_dict(),
-        "test_folds": found.test_folds,
+        "test_folds": inputs.test_folds,
         "features": features_note,
         "notes": notes,
-        "protocol": found.protocol,
+        "protocol": inputs.protocol,
         "splits": {each.split: {"images": each.images, "captions": each.captions} for each in splits},
     }
     return TestResult(values, ranks, table)
@@ -91,9 +91,9 @@ def provenance(run_config: RunConfig, flags_text: str) -> dict:
     }
 
 
-def _extractors(found: Inputs) -> list[dict | None]:
+def _extractors(inputs: Inputs) -> list[dict | None]:
     keys = (input_names.VGG_FEATURES, input_names.IMAGE_FEATURES)
-    return [found.features[key].extractor if key in found.features else None for key in keys]
+    return [inputs.features[key].extractor if key in inputs.features else None for key in keys]
 
 
 def _text_space_notes(run_config: RunConfig) -> list[str]:

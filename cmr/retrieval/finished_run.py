@@ -52,19 +52,19 @@ def open_run(run_dir: pathlib.Path) -> FinishedRun:
             f"{run.path} is not where cmr.train writes a run, below its data set in {workspace.dataset_dir.name}/runs; "
             "move it back"
         )
-    found = read_inputs(workspace, run_config.vgg_features, run_config.image_features)
-    changed = [name for name, kept in run_config.checksums.items() if found.checksums.get(name) != kept]
+    inputs = read_inputs(workspace, run_config.vgg_features, run_config.image_features)
+    changed = [name for name, kept in run_config.checksums.items() if inputs.checksums.get(name) != kept]
     if changed:
         raise WorkspaceError(
             f"{workspace.dataset_dir} has another {changed[0]} than when {run.path.name} was trained; "
             "prepare and extract it as it was, or train again"
         )
-    if found.test_folds != run_config.test_folds:
+    if inputs.test_folds != run_config.test_folds:
         raise WorkspaceError(
-            f"{workspace.dataset_dir} is prepared for {found.test_folds} test folds and {run.path.name} was trained "
+            f"{workspace.dataset_dir} is prepared for {inputs.test_folds} test folds and {run.path.name} was trained "
             f"for {run_config.test_folds}; prepare it as it was, or train again"
         )
-    return FinishedRun(run, run_config, found)
+    return FinishedRun(run, run_config, inputs)
 
 
 def best_model(run: Run, run_config: RunConfig) -> keras.Model:

@@ -44,21 +44,21 @@ class RunSetup:
         """
         workspace = Workspace(pathlib.Path(values.workspace_dir), values.dataset)
         vgg_features, image_features = config.features_read(values.model, *_feature_names(values))
-        found = read_inputs(workspace, vgg_features, image_features)
-        text_space = choice.from_flags(values, workspace, found, image_features)
+        inputs = read_inputs(workspace, vgg_features, image_features)
+        text_space = choice.from_flags(values, workspace, inputs, image_features)
         run_config = RunConfig(
             dataset=values.dataset,
-            model=_model_config(values, found, text_space),
+            model=_model_config(values, inputs, text_space),
             train=_train_config(values),
             vgg_features=vgg_features,
             image_features=image_features,
             text_space=text_space.origin,
-            checksums=found.checksums,
+            checksums=inputs.checksums,
             captioner=text_space.captioner,
             leak=text_space.leak,
-            test_folds=found.test_folds,
+            test_folds=inputs.test_folds,
         )
-        return cls(workspace, found, run_config, text_space.kernel)
+        return cls(workspace, inputs, run_config, text_space.kernel)
 
 
 def _feature_names(values: flags.FlagValues) -> tuple[str, str]:
@@ -69,12 +69,12 @@ def _feature_names(values: flags.FlagValues) -> tuple[str, str]:
     )
 
 
-def _model_config(values: flags.FlagValues, found: Inputs, text_space: TextSpace) -> ModelConfig:
+def _model_config(values: flags.FlagValues, inputs: Inputs, text_space: TextSpace) -> ModelConfig:
     return ModelConfig(
         model=values.model,
-        vgg_dim=found.feature_dim(input_names.VGG_FEATURES),
-        image_dim=found.feature_dim(input_names.IMAGE_FEATURES),
-        vocabulary_size=len(found.vocabulary),
+        vgg_dim=inputs.feature_dim(input_names.VGG_FEATURES),
+        image_dim=inputs.feature_dim(input_names.IMAGE_FEATURES),
+        vocabulary_size=len(inputs.vocabulary),
         word_dim=values.word_dim,
         word_dropout=values.word_dropout,
         gru_units=values.gru_units,

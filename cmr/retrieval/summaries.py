@@ -48,8 +48,8 @@ class RetrievalRecorder(TrainingCurves):
         self._write_projector(embeddings)
 
     def _write_panels(self, embeddings: Embeddings) -> None:
-        found, similarities = metrics.top_k(embeddings.images[self._shown], embeddings.captions, _PANEL_SENTENCES)
-        for image, captions, values in zip(self._shown, found, similarities, strict=True):
+        nearest, similarities = metrics.top_k(embeddings.images[self._shown], embeddings.captions, _PANEL_SENTENCES)
+        for image, captions, values in zip(self._shown, nearest, similarities, strict=True):
             panel = sentences_panel(
                 self._image_dir / self._val.file_names[image],
                 [self._val.captions[caption] for caption in captions],

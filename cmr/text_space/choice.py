@@ -36,13 +36,13 @@ class TextSpace:
         return 0 if self.kernel is None else self.kernel.shape[1]
 
 
-def from_flags(values: flags.FlagValues, workspace: Workspace, found: Inputs, image_features: str) -> TextSpace:
+def from_flags(values: flags.FlagValues, workspace: Workspace, inputs: Inputs, image_features: str) -> TextSpace:
     """Makes the text space that the flags ask for, and says which it is.
 
     Args:
       values: the parsed flags.
       workspace: of the data set.
-      found: what the run reads.
+      inputs: what the run reads.
       image_features: folder name of X_img's features; "" for a model that does not read them.
 
     Raises:
@@ -55,21 +55,21 @@ def from_flags(values: flags.FlagValues, workspace: Workspace, found: Inputs, im
     if values.captioner and kind != "captioner":
         raise ConfigError(f"--image_embedding={kind} takes no captioner; leave --captioner out")
     if kind == "captioner":
-        return _of_captioner(values, workspace, found, image_features)
+        return _of_captioner(values, workspace, inputs, image_features)
     if kind == "raw":
         if values.train_text_space:
             raise ConfigError("--image_embedding=raw has no W_img to train; leave --train_text_space out")
         return TextSpace("raw")
     if kind == "random":
-        dim = found.feature_dim(input_names.IMAGE_FEATURES)
+        dim = inputs.feature_dim(input_names.IMAGE_FEATURES)
         kernel = linear.random_kernel(dim, values.text_space_dim, values.seed)
         return TextSpace(f"random, seed {values.seed}", kernel)
     kernel = linear.linear_kernel(
         workspace.linear_embedding_npz(image_features),
-        found.split("train"),
-        len(found.vocabulary),
+        inputs.split("train"),
+        len(inputs.vocabulary),
         values.text_space_dim,
-        " ".join(found.checksums[name] for name in ("captions.csv", "vocabulary", image_features)),
+        " ".join(inputs.checksums[name] for name in ("captions.csv", "vocabulary", image_features)),
     )
     return TextSpace("linear", kernel)
 
@@ -85,7 +85,7 @@ def _default_kind(values: flags.FlagValues, workspace: Workspace) -> str:
     return "linear"
 
 
-def _of_captioner(values: flags.FlagValues, workspace: Workspace, found: Inputs, image_features: str) -> TextSpace:
+def _of_captioner(values: flags.FlagValues, workspace: Workspace, inputs: Inputs, image_features: str) -> TextSpace:
     if not values.captioner and not _is_finished(workspace.captioner_dir):
         raise ConfigError(
             f"--image_embedding=captioner needs a captioner, and {workspace.captioner_dir} holds no finished one; run "
@@ -93,9 +93,9 @@ def _of_captioner(values: flags.FlagValues, workspace: Workspace, found: Inputs,
         )
     path = pathlib.Path(values.captioner) if values.captioner else workspace.captioner_dir
     embedding = from_captioner.read_embedding(path)
-    features = found.features[input_names.IMAGE_FEATURES]
-    from_captioner.check_features(embedding, values.dataset, features, found.checksums)
-    leak = from_captioner.leak(embedding, values.dataset, found.captions, values.allow_leak)
+    features = inputs.features[input_names.IMAGE_FEATURES]
+    from_captioner.check_features(embedding, values.dataset, features, inputs.checksums)
+    leak = from_captioner.leak(embedding, values.dataset, inputs.captions, values.allow_leak)
     print(f"W_img is of {embedding.description} ({path})", flush=True)
     return TextSpace(linear.kernel_checksum(embedding.kernel), embedding.kernel, embedding.description, leak)
 

@@ -57,17 +57,17 @@ def read_embedding(path: pathlib.Path) -> CaptionerEmbedding:
         raise WorkspaceError(f"--captioner={path} does not exist; give a captioner's folder, .keras or .npz file")
     if not path.is_dir():
         return CaptionerEmbedding(path, _file_kernel(path), f"the captioner in {path.name}")
-    found = files.read_captioner(path)
-    perplexity = found.validation_perplexity
+    captioner = files.read_captioner(path)
+    perplexity = captioner.validation_perplexity
     measured = "" if perplexity is None else f", validation perplexity {perplexity:.2f}"
     return CaptionerEmbedding(
         path=path,
-        kernel=found.image_embedding,
-        description=f"a captioner trained on {found.dataset} with the features {found.features}{measured}",
-        train_image_ids=found.train_image_ids,
-        dataset=found.dataset,
-        features=found.features,
-        features_checksum=found.checksums.get(files.FEATURES, ""),
+        kernel=captioner.image_embedding,
+        description=f"a captioner trained on {captioner.dataset} with the features {captioner.features}{measured}",
+        train_image_ids=captioner.train_image_ids,
+        dataset=captioner.dataset,
+        features=captioner.features,
+        features_checksum=captioner.checksums.get(files.FEATURES, ""),
     )
 
 
@@ -88,12 +88,12 @@ def _file_kernel(path: pathlib.Path) -> np.ndarray:
 
 
 def check_features(
-    found: CaptionerEmbedding, dataset: str, image_features: Features, checksums: Mapping[str, str]
+    embedding: CaptionerEmbedding, dataset: str, image_features: Features, checksums: Mapping[str, str]
 ) -> None:
     """Refuses a captioner that was trained on other features than those it is to map.
 
     Args:
-      found: the captioner's embedding.
+      embedding: the captioner's embedding.
       dataset: of the retrieval.
       image_features: X_img there.
       checksums: of `inputs.Inputs`.
@@ -106,28 +106,28 @@ def check_features(
         f"train a captioner on them (cmr.pretrain --image_features={name} --captioner_dir=PATH, then --captioner=PATH) "
         "or give --image_embedding=linear"
     )
-    if found.features and found.features != name:
+    if embedding.features and embedding.features != name:
         raise ConfigError(
-            f"the captioner {found.path} was trained on the features {found.features}, not on {name}; give "
-            f"--image_features={found.features}, or {mend}"
+            f"the captioner {embedding.path} was trained on the features {embedding.features}, not on {name}; give "
+            f"--image_features={embedding.features}, or {mend}"
         )
-    if found.kernel.ndim != 2 or found.kernel.shape[0] != dim:
+    if embedding.kernel.ndim != 2 or embedding.kernel.shape[0] != dim:
         raise ConfigError(
-            f"W_img of the captioner {found.path} is {list(found.kernel.shape)}, but the image features {name} have "
-            f"{dim} values; {mend}"
+            f"W_img of the captioner {embedding.path} is {list(embedding.kernel.shape)}, but the image features {name} "
+            f"have {dim} values; {mend}"
         )
     # The features of another data set are of other images, so only the name can be compared.
-    if found.dataset == dataset and found.features_checksum not in ("", checksums[name]):
+    if embedding.dataset == dataset and embedding.features_checksum not in ("", checksums[name]):
         raise ConfigError(
-            f"the captioner {found.path} was trained on features {name} that have since been extracted anew; {mend}"
+            f"the captioner {embedding.path} was trained on features {name} that have since been extracted anew; {mend}"
         )
 
 
-def leak(found: CaptionerEmbedding, dataset: str, table: pd.DataFrame, allow_leak: bool) -> str:
+def leak(embedding: CaptionerEmbedding, dataset: str, table: pd.DataFrame, allow_leak: bool) -> str:
     """What is to be said of images that a captioner learnt from and that retrieval is measured on.
 
     Args:
-      found: the captioner's embedding.
+      embedding: the captioner's embedding.
       dataset: of the retrieval.
       table: captions.csv.
       allow_leak: whether to go on all the same.
@@ -138,16 +138,17 @@ def leak(found: CaptionerEmbedding, dataset: str, table: pd.DataFrame, allow_lea
     Raises:
       ConfigError: there is a leak and it is not allowed.
     """
-    if not found.train_image_ids:
+    if not embedding.train_image_ids:
         unknown = "it is not known which images the captioner learnt from"
-        if found.dataset == dataset and not allow_leak:
+        if embedding.dataset == dataset and not allow_leak:
             raise ConfigError(
-                f"the captioner {found.path} was trained on {dataset}, but {unknown}, so a leak can't be ruled out; "
-                "train one on the training split alone (cmr.pretrain), or give --allow_leak for a deliberate ablation"
+                f"the captioner {embedding.path} was trained on {dataset}, but {unknown}, so a leak can't be ruled "
+                "out; train one on the training split alone (cmr.pretrain), or give --allow_leak for a deliberate "
+                "ablation"
             )
-        warning = "POSSIBLE LEAK (--allow_leak): " if found.dataset == dataset else ""
+        warning = "POSSIBLE LEAK (--allow_leak): " if embedding.dataset == dataset else ""
         return f"{warning}{unknown[0].upper()}{unknown[1:]}; a leak can't be ruled out."
-    learnt, images = set(found.train_image_ids), captions.images_of(table)
+    learnt, images = set(embedding.train_image_ids), captions.images_of(table)
     met = images[images["split"].isin(_EVALUATED) & images["image_id"].isin(learnt)]
     if met.empty:
         return ""
@@ -155,7 +156,7 @@ def leak(found: CaptionerEmbedding, dataset: str, table: pd.DataFrame, allow_lea
     shared = " and ".join(f"{count} of the {split} split" for count, split in counts if count)
     if not allow_leak:
         raise ConfigError(
-            f"the captioner {found.path} learnt from images that retrieval is measured on: {shared}, such as "
+            f"the captioner {embedding.path} learnt from images that retrieval is measured on: {shared}, such as "
             f"{met['image_id'].iloc[0]}; train one on the training split alone (cmr.pretrain), or give --allow_leak "
             "for a deliberate ablation"
         )

@@ -93,7 +93,7 @@ class Task(Protocol):
         """Trains by one batch; returns its loss and how many items it held, as numbers or tensors."""
 
     def validate(self, epoch: int) -> Validation:
-        """Measures the model after an epoch (from 1), and records what it found."""
+        """Measures the model after an epoch (from 1), and records the numbers."""
 
     def write_best(self) -> None:
         """Keeps the model as it is."""
@@ -227,27 +227,27 @@ class TrainingLoop:
 
     def _validate(self) -> None:
         epoch, best = int(self._get("epoch")) + 1, self._get(self._best)
-        found = self._task.validate(epoch)
-        gained = found.score > best
+        validation = self._task.validate(epoch)
+        gained = validation.score > best
         if gained and self._writes_files:
             self._task.write_best()
-        self._append_history(epoch, found)
-        print(f"         val {found.line}{' (best so far, kept)' if gained else ''}", flush=True)
+        self._append_history(epoch, validation)
+        print(f"         val {validation.line}{' (best so far, kept)' if gained else ''}", flush=True)
         self._set(
-            **{self._best: max(best, found.score)},
+            **{self._best: max(best, validation.score)},
             epoch=epoch,
             step_in_epoch=0,
             loss_sum=0.0,
             epochs_without_gain=0 if gained else self._get("epochs_without_gain") + 1,
         )
 
-    def _append_history(self, epoch: int, found: Validation) -> None:
+    def _append_history(self, epoch: int, validation: Validation) -> None:
         if not self._writes_files:
             return
         kept = self._run.read_history(Anything()) if self._run.history_json.exists() else []
         # An epoch that a killed run had already written is written again, with the same numbers.
         kept = [row for row in kept if row["epoch"] < epoch]
-        row = {"epoch": epoch, "loss": self._get("loss_sum") / self._task.steps_per_epoch, "val": found.entry}
+        row = {"epoch": epoch, "loss": self._get("loss_sum") / self._task.steps_per_epoch, "val": validation.entry}
         self._run.write_history([*kept, row])
 
     def _save(self) -> None:

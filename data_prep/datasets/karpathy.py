@@ -81,10 +81,10 @@ def read_karpathy(path: pathlib.Path, dataset: str, pictures: RawPictures) -> Ra
     Raises:
       DataError: as `read_json`, or a split has no image to use.
     """
-    found = read_json(path, dataset)
+    content = read_json(path, dataset)
     return raw_dataset.assemble(
-        sentences=found.sentences,
-        splits={split: found.splits[split] for split in ("train", "val", "test")},
+        sentences=content.sentences,
+        splits={split: content.splits[split] for split in ("train", "val", "test")},
         pictures=pictures,
         sources=(path,),
         protocol=f"the splits of {path.name}",

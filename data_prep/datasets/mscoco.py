@@ -92,10 +92,10 @@ def read_mscoco(
         sources = [part.path for part in parts]
     else:
         path = _karpathy_path(data_dir, karpathy_json)
-        found = karpathy.read_json(path, "coco")
-        sentences, sources = found.sentences, [path]
-        pictures = _pictures(data_dir, found.folders, pictures_required)
-        chosen = _karpathy_splits(found.splits, protocol, restval)
+        content = karpathy.read_json(path, "coco")
+        sentences, sources = content.sentences, [path]
+        pictures = _pictures(data_dir, content.folders, pictures_required)
+        chosen = _karpathy_splits(content.splits, protocol, restval)
     return raw_dataset.assemble(
         sentences=sentences,
         splits=chosen.splits,
@@ -160,15 +160,15 @@ def _pictures(data_dir: pathlib.Path, folders: Mapping[str, str], required: bool
     if not any((data_dir / name).is_dir() for name in names) and (data_dir / "images").is_dir():
         image_dir = data_dir / "images"
     expected = set(folders.values())
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     # The folders that the images' own file names come last and win.
     for name in sorted(names, key=lambda name: name in expected):
         if (image_dir / name).is_dir():
             with os.scandir(image_dir / name) as entries:
                 for entry in entries:
                     if match := _NUMBER.fullmatch(entry.name):
-                        found[match[1]] = f"{name}/{entry.name}"
-    if required and not found:
+                        by_name[match[1]] = f"{name}/{entry.name}"
+    if required and not by_name:
         wanted = " or ".join(sorted(expected)) or "train2014"
         raise DataError(
             f"{image_dir} has no pictures in {wanted}; unpack the pictures there, or give --pictures=optional to do "
@@ -178,8 +178,8 @@ def _pictures(data_dir: pathlib.Path, folders: Mapping[str, str], required: bool
     for image_id, folder in folders.items():
         match = _NUMBER.fullmatch(image_id)
         file_names[image_id] = f"{folder}/{image_id}"
-        if match and match[1] in found:
-            file_names[image_id] = found[match[1]]
+        if match and match[1] in by_name:
+            file_names[image_id] = by_name[match[1]]
             present.add(image_id)
     return RawPictures(image_dir.resolve(), present, file_names, required)
 

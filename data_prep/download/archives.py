@@ -41,10 +41,10 @@ def sha256_if_right(path: pathlib.Path, size: int, digest: str) -> str:
             for computed in hashes.values():
                 computed.update(block)
             bar.update(len(block))
-    found = hashes[algorithm].hexdigest()
-    if found != published:
+    collected = hashes[algorithm].hexdigest()
+    if collected != published:
         name = {"sha256": "SHA-256", "md5": "MD5"}[algorithm]
-        raise DataError(f"{path} has the {name} {found} where {published} is published")
+        raise DataError(f"{path} has the {name} {collected} where {published} is published")
     return hashes["sha256"].hexdigest()
 
 

@@ -91,19 +91,19 @@ def describe(path: str | os.PathLike, variable: str = "") -> FeatureFile:
         raise ConfigError(f"{path} holds one array without a name; leave --variable out")
     with _readable(path):
         arrays = _arrays_in(path)
-    found = _choose(path, arrays, variable)
-    if not _is_numeric(found):
+    result = _choose(path, arrays, variable)
+    if not _is_numeric(result):
         raise DataError(
-            f"{found.label} holds {found.dtype} values, not plain numbers (pickles are never opened); "
+            f"{result.label} holds {result.dtype} values, not plain numbers (pickles are never opened); "
             "save it as an array of floats"
         )
-    if len(found.shape) != 2:
+    if len(result.shape) != 2:
         raise DataError(
-            f"{found.label} is {len(found.shape)}-D, {list(found.shape)}; features are 2-D, one vector an image"
+            f"{result.label} is {len(result.shape)}-D, {list(result.shape)}; features are 2-D, one vector an image"
         )
-    if 0 in found.shape:
-        raise DataError(f"{found.label} is empty, {list(found.shape)}")
-    return found
+    if 0 in result.shape:
+        raise DataError(f"{result.label} is empty, {list(result.shape)}")
+    return result
 
 
 def read_image_ids(path: str | os.PathLike) -> list[str]:
@@ -176,11 +176,13 @@ def _arrays_in(path: pathlib.Path) -> dict[str, FeatureFile]:
     if suffix == ".npz":
         with zipfile.ZipFile(path) as archive:
             members = [name for name in archive.namelist() if name.endswith(".npy")]
-            found = {}
+            by_name = {}
             for name in members:
                 with archive.open(name) as file:
-                    found[name.removesuffix(".npy")] = FeatureFile(path, name.removesuffix(".npy"), *_npy_header(file))
-            return found
+                    by_name[name.removesuffix(".npy")] = FeatureFile(
+                        path, name.removesuffix(".npy"), *_npy_header(file)
+                    )
+            return by_name
     import h5py
 
     if not h5py.is_hdf5(path):

@@ -201,13 +201,13 @@ def _write_rows(
         for part, block in blocks:
             rows = slice(start, start + len(block))
             wanted = targets[rows] >= 0
-            target, first, found = targets[rows][wanted], is_first[rows][wanted], block[wanted]
-            bad = ~np.isfinite(found).all(axis=1)
+            target, first, collected = targets[rows][wanted], is_first[rows][wanted], block[wanted]
+            bad = ~np.isfinite(collected).all(axis=1)
             if bad.any():
                 image_id = image_ids[target[bad.argmax()]]
                 raise DataError(f"{part.label} holds NaN or infinite values (as float32) for {image_id}")
-            array[target[first]] = found[first]
-            differs = (array[target] != found).any(axis=1)
+            array[target[first]] = collected[first]
+            differs = (array[target] != collected).any(axis=1)
             if differs.any():
                 raise DataError(
                     f"{part.label} has different rows for {image_ids[target[differs.argmax()]]}, which must be equal: "

@@ -28,17 +28,19 @@ def main() -> None:
     folder = workspace.captioner_dir
     if (folder / files.CAPTIONER_JSON).exists():
         raise ConfigError(f"{folder} holds a captioner already; remove the folder, or give another --workspace_dir")
-    found = importing.import_im2txt(FLAGS.checkpoint, pathlib.Path(FLAGS.word_counts), folder)
-    size = f"{len(found.vocabulary):,} words, X_img of {found.feature_dim} into {found.image_embedding.shape[1]}"
+    imported = importing.import_im2txt(FLAGS.checkpoint, pathlib.Path(FLAGS.word_counts), folder)
+    size = (
+        f"{len(imported.vocabulary):,} words, X_img of {imported.feature_dim} into {imported.image_embedding.shape[1]}"
+    )
     print(f"wrote {folder}: {size}; it learnt from MSCOCO, from which images is not known")
     place = f"--dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}"
     weights = folder / importing.INCEPTION_WEIGHTS
     if weights.exists():
-        extract = f"--cnn=image --image_model=inception_v3 --weights={weights} --features_name={found.features}"
+        extract = f"--cnn=image --image_model=inception_v3 --weights={weights} --features_name={imported.features}"
         print(f"next: python -m data_prep.extract {place} {extract}")
         print(f"or:   python -m cmr.caption {place} --images='photos/*.jpg'")
     else:
-        print(f"the checkpoint has no Inception v3; the captioner takes the features {found.features}")
+        print(f"the checkpoint has no Inception v3; the captioner takes the features {imported.features}")
         print(f"next: python -m data_prep.extract {place} --cnn=image --image_model=inception_v3")
 
 

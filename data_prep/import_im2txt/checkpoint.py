@@ -52,10 +52,12 @@ class Checkpoint:
         """
         if name not in self._shapes:
             raise DataError(f"{self.path} has no variable {name}; give a checkpoint of im2txt's training")
-        found = self._shapes[name]
-        if len(found) != len(shape) or any(want not in (None, size) for want, size in zip(shape, found, strict=True)):
+        collected = self._shapes[name]
+        if len(collected) != len(shape) or any(
+            want not in (None, size) for want, size in zip(shape, collected, strict=True)
+        ):
             wanted = ", ".join("any" if size is None else str(size) for size in shape)
-            raise DataError(f"{self.path}: {name} is {list(found)}, not [{wanted}]; this is not im2txt's model")
+            raise DataError(f"{self.path}: {name} is {list(collected)}, not [{wanted}]; this is not im2txt's model")
         try:
             values = np.asarray(self._reader.get_tensor(name), np.float32)
         except (tf.errors.OpError, ValueError, RuntimeError) as error:

@@ -46,7 +46,7 @@ def import_im2txt(checkpoint_path: str, word_counts: pathlib.Path, folder: pathl
         with atomic_files.atomic_path(weights) as temporary:
             inception.save_weights(temporary)
         cnn.write_cnn(folder, cnns.inception_v3(str(weights), seed=0, crops=1).build())
-    found = Captioner(
+    trained = Captioner(
         model=model,
         vocabulary=words.vocabulary,
         train_image_ids=(),
@@ -60,5 +60,5 @@ def import_im2txt(checkpoint_path: str, word_counts: pathlib.Path, folder: pathl
         },
         seed=None,
     )
-    files.write_captioner(folder, found)
-    return found
+    files.write_captioner(folder, trained)
+    return trained

@@ -96,7 +96,7 @@ def _in_order_of_making(model: keras.Model, kind: type[keras.layers.Layer]) -> l
     """Keras numbers the names of its layers as they are made; `model.layers` goes by depth."""
 
     def number(layer: keras.layers.Layer) -> int:
-        found = re.search(r"_(\d+)$", layer.name)
-        return int(found[1]) if found else 0
+        sentences = re.search(r"_(\d+)$", layer.name)
+        return int(sentences[1]) if sentences else 0
 
     return sorted((layer for layer in model.layers if isinstance(layer, kind)), key=number)

@@ -93,8 +93,8 @@ def _line(
 
 def _entries(*panels: axes_lib.Axes) -> tuple[list, list[str]]:
     """Handles and labels of the legend, each label once."""
-    found = {}
+    by_name = {}
     for panel in panels:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    return list(found.values()), list(found)
+            by_name.setdefault(label, handle)
+    return list(by_name.values()), list(by_name)
