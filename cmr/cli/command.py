@@ -156,7 +156,7 @@ def _os_error(error: OSError) -> str:
         return f"no space left on the disk{name}; free some and run the same command again"
     if isinstance(error, FileNotFoundError):
         return f"no such file{name}"
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return f"no permission{name}; change its rights or choose another folder"
     return _one_line(error)
 

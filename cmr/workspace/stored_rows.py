@@ -87,5 +87,8 @@ class StoredRows:
         while view:
             count = os.preadv(self._file.fileno(), [view], place)
             if not count:
-                raise WorkspaceError(f"{self._path} got shorter while it was read; run data_prep.extract again")
+                raise WorkspaceError(
+                    f"{self._path} got shorter while it was read; remove {self._path.parent} and run data_prep.extract "
+                    "(or import_features) again"
+                )
             view, place = view[count:], place + count

@@ -135,6 +135,10 @@ def test_a_command_reads_its_flags_and_ends_with_0():
             PermissionError(errno.EACCES, "denied", "a.txt"),
             "error: no permission (a.txt); change its rights or choose another folder\n",
         ),
+        (
+            OSError(errno.EROFS, "Read-only file system", "a.txt"),
+            "error: no permission (a.txt); change its rights or choose another folder\n",
+        ),
         (NotADirectoryError(errno.ENOTDIR, "Not a directory", "a"), "error: [Errno 20] Not a directory: 'a'\n"),
         (
             OSError(errno.ENOSPC, "No space left on device", "a.npy"),

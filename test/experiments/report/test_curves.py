@@ -12,6 +12,7 @@ from experiments.trainings.results import RunResult
 def result(folder, sums):
     folder.mkdir()
     direction = {"recall_at_1": 1.0, "recall_at_5": 5.0, "recall_at_10": 10.0}
+    direction |= {"median_rank": 50, "mean_rank": 60.0, "num_queries": 100}
     entries = [
         {
             "epoch": epoch,
