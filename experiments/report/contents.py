@@ -91,13 +91,13 @@ def _examples(
     print(f"examples of {run_name}", flush=True)
     opened = finished_run.open_run(workspace.run_dir(run_name))
     model = opened.model()
-    found = examples.search_test_split(opened, model)
+    test_retrieval = examples.search_test_split(opened, model)
     retrieval = Retrieval(
         run_name=run_name,
         label=label,
         why=why,
         gallery=_gallery(opened),
-        groups=examples.pick_examples(found, chosen_images, seed),
+        groups=examples.pick_examples(test_retrieval, chosen_images, seed),
     )
     return retrieval, Model(pictures.diagram(model), _summary(model))
 
@@ -117,10 +117,10 @@ def _summary(model: keras.Model) -> str:
 
 def _features(rows: Sequence[RowResult]) -> dict[str, list[str]]:
     """Sentence that names features -> names of the rows that use them, each once."""
-    found: dict[str, dict[str, None]] = {}
+    names_of: dict[str, dict[str, None]] = {}
     for row in rows:
-        found.setdefault(row.features, {})[row.name] = None
-    return {features: list(names) for features, names in found.items()}
+        names_of.setdefault(row.features, {})[row.name] = None
+    return {features: list(names) for features, names in names_of.items()}
 
 
 def _safe(to_html: Callable[[Kept], str], part: Kept | None) -> markupsafe.Markup | None:
@@ -150,11 +150,11 @@ def _margin(sweep: Sweep) -> Margin:
 
 def _run_facts(rows: Sequence[RowResult]) -> list[RunFacts]:
     """Every run once, under the first row that it is in."""
-    found = {}
+    facts_of = {}
     for row in rows:
         for result in row.runs:
-            found.setdefault(result.run.path.name, _facts(row.name, result))
-    return list(found.values())
+            facts_of.setdefault(result.run.path.name, _facts(row.name, result))
+    return list(facts_of.values())
 
 
 def _facts(label: str, result: RunResult) -> RunFacts:

@@ -151,7 +151,7 @@ class TestRetrieval:
         """What is retrieved for an image of the split."""
         _, candidates = self._fold_of(image)
         query = self._embeddings.images[image : image + 1]
-        found, similarities = metrics.top_k(query, self._embeddings.captions[candidates], TOP)
+        nearest, similarities = metrics.top_k(query, self._embeddings.captions[candidates], TOP)
         own = self.own_by_rank(image)
         return ImageQuery(
             image_id=self.split.image_ids[image],
@@ -162,7 +162,7 @@ class TestRetrieval:
                 RetrievedSentence(
                     self.split.captions[caption], float(value), bool(self.split.image_of_caption[caption] == image)
                 )
-                for caption, value in zip(candidates[found[0]], similarities[0], strict=True)
+                for caption, value in zip(candidates[nearest[0]], similarities[0], strict=True)
             ),
             own=tuple(OwnSentence(self.split.captions[each], int(self.ranks.image_retrieval[each])) for each in own),
         )
@@ -172,7 +172,7 @@ class TestRetrieval:
         right = int(self.split.image_of_caption[caption])
         fold, _ = self._fold_of(right)
         query = self._embeddings.captions[caption : caption + 1]
-        found, similarities = metrics.top_k(query, self._embeddings.images[fold], TOP)
+        nearest, similarities = metrics.top_k(query, self._embeddings.images[fold], TOP)
         return SentenceQuery(
             text=self.split.captions[caption],
             image_id=self.split.image_ids[right],
@@ -181,7 +181,7 @@ class TestRetrieval:
             candidates=fold.stop - fold.start,
             retrieved=tuple(
                 RetrievedPicture(self.split.image_ids[image], self._path(image), float(value), bool(image == right))
-                for image, value in zip(fold.start + found[0], similarities[0], strict=True)
+                for image, value in zip(fold.start + nearest[0], similarities[0], strict=True)
             ),
         )
 

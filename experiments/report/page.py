@@ -50,7 +50,7 @@ class Curves:
 
 @dataclasses.dataclass(frozen=True)
 class Margin:
-    """The margin's sweep: its plot as a data URI, and what it found, a paragraph each."""
+    """The margin's sweep: its plot as a data URI, and its findings, a paragraph each."""
 
     src: str
     findings: Sequence[str]

@@ -38,9 +38,9 @@ def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seed
       ConfigError: a flagfile is missing.
     """
     after = [training.find_flagfile(name) for name in overlays]
-    found = {}
+    of_rows = {}
     for row in rows:
         path = training.find_flagfile(row if "/" in row else f"{DATASETS[table]}/{row}")
         name = pathlib.Path(path).stem
-        found[name] = training.with_seeds(Training(name, (path, *after)), seeds)
-    return found
+        of_rows[name] = training.with_seeds(Training(name, (path, *after)), seeds)
+    return of_rows

@@ -41,8 +41,8 @@ class RowText:
 def groups(table: ResultTable) -> list[tuple[str, list[RowText]]]:
     """The rows by kind, each group with its heading; there is none without rows."""
     texts = row_texts(table)
-    found = [(title, [text for text in texts if text.row.kind == kind]) for kind, title in GROUP_TITLES.items()]
-    return [(title, rows) for title, rows in found if rows]
+    by_kind = [(title, [text for text in texts if text.row.kind == kind]) for kind, title in GROUP_TITLES.items()]
+    return [(title, rows) for title, rows in by_kind if rows]
 
 
 def row_texts(table: ResultTable) -> list[RowText]:

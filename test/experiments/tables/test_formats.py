@@ -69,7 +69,7 @@ def test_the_papers_numbers_are_printed_as_the_paper_prints_them(table, system, 
         if line.strip().startswith(system.replace("_", r"\_"))
     ]
 
-    assert [[row[place].strip() for row in found] for found in (in_markdown, in_html, in_latex)] == 3 * [[printed]]
+    assert [[row[place].strip() for row in rows] for rows in (in_markdown, in_html, in_latex)] == 3 * [[printed]]
 
 
 def test_the_random_row_has_two_decimals(table):
