@@ -13,6 +13,7 @@ import pathlib
 from absl import flags
 
 from cmr.cli import command
+from experiments import extras
 from experiments import flags as experiments_flags
 
 FLAGS = flags.FLAGS
@@ -30,6 +31,7 @@ def main() -> None:
     from experiments.trainings import plan
     from experiments.trainings.results import check_same_inputs, read_trained_row
 
+    extras.check_installed("jinja2")
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     rows = paper.row_trainings(FLAGS.table, FLAGS.rows or paper.ROWS, FLAGS.overlay, FLAGS.seeds)
     trainings = [training for row in rows.values() for training in row]

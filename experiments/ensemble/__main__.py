@@ -15,6 +15,7 @@ from absl import flags
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
+from experiments import extras
 from experiments import flags as experiments_flags
 
 FLAGS = flags.FLAGS
@@ -31,6 +32,7 @@ def main() -> None:
     from experiments.trainings import candidates, results
     from experiments.trainings.results import RowResult
 
+    extras.check_installed("jinja2")
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     rows = candidates.find_rows(workspace, _is_candidate)
     if not rows:

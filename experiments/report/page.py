@@ -4,19 +4,14 @@ Needs jinja2 (`pip install 'cmr[report]'`).
 """
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping, Sequence
 
-import jinja2
 import markupsafe
 
-from experiments.ablations import files
 from experiments.report import pictures
 from experiments.report.examples import Group
 from experiments.report.parts import Absent
-from experiments.tables import html
-
-_FOLDER = pathlib.Path(__file__).parent
+from experiments.tables import templates
 
 # Longest sides in pixels. A page of 100 photographs stays below 3 MB with these.
 _QUERY_SIDE = 320
@@ -148,17 +143,9 @@ class Page:
 
 def render_page(page: Page) -> str:
     """Writes the page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = html.STYLE + files.STYLE + (_FOLDER / "page.css").read_text(encoding="utf-8")
-    return environment.get_template("page.html.jinja").render(
+    return templates.html(
+        "report/page.html.jinja",
         page=page,
-        style=markupsafe.Markup(style),
         photographs=pictures.photograph,
         query_side=_QUERY_SIDE,
         candidate_side=_CANDIDATE_SIDE,

@@ -37,6 +37,11 @@ class RowText:
     row: TableRow
     cells: tuple[CellText, ...]
 
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any of its cells has one."""
+        return any(cell.interval for cell in self.cells)
+
 
 def groups(table: ResultTable) -> list[tuple[str, list[RowText]]]:
     """The rows by kind, each group with its heading; there is none without rows."""
@@ -55,7 +60,7 @@ def row_texts(table: ResultTable) -> list[RowText]:
 
 def with_intervals(table: ResultTable) -> list[RowText]:
     """The rows that have intervals."""
-    return [text for text in row_texts(table) if any(cell.interval for cell in text.cells)]
+    return [text for text in row_texts(table) if text.has_intervals]
 
 
 def _text(row: TableRow, column: int, best: str | None) -> CellText:

@@ -4,7 +4,6 @@ import io
 import re
 import shutil
 import subprocess
-import sys
 import xml.etree.ElementTree as ET
 
 import measured_rows
@@ -12,7 +11,7 @@ import pandas as pd
 import pytest
 
 from cmr.errors import ConfigError
-from experiments.tables import csv, formats, html, latex, markdown
+from experiments.tables import csv, formats, html, latex, markdown, templates
 from experiments.tables.table import OURS, PAPER, Cell, ResultTable, TableRow, build_table
 from experiments.tables.texts import row_texts
 
@@ -173,7 +172,7 @@ def test_latex_counts_its_tables_itself(table):
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
 def test_latex_compiles(table, nasty, tmp_path):
     body = latex.to_latex(table) + latex.to_latex(nasty)
-    document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{body}\end{{document}}"
+    document = rf"\documentclass{{article}}\usepackage{{booktabs,graphicx}}\begin{{document}}{body}\end{{document}}"
     (tmp_path / "table.tex").write_text(document, encoding="utf-8")
 
     done = subprocess.run(
@@ -228,8 +227,8 @@ def test_all_files_are_written_and_the_json_comes_back(table, tmp_path):
 
 
 def test_without_jinja2_the_mend_is_named_and_nothing_is_written(table, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    html._environment.cache_clear()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    templates._environment.cache_clear()
 
     with pytest.raises(ConfigError, match=r"pip install 'cmr\[report\]'"):
         formats.write_all(table, tmp_path / "table2")
