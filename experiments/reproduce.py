@@ -40,7 +40,14 @@ def main() -> None:
     results = [read_trained_row(name, row, workspace_dir) for name, row in rows.items()]
     check_same_inputs(results)
     random = results[0].runs[0].random_ranking
-    table = build_table(paper.TITLES[FLAGS.table], trainings[0].dataset, random, results)
+    table = build_table(
+        paper.TITLES[FLAGS.table],
+        trainings[0].dataset,
+        random,
+        results,
+        paper.descriptions(rows),
+        paper.overlay_notes(FLAGS.overlay),
+    )
     stem = trainings[0].workspace(workspace_dir).experiments_dir / paper.file_stem(FLAGS.table, list(rows))
     formats.write_all(table, stem)
     print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")

@@ -78,7 +78,7 @@ def to_csv(ablations: Ablations) -> str:
     `<measure>_<estimate|low|high|p_value|corrected_p>` (empty for the baseline), then those of `csv.to_frame`.
     """
     frame = csv.to_frame(ablations.table)
-    ours = frame[frame["kind"] == table.OURS].drop(columns=["kind"]).reset_index(drop=True)
+    ours = frame[frame["kind"] == table.OURS].drop(columns=["kind", "description"]).reset_index(drop=True)
     compared = pd.DataFrame([_csv_line(each) for each in ablations.comparisons])
     return pd.concat([compared, ours], axis=1).to_csv(index=False, lineterminator="\n")
 

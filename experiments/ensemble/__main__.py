@@ -24,10 +24,9 @@ GROUPS = (cmr_flags.workspace_flags, experiments_flags.ensemble_flags)
 
 
 def main() -> None:
-    from cmr.evaluation import results_table
     from cmr.workspace.paths import Workspace
     from experiments.ensemble import measuring
-    from experiments.tables import formats, markdown
+    from experiments.tables import formats, markdown, paper
     from experiments.tables.table import build_table
     from experiments.trainings import candidates, results
     from experiments.trainings.results import RowResult
@@ -48,8 +47,7 @@ def main() -> None:
     )
     rows = [RowResult(f"best single model ({best.name})", best.runs), ensemble]
     random = best.runs[0].random_ranking
-    title = f"Beyond the paper: {results_table.dataset_title(workspace.dataset)}"
-    table = build_table(title, workspace.dataset, random, rows)
+    table = build_table(paper.title_of_best(workspace.dataset), workspace.dataset, random, rows)
     stem = workspace.experiments_dir / "beyond"
     formats.write_all(table, stem)
     print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")

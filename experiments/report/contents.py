@@ -1,6 +1,9 @@
 """Gathers what the report says: from the parts that experiments left, and from the run whose examples it shows."""
 
+import contextlib
 import datetime
+import io
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -60,6 +63,7 @@ def gather(
     return Page(
         title=f"Retrieval in a limited text space: {title}",
         dataset_title=title,
+        is_of_paper=bool(results_table.paper_table(workspace.dataset)),
         made_on=f"{made_on:%Y-%m-%d}",
         git_commit=_short(final_evaluation.git_commit()),
         features=_features([*measured, *parts.rows["ablations"]]),
@@ -110,9 +114,21 @@ def _gallery(opened: FinishedRun) -> str:
 
 
 def _summary(model: keras.Model) -> str:
-    lines = []
-    model.summary(line_length=_SUMMARY_WIDTH, print_fn=lines.append, expand_nested=True)
-    return "\n".join(lines)
+    """Keras's summary, the same whatever terminal or pipe the command writes to."""
+    parts = []
+    # Keras cuts it at the width, and draws it in the characters, of what stands behind sys.stdout.
+    size = {"COLUMNS": str(_SUMMARY_WIDTH), "LINES": "100"}
+    before = {name: os.environ.get(name) for name in size}
+    os.environ.update(size)
+    try:
+        with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")):
+            model.summary(line_length=_SUMMARY_WIDTH, print_fn=parts.append, expand_nested=True)
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+    return "\n".join(parts)
 
 
 def _features(rows: Sequence[RowResult]) -> dict[str, list[str]]:

@@ -18,8 +18,8 @@ _QUERY_SIDE = 320
 _CANDIDATE_SIDE = 200
 
 _SECTIONS = {
-    "table": "The paper's table",
-    "beyond": "Beyond the paper",
+    "table": "The table",
+    "beyond": "Our best models",
     "curves": "Learning curves",
     "margin": "The margin",
     "ablations": "Ablations",
@@ -28,6 +28,7 @@ _SECTIONS = {
     "runs": "Flags and versions of every run",
     "absent": "Not made yet",
 }
+_SECTIONS_OF_PAPER = {"table": "The paper's table", "beyond": "Beyond the paper"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,10 +107,11 @@ class Page:
     Attributes:
       title: of the page.
       dataset_title: name of the data set.
+      is_of_paper: whether the paper has numbers of the data set.
       made_on: date.
       git_commit: of the code that made it; None outside a checkout.
       features: sentence that names features -> labels of the rows that use them.
-      table: HTML of the paper's table with our rows.
+      table: HTML of our rows, beside the paper's where it has any.
       beyond: HTML of the table of our best models.
       ablations: HTML of theirs.
       curves: of the rows.
@@ -122,6 +124,7 @@ class Page:
 
     title: str
     dataset_title: str
+    is_of_paper: bool
     made_on: str
     git_commit: str | None
     features: Mapping[str, Sequence[str]]
@@ -138,7 +141,8 @@ class Page:
     @property
     def contents(self) -> dict[str, str]:
         """Anchor -> title of every section that there is."""
-        return {anchor: title for anchor, title in _SECTIONS.items() if getattr(self, anchor)}
+        titles = {**_SECTIONS, **(_SECTIONS_OF_PAPER if self.is_of_paper else {})}
+        return {anchor: title for anchor, title in titles.items() if getattr(self, anchor)}
 
 
 def render_page(page: Page) -> str:

@@ -2,19 +2,22 @@
 
 A template of HTML is Jinja as everybody knows it, and every value is escaped. In one of LaTeX, whose own text is full
 of braces and percent signs, values stand in `<< >>`, statements in `<% %>`, comments in `<# #>`, and text that may hold
-anything goes through the filter `tex`.
+anything goes through the filter `tex`. In HTML, text that may name a flag goes through `flags`.
 
 Needs jinja2 (`pip install 'cmr[report]'`).
 """
 
 import functools
 import pathlib
+import re
 from typing import Any
 
 from experiments import extras
 
 # Template names are paths below it, such as `tables/table.html.jinja`.
 _FOLDER = pathlib.Path(__file__).parents[1]
+
+_FLAG = re.compile(r"(?<![\w-])(--\w+=?)")
 
 _TEX_DELIMITERS = {
     "block_start_string": "<%",
@@ -38,6 +41,7 @@ _TEX_ESCAPES = str.maketrans(
         # At the start of a line it would be the optional argument of the line break before it.
         "[": "{[}",
         "†": r"\dag{}",
+        "↑": r"\ensuremath{\uparrow}",
         "±": r"\ensuremath{\pm}",
     }
 )
@@ -66,6 +70,13 @@ def escaped_for_tex(text: str) -> str:
     return text.translate(_TEX_ESCAPES)
 
 
+def _whole_flags(text: str) -> Any:
+    """Text of HTML, escaped, in which no line ends behind the `--` of a flag; what is copied from it stays the same."""
+    import markupsafe
+
+    return markupsafe.Markup(_FLAG.sub(r'<span class="flag">\1</span>', str(markupsafe.escape(text))))
+
+
 @functools.cache
 def _environment() -> Any:
     extras.check_installed("jinja2")
@@ -79,7 +90,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["tex"] = escaped_for_tex
+    environment.filters.update(tex=escaped_for_tex, flags=_whole_flags)
     return environment
 
 

@@ -1,7 +1,10 @@
 """The report's command on a tiny workspace with a trained run: one page, whatever there is."""
 
 import datetime
+import io
+import os
 import re
+import sys
 
 import fabricated_sweeps
 import keras
@@ -115,6 +118,21 @@ def test_a_seed_is_a_page(workspace):
 
     assert pages[0] == pages[1]
     assert pages[0] != pages[2]
+
+
+@pytest.mark.parametrize(("columns", "encoding"), [("40", "ascii"), ("300", "utf-8")])
+def test_the_page_is_the_same_in_any_terminal(workspace, monkeypatch, columns, encoding):
+    keras.backend.clear_session()
+    expected = contents.gather(workspace, "", [], 0, TODAY).model.summary
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    keras.backend.clear_session()
+
+    summary = contents.gather(workspace, "", [], 0, TODAY).model.summary
+
+    assert summary == expected
+    assert max(map(len, summary.splitlines())) == 100
+    assert os.environ["COLUMNS"] == columns
 
 
 def test_without_a_table_a_run_is_asked_for(workspace):

@@ -1,6 +1,8 @@
 """The page of the report: whole, self-contained, escaped, the correct candidates marked."""
 
+import html
 import pathlib
+import re
 
 import keras
 import markupsafe
@@ -46,6 +48,7 @@ def page(images=(), sentences=(), **changes):
     values = {
         "title": "A report",
         "dataset_title": "Flickr8K",
+        "is_of_paper": True,
         "made_on": "2026-01-02",
         "git_commit": "1a2b3c",
         "features": {"VGG features vgg16-pool5_avg: stands in for VGG16 fc7": ["vse†"]},
@@ -120,9 +123,35 @@ def test_what_there_is_stands_in_the_contents_and_nothing_else():
 
     parsed = ParsedPage(page(retrieval=None, model=None, table=markupsafe.Markup("<p>numbers</p>"), absent=absent))
 
-    assert parsed.attributes("href") == ["#table", "#absent"]
-    assert parsed.attributes("id") == ["table", "absent"]
+    assert parsed.attributes("href") == ["#table", "#absent", "#contents", "#contents"]
+    assert parsed.attributes("id") == ["contents", "table", "absent"]
     assert "python -m experiments.ablations" in parsed.text
+
+
+def test_a_data_set_that_the_paper_lacks_has_no_paper_in_its_headings():
+    table = markupsafe.Markup("<p>numbers</p>")
+
+    parts = {"table": table, "beyond": table, "retrieval": None, "model": None}
+    of_paper, own = (page(is_of_paper=answer, **parts) for answer in (True, False))
+
+    assert [re.findall(r"<h2>(.*?) <a", html.unescape(text)) for text in (of_paper, own)] == [
+        ["The paper's table", "Beyond the paper"],
+        ["The table", "Our best models"],
+    ]
+    assert "beside what the paper printed" in ParsedPage(of_paper).text.replace("\n", " ")
+    assert "of which the paper has no numbers" in ParsedPage(own).text
+
+
+def test_no_line_ends_within_the_name_of_a_flag(picture):
+    command = "python -m experiments.ablations --baseline=scenes/fusion --workspace_dir=a--b"
+    retrieval = Retrieval("vse-seed0", "vse", "It was named by --run.", "What.", [])
+
+    text = page(retrieval=retrieval, absent=[Absent("The ablations", command)])
+
+    assert re.findall(r'<span class="flag">(.*?)</span>', text) == ["--run", "--baseline=", "--workspace_dir="]
+    assert ".flag { white-space: nowrap; }" in text
+    # Whoever copies the command gets the command.
+    assert command in ParsedPage(text).text
 
 
 def test_an_ensemble_names_its_runs_and_a_run_its_flags_and_versions():
