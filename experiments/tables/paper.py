@@ -67,7 +67,9 @@ def descriptions(rows: Mapping[str, Sequence[Training]]) -> dict[str, str]:
 def overlay_notes(overlays: Sequence[str]) -> list[str]:
     """What a table's caption has to say of the flagfiles that were read after each row's own."""
     names = [pathlib.Path(name).stem for name in overlays]
-    return [f"Every row is trained with {' and '.join(names)} read after its own flagfile."] if names else []
+    return (
+        [f"After its own flagfile, every row reads {' and '.join(f'{name}.flags' for name in names)}."] if names else []
+    )
 
 
 def _first_sentence(flagfile: pathlib.Path) -> str:

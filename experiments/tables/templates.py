@@ -17,6 +17,7 @@ from experiments import extras
 # Template names are paths below it, such as `tables/table.html.jinja`.
 _FOLDER = pathlib.Path(__file__).parents[1]
 
+_HYPHENS = re.compile("--+")
 _FLAG = re.compile(r"(?<![\w-])(--\w+=?)")
 
 _TEX_DELIMITERS = {
@@ -67,7 +68,8 @@ def latex(name: str, **values: Any) -> str:
 
 def escaped_for_tex(text: str) -> str:
     """Text that LaTeX shows as it is."""
-    return text.translate(_TEX_ESCAPES)
+    # Two hyphens would be a dash, and a line could end behind them.
+    return _HYPHENS.sub(lambda match: rf"\mbox{{{'{}'.join(match[0])}}}", text.translate(_TEX_ESCAPES))
 
 
 def _whole_flags(text: str) -> Any:

@@ -19,7 +19,7 @@ from experiments.tables.table import OURS, PAPER, Cell, ResultTable, TableRow, b
 from experiments.tables.texts import row_texts
 
 DESCRIPTION = "One linear map, --margin=0.2."
-NASTY = r"a_b & 5% <b> $x$ #1 {y} ~ ^ \z | _u_ *s* [t] `c`"
+NASTY = r"--a_b & 5% <b> $x$ #1 {y} ~ ^ \z | _u_ *s* [t] `c`"
 
 
 def ours(label, *means, seeds=1, std=None, footnotes=()):
@@ -163,7 +163,7 @@ def test_a_row_that_was_still_rising_is_marked_in_every_format():
 
 def test_a_row_has_its_sentence_in_every_format(table):
     assert f"\n- vse: {DESCRIPTION}\n" in markdown.to_markdown(table)
-    assert rf"vse: {DESCRIPTION}\par" in latex.to_latex(table)
+    assert r"vse: One linear map, \mbox{-{}-}margin=0.2.\par" in latex.to_latex(table)
     assert f"vse {DESCRIPTION}" in [row[0] for row in html_rows(html.to_html(table))]
     assert DESCRIPTION in set(pd.read_csv(io.StringIO(csv.to_csv(table)))["description"])
 
@@ -202,7 +202,7 @@ def test_intervals_have_a_markdown_table_of_their_own(table):
 def test_markdown_shows_any_label_as_it_is(nasty):
     text = markdown.to_markdown(nasty)
 
-    escaped = r"a_b &amp; 5% &lt;b> $x$ \#1 {y} \~ ^ \\z | \_u\_ \*s\* \[t\] \`c\`"
+    escaped = r"--a_b &amp; 5% &lt;b> $x$ \#1 {y} \~ ^ \\z | \_u\_ \*s\* \[t\] \`c\`"
     assert text.startswith(f"# {escaped}\n")
     assert f"1. {escaped}\n" in text
     assert f"| {escaped.replace('|', chr(92) + '|')} ¹ |" in text
@@ -212,7 +212,7 @@ def test_latex_escapes_any_label(nasty):
     text = latex.to_latex(nasty)
 
     assert (
-        r"a\_b \& 5\% \textless{}b\textgreater{} \$x\$ \#1 \{y\} \textasciitilde{} \textasciicircum{} "
+        r"\mbox{-{}-}a\_b \& 5\% \textless{}b\textgreater{} \$x\$ \#1 \{y\} \textasciitilde{} \textasciicircum{} "
         r"\textbackslash{}z \textbar{} \_u\_ *s* {[}t] `c`"
     ) in text
 
@@ -222,7 +222,7 @@ def test_html_shows_any_label_as_it_is(nasty):
 
     header = tree.find(".//tbody/tr/th[@scope='row']")
     shown = [tree.find(".//figcaption/strong"), tree.find(".//figcaption/p"), tree.find(".//li"), header.find("span")]
-    assert [element.text for element in shown] == 4 * [NASTY]
+    assert ["".join(element.itertext()) for element in shown] == 4 * [NASTY]
     assert header.text.strip() == NASTY
 
 
@@ -231,8 +231,9 @@ def test_latex_counts_its_tables_itself(table):
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_compiles(table, nasty, tmp_path):
-    body = latex.to_latex(table) + latex.to_latex(nasty)
+def test_latex_compiles_and_nothing_is_wider_than_the_text(table, nasty, tmp_path):
+    wide = table_of(ours("best single model (negatives_hardest_images_of_any_length)", 100.0, std=10.5))
+    body = "".join(map(latex.to_latex, (table, nasty, wide)))
     document = rf"\documentclass{{article}}\usepackage{{booktabs,graphicx}}\begin{{document}}{body}\end{{document}}"
     (tmp_path / "table.tex").write_text(document, encoding="utf-8")
 
@@ -245,6 +246,7 @@ def test_latex_compiles(table, nasty, tmp_path):
     )
 
     assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
 
 
 def test_html_links_each_footnote_and_each_is_linked(table):

@@ -39,7 +39,7 @@ def test_every_row_of_ours_has_a_sentence(table):
 def test_flagfiles_read_after_a_rows_own_are_named():
     assert paper.overlay_notes([]) == []
     assert paper.overlay_notes(["stand_ins", str(FLAGFILES / "laptop.flags")]) == [
-        "Every row is trained with stand_ins and laptop read after its own flagfile."
+        "After its own flagfile, every row reads stand_ins.flags and laptop.flags."
     ]
 
 
