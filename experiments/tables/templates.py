@@ -2,7 +2,8 @@
 
 A template of HTML is Jinja as everybody knows it, and every value is escaped. In one of LaTeX, whose own text is full
 of braces and percent signs, values stand in `<< >>`, statements in `<% %>`, comments in `<# #>`, and text that may hold
-anything goes through the filter `tex`. In HTML, text that may name a flag goes through `flags`.
+anything goes through the filter `tex`. In HTML, text that may name a flag goes through `flags`, and a
+long name in a narrow column through `name`.
 
 Needs jinja2 (`pip install 'cmr[report]'`).
 """
@@ -79,6 +80,13 @@ def _whole_flags(text: str) -> Any:
     return markupsafe.Markup(_FLAG.sub(r'<span class="flag">\1</span>', str(markupsafe.escape(text))))
 
 
+def _breakable_name(text: str) -> Any:
+    """Text of HTML, escaped, whose lines may end behind an underscore too."""
+    import markupsafe
+
+    return markupsafe.escape(text).replace("_", markupsafe.Markup("_<wbr/>"))
+
+
 @functools.cache
 def _environment() -> Any:
     extras.check_installed("jinja2")
@@ -92,7 +100,7 @@ def _environment() -> Any:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters.update(tex=escaped_for_tex, flags=_whole_flags)
+    environment.filters.update(tex=escaped_for_tex, flags=_whole_flags, name=_breakable_name)
     return environment
 
 

@@ -98,7 +98,8 @@ class RowResult:
     @property
     def features(self) -> str:
         """The sentence that names the features of all runs, stand-ins as such."""
-        return "; ".join(_united([result.metrics_json["features"] for result in self.runs]))
+        parts = [part for result in self.runs for part in result.metrics_json["features"].split("; ")]
+        return "; ".join(_united(parts))
 
     @property
     def notes(self) -> list[str]:

@@ -69,7 +69,7 @@ def test_the_notes_of_a_row_are_those_of_all_its_runs(tmp_path, notes, united):
 
 def test_the_features_of_a_row_are_those_of_all_its_runs(tmp_path):
     row = measured_rows.row(tmp_path, "row", seeds=3)
-    for result, features in zip(row.runs, ("one", "two", "one"), strict=True):
+    for result, features in zip(row.runs, ("one", "one; two", "two"), strict=True):
         result.metrics_json["features"] = features
 
     assert row.features == "one; two"
