@@ -17,7 +17,9 @@ setuptools.setup(
         "cmr": ["py.typed"],
         "cmr.evaluation": ["*.csv"],
         "experiments": ["flagfiles/*.flags", "flagfiles/*/*.flags"],
+        "experiments.ablations": ["*.jinja", "*.css"],
         "experiments.report": ["*.jinja", "*.css"],
+        "experiments.tables": ["*.jinja", "*.css"],
     },
     entry_points={"console_scripts": ["cmr = cmr.__main__:main"]},
     install_requires=[

@@ -13,6 +13,7 @@ import pathlib
 from absl import flags
 
 from cmr.cli import command
+from experiments import extras
 from experiments import flags as experiments_flags
 
 FLAGS = flags.FLAGS
@@ -30,6 +31,7 @@ def main() -> None:
     from experiments.trainings import plan
     from experiments.trainings.results import check_same_inputs, read_trained_row
 
+    extras.check_installed("jinja2")
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     rows = paper.row_trainings(FLAGS.table, FLAGS.rows or paper.ROWS, FLAGS.overlay, FLAGS.seeds)
     trainings = [training for row in rows.values() for training in row]
@@ -38,7 +40,14 @@ def main() -> None:
     results = [read_trained_row(name, row, workspace_dir) for name, row in rows.items()]
     check_same_inputs(results)
     random = results[0].runs[0].random_ranking
-    table = build_table(paper.TITLES[FLAGS.table], trainings[0].dataset, random, results)
+    table = build_table(
+        paper.TITLES[FLAGS.table],
+        trainings[0].dataset,
+        random,
+        results,
+        paper.descriptions(rows),
+        paper.overlay_notes(FLAGS.overlay),
+    )
     stem = trainings[0].workspace(workspace_dir).experiments_dir / paper.file_stem(FLAGS.table, list(rows))
     formats.write_all(table, stem)
     print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")

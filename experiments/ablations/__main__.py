@@ -13,6 +13,7 @@ import pathlib
 from absl import flags
 
 from cmr.cli import command
+from experiments import extras
 from experiments import flags as experiments_flags
 
 FLAGS = flags.FLAGS
@@ -28,6 +29,7 @@ def main() -> None:
     from experiments.ablations import files, results, variants
     from experiments.trainings import plan
 
+    extras.check_installed("jinja2")
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     arms = variants.plan(FLAGS.baseline, FLAGS.overlay, FLAGS.variants, FLAGS.seeds)
     for sentence in arms.left_out:

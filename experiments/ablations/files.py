@@ -1,66 +1,24 @@
 """An ablation as files of every format: the table of its rows, and beneath it each row less the baseline."""
 
-import itertools
 import os
+from typing import Any
 
 import pandas as pd
 
 from experiments.ablations import results, texts
 from experiments.ablations.results import Ablations, Comparison
-from experiments.ablations.texts import ComparisonText
-from experiments.tables import csv, formats, html, latex, markdown, table
+from experiments.tables import csv, formats, html, latex, markdown, table, templates
 
 _TITLE = "Each row less the baseline, on test"
 
-_FRAGMENT = """\
-<figure class="results">
-<div class="results-scroll" role="region" aria-labelledby="ablation-differences" tabindex="0">
-<table class="results-table ablation-differences">
-<caption id="ablation-differences">{{ title }}</caption>
-<thead>
-<tr>{% for column in columns %}<th scope="col">{{ column }}</th>{% endfor %}</tr>
-</thead>
-<tbody>
-{% for row in rows %}
-<tr><th scope="row">{{ row.plain[0] }} <span class="description">{{ row.plain[1] }}</span></th>
-{%- for text in row.plain[2:] %}<td>{{ text }}</td>{% endfor %}
-{%- for text in row.differences %}<td>
-{%- if text.is_found %}<strong>{{ text.value }}</strong>{% else %}{{ text.value }}{% endif %}
-{%- for small in text.small %} <span class="interval">{{ small }}</span>{% endfor %}</td>
-{%- else %}<td colspan="{{ num_differences }}"></td>{% endfor %}</tr>
-{% endfor %}
-</tbody>
-</table>
-</div>
-<ul class="results-footnotes">
-{% for note in notes %}
-<li>{{ note }}</li>
-{% endfor %}
-</ul>
-</figure>
-"""
-
-STYLE = """
-.ablation-differences .description { display: block; font-size: .8em; max-width: 18rem; white-space: normal; }
-.ablation-differences thead th:first-child { text-align: left; }
-"""
-
 
 def to_html(ablations: Ablations) -> str:
-    """Two `<figure>`s, to be put into a page that has `html.STYLE` and `STYLE`, or its own.
+    """Two `<figure>`s, to be put into a page that has table.css and differences.css, or its own style.
 
     Raises:
       ConfigError: the package jinja2 is missing.
     """
-    columns = ("row", *texts.COLUMNS[2:])
-    differences = html.render(
-        _FRAGMENT,
-        title=_TITLE,
-        columns=columns,
-        rows=list(texts.rows(ablations)),
-        num_differences=len(results.MEASURES),
-        notes=ablations.notes,
-    )
+    differences = templates.html("ablations/differences.html.jinja", **_template_values(ablations))
     return html.to_html(ablations.table) + differences
 
 
@@ -70,14 +28,18 @@ def to_page(ablations: Ablations) -> str:
     Raises:
       ConfigError: the package jinja2 is missing.
     """
-    return html.page(ablations.table.title, html.STYLE + STYLE, to_html(ablations))
+    values = {**html.template_values(ablations.table), **_template_values(ablations)}
+    return templates.html("ablations/page.html.jinja", **values)
 
 
 def to_markdown(ablations: Ablations) -> str:
     """Both tables, the notes as a list."""
     width = len(results.MEASURES)
     lines = [
-        [*map(markdown.in_cell, row.plain), *(map(str, row.differences) if row.differences else [""] * width)]
+        [
+            *map(markdown.in_cell, (row.name, row.description, *row.scores)),
+            *(map(str, row.differences) if row.differences else [""] * width),
+        ]
         for row in texts.rows(ablations)
     ]
     parts = [
@@ -89,40 +51,24 @@ def to_markdown(ablations: Ablations) -> str:
 
 
 def to_latex(ablations: Ablations) -> str:
-    """Two `table*` floats; the differences' intervals and p in small print."""
-    columns = ("row", *texts.COLUMNS[2:])
-    lines = [
-        r"\begin{table*}",
-        r"  \centering",
-        rf"  \caption{{{_TITLE}}}",
-        r"  \scriptsize",
-        r"  \setlength{\tabcolsep}{3pt}",
-        # Where the text is narrower, the table stands out on both sides alike.
-        r"  \makebox[\linewidth][c]{%",
-        rf"  \begin{{tabular}}{{l*{{{len(columns) - 1}}}{{r}}}}",
-        r"    \toprule",
-        f"    {' & '.join(columns)} \\\\",
-        r"    \midrule",
-        *(line for row in texts.rows(ablations) for line in _latex_row(row)),
-        *latex.closing([latex.escaped(note) for note in ablations.notes]),
-    ]
-    return latex.to_latex(ablations.table) + "\n" + "\n".join(lines) + "\n"
+    """Two `table*` floats; the differences' intervals and p in small print.
+
+    Raises:
+      ConfigError: the package jinja2 is missing.
+    """
+    differences = templates.latex("ablations/differences.tex.jinja", **_template_values(ablations))
+    return latex.to_latex(ablations.table) + "\n" + differences
 
 
-def _latex_row(row: ComparisonText) -> list[str]:
-    escaped = latex.escaped
-    name, _, *scores = row.plain
-    values = [_minus(text.value) for text in row.differences] or [""] * len(results.MEASURES)
-    lines = [f"    {' & '.join(map(escaped, (name, *scores)))} & {' & '.join(values)} \\\\"]
-    for small in itertools.zip_longest(*(text.small for text in row.differences), fillvalue=""):
-        cells = [rf"{{\tiny {_minus(escaped(text))}}}" for text in small]
-        lines.append(f"    {'& ' * (1 + len(scores))}{' & '.join(cells)} \\\\")
-    return lines
-
-
-def _minus(text: str) -> str:
-    """LaTeX's hyphen is shorter than its minus."""
-    return text.replace("-", r"\ensuremath{-}")
+def _template_values(ablations: Ablations) -> dict[str, Any]:
+    """What differences.html.jinja and differences.tex.jinja name. In them a description has no column of its own."""
+    return {
+        "title": _TITLE,
+        "columns": [column for column in texts.COLUMNS if column != texts.DESCRIPTION],
+        "rows": list(texts.rows(ablations)),
+        "num_differences": len(results.MEASURES),
+        "notes": ablations.notes,
+    }
 
 
 def to_csv(ablations: Ablations) -> str:
@@ -132,7 +78,7 @@ def to_csv(ablations: Ablations) -> str:
     `<measure>_<estimate|low|high|p_value|corrected_p>` (empty for the baseline), then those of `csv.to_frame`.
     """
     frame = csv.to_frame(ablations.table)
-    ours = frame[frame["kind"] == table.OURS].drop(columns=["kind"]).reset_index(drop=True)
+    ours = frame[frame["kind"] == table.OURS].drop(columns=["kind", "description"]).reset_index(drop=True)
     compared = pd.DataFrame([_csv_line(each) for each in ablations.comparisons])
     return pd.concat([compared, ours], axis=1).to_csv(index=False, lineterminator="\n")
 
@@ -143,9 +89,9 @@ def _csv_line(comparison: Comparison) -> dict:
         score = getattr(comparison, name)
         line.update({f"{name}_mean": score.mean, f"{name}_std": score.std})
     for measure in results.MEASURES:
-        measured = comparison.differences.get(measure)
+        difference = comparison.differences.get(measure)
         for part in ("estimate", "low", "high", "p_value", "corrected_p"):
-            line[f"{measure}_{part}"] = None if measured is None else getattr(measured, part)
+            line[f"{measure}_{part}"] = None if difference is None else getattr(difference, part)
     return line
 
 

@@ -1,14 +1,16 @@
 """What stands in the cells of an ablation's comparisons, the same in every format to be read."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 
 from experiments.ablations import results
 from experiments.ablations.results import Ablations, Difference, SumOverSeeds
 
+DESCRIPTION = "what it changes"
 COLUMNS = (
     "row",
-    "what it changes",
+    DESCRIPTION,
     "validation sum",
     "test sum",
     "test sum less baseline's",
@@ -45,17 +47,33 @@ class DifferenceText:
 
 @dataclasses.dataclass(frozen=True)
 class ComparisonText:
-    """A row to print: the texts of its plain columns, and its differences, of which the baseline has none."""
+    """A row to print.
 
-    plain: tuple[str, ...]
+    Attributes:
+      name: of the row.
+      description: a sentence.
+      scores: on validation, on test.
+      differences: by `results.MEASURES`; the baseline has none.
+    """
+
+    name: str
+    description: str
+    scores: tuple[str, ...]
     differences: tuple[DifferenceText, ...]
+
+    @property
+    def small_print(self) -> list[tuple[str, ...]]:
+        """The lines of small print beneath the differences, each with a text a difference, "" where it has no more."""
+        return list(itertools.zip_longest(*(each.small for each in self.differences), fillvalue=""))
 
 
 def rows(ablations: Ablations) -> Iterator[ComparisonText]:
     """The texts of every row, the baseline's first."""
     for each in ablations.comparisons:
         yield ComparisonText(
-            (each.name, each.description, _score(each.validation_sum), _score(each.test_sum)),
+            each.name,
+            each.description,
+            (_score(each.validation_sum), _score(each.test_sum)),
             tuple(_difference(each.differences[name]) for name in results.MEASURES if each.differences),
         )
 

@@ -15,6 +15,7 @@ from absl import flags
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
+from experiments import extras
 from experiments import flags as experiments_flags
 
 FLAGS = flags.FLAGS
@@ -23,14 +24,14 @@ GROUPS = (cmr_flags.workspace_flags, experiments_flags.ensemble_flags)
 
 
 def main() -> None:
-    from cmr.evaluation import results_table
     from cmr.workspace.paths import Workspace
     from experiments.ensemble import measuring
-    from experiments.tables import formats, markdown
+    from experiments.tables import formats, markdown, paper
     from experiments.tables.table import build_table
     from experiments.trainings import candidates, results
     from experiments.trainings.results import RowResult
 
+    extras.check_installed("jinja2")
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     rows = candidates.find_rows(workspace, _is_candidate)
     if not rows:
@@ -46,8 +47,7 @@ def main() -> None:
     )
     rows = [RowResult(f"best single model ({best.name})", best.runs), ensemble]
     random = best.runs[0].random_ranking
-    title = f"Beyond the paper: {results_table.dataset_title(workspace.dataset)}"
-    table = build_table(title, workspace.dataset, random, rows)
+    table = build_table(paper.title_of_best(workspace.dataset), workspace.dataset, random, rows)
     stem = workspace.experiments_dir / "beyond"
     formats.write_all(table, stem)
     print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")

@@ -7,14 +7,13 @@ margin_sweep.json, .csv, .png and .svg to the data set's experiments/ in the wor
 TensorBoard.
 """
 
-import importlib.util
 import pathlib
 
 from absl import flags
 
 from cmr.cli import command, startup
-from cmr.errors import ConfigError
 from cmr.workspace import atomic_files
+from experiments import extras
 from experiments import flags as experiments_flags
 from experiments.margin_sweep import points
 from experiments.margin_sweep.points import Sweep
@@ -33,9 +32,7 @@ GROUPS = (
 
 
 def main() -> None:
-    # Known before hours of training, not after them.
-    if importlib.util.find_spec("matplotlib") is None:
-        raise ConfigError("plotting the sweep needs the package matplotlib: pip install 'cmr[report]'")
+    extras.check_installed("matplotlib")
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     flagfiles = [find_flagfile(name) for name in (FLAGS.row, *FLAGS.overlay)]
     settings = points.grid(

@@ -93,8 +93,8 @@ def _line(
 
 def _entries(*panels: axes_lib.Axes) -> tuple[list, list[str]]:
     """Handles and labels of the legend, each label once."""
-    by_name = {}
+    handles = {}
     for panel in panels:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            by_name.setdefault(label, handle)
-    return list(by_name.values()), list(by_name)
+            handles.setdefault(label, handle)
+    return list(handles.values()), list(handles)

@@ -6,15 +6,14 @@ Shows what the other experiments of the data set have left in the workspace; the
 """
 
 import datetime
-import importlib.util
 import pathlib
 
 from absl import flags
 
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
-from cmr.errors import ConfigError
 from cmr.workspace.paths import Workspace
+from experiments import extras
 from experiments import flags as experiments_flags
 
 FLAGS = flags.FLAGS
@@ -24,9 +23,7 @@ GROUPS = (experiments_flags.report_flags, cmr_flags.workspace_flags)
 
 def check_flags() -> None:
     """Refuses what can't work, before TensorFlow is imported."""
-    missing = [name for name in ("jinja2", "matplotlib") if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"the report needs the package {missing[0]}: pip install 'cmr[report]'")
+    extras.check_installed("jinja2", "matplotlib")
 
 
 def main() -> None:

@@ -1,6 +1,9 @@
 """Gathers what the report says: from the parts that experiments left, and from the run whose examples it shows."""
 
+import contextlib
 import datetime
+import io
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -60,6 +63,7 @@ def gather(
     return Page(
         title=f"Retrieval in a limited text space: {title}",
         dataset_title=title,
+        is_of_paper=bool(results_table.paper_table(workspace.dataset)),
         made_on=f"{made_on:%Y-%m-%d}",
         git_commit=_short(final_evaluation.git_commit()),
         features=_features([*measured, *parts.rows["ablations"]]),
@@ -91,13 +95,13 @@ def _examples(
     print(f"examples of {run_name}", flush=True)
     opened = finished_run.open_run(workspace.run_dir(run_name))
     model = opened.model()
-    sentences = examples.search_test_split(opened, model)
+    test_retrieval = examples.search_test_split(opened, model)
     retrieval = Retrieval(
         run_name=run_name,
         label=label,
         why=why,
         gallery=_gallery(opened),
-        groups=examples.pick_examples(sentences, chosen_images, seed),
+        groups=examples.pick_examples(test_retrieval, chosen_images, seed),
     )
     return retrieval, Model(pictures.diagram(model), _summary(model))
 
@@ -110,17 +114,29 @@ def _gallery(opened: FinishedRun) -> str:
 
 
 def _summary(model: keras.Model) -> str:
-    lines = []
-    model.summary(line_length=_SUMMARY_WIDTH, print_fn=lines.append, expand_nested=True)
-    return "\n".join(lines)
+    """Keras's summary, the same whatever terminal or pipe the command writes to."""
+    parts = []
+    # Keras cuts it at the width, and draws it in the characters, of what stands behind sys.stdout.
+    size = {"COLUMNS": str(_SUMMARY_WIDTH), "LINES": "100"}
+    before = {name: os.environ.get(name) for name in size}
+    os.environ.update(size)
+    try:
+        with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), encoding="utf-8")):
+            model.summary(line_length=_SUMMARY_WIDTH, print_fn=parts.append, expand_nested=True)
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+    return "\n".join(parts)
 
 
 def _features(rows: Sequence[RowResult]) -> dict[str, list[str]]:
     """Sentence that names features -> names of the rows that use them, each once."""
-    by_name: dict[str, dict[str, None]] = {}
+    names_of: dict[str, dict[str, None]] = {}
     for row in rows:
-        by_name.setdefault(row.features, {})[row.name] = None
-    return {features: list(names) for features, names in by_name.items()}
+        names_of.setdefault(row.features, {})[row.name] = None
+    return {features: list(names) for features, names in names_of.items()}
 
 
 def _safe(to_html: Callable[[Kept], str], part: Kept | None) -> markupsafe.Markup | None:
@@ -150,11 +166,11 @@ def _margin(sweep: Sweep) -> Margin:
 
 def _run_facts(rows: Sequence[RowResult]) -> list[RunFacts]:
     """Every run once, under the first row that it is in."""
-    by_name = {}
+    facts_of = {}
     for row in rows:
         for result in row.runs:
-            by_name.setdefault(result.run.path.name, _facts(row.name, result))
-    return list(by_name.values())
+            facts_of.setdefault(result.run.path.name, _facts(row.name, result))
+    return list(facts_of.values())
 
 
 def _facts(label: str, result: RunResult) -> RunFacts:

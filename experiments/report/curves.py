@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib import figure as figure_lib
 from matplotlib import ticker
+from matplotlib.axes import Axes
 
 from experiments.tables import table
 from experiments.trainings.results import RunResult
@@ -45,9 +46,7 @@ def _loss(results: Sequence[RunResult]) -> figure_lib.Figure:
         _line(panel, result, lambda entry: entry["loss"], {"color": _LOSS_COLOUR})
     # The first epoch's loss is many times the last one's.
     panel.set_yscale("log")
-    panel.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
-    panel.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
-    panel.yaxis.set_minor_formatter(ticker.NullFormatter())
+    _label_log_axis(panel)
     return figure
 
 
@@ -58,11 +57,21 @@ def _recalls(results: Sequence[RunResult], direction: str) -> figure_lib.Figure:
             label = title if number == 0 else None
             _line(panel, result, lambda entry, name=name: entry["val"][direction][name], style, label)
     panel.set_ylim(bottom=0)
-    panel.legend(fontsize=_FONT_SIZE - 1, frameon=False, ncols=3, loc="lower right")
+    # Beneath the panel, where no curve can go.
+    figure.legend(fontsize=_FONT_SIZE - 1, frameon=False, ncols=3, loc="outside lower center")
     return figure
 
 
-def _panel(title: str):
+def _label_log_axis(panel: Axes) -> None:
+    """Puts labels on the vertical axis: within a decade 1, 2 and 5 may all lie outside, and even steps never do."""
+    low, high = panel.get_ylim()
+    steps = ticker.LogLocator(subs=(1, 2, 5)) if high > 10 * low else ticker.MaxNLocator(nbins=5, min_n_ticks=3)
+    panel.yaxis.set_major_locator(steps)
+    panel.yaxis.set_major_formatter(ticker.FormatStrFormatter("%g"))
+    panel.yaxis.set_minor_formatter(ticker.NullFormatter())
+
+
+def _panel(title: str) -> tuple[figure_lib.Figure, Axes]:
     figure = figure_lib.Figure(figsize=_SIZE_INCHES, layout="constrained")
     panel = figure.subplots()
     panel.set_title(title, fontsize=_FONT_SIZE + 1)

@@ -4,27 +4,22 @@ Needs jinja2 (`pip install 'cmr[report]'`).
 """
 
 import dataclasses
-import pathlib
 from collections.abc import Mapping, Sequence
 
-import jinja2
 import markupsafe
 
-from experiments.ablations import files
 from experiments.report import pictures
 from experiments.report.examples import Group
 from experiments.report.parts import Absent
-from experiments.tables import html
-
-_FOLDER = pathlib.Path(__file__).parent
+from experiments.tables import templates
 
 # Longest sides in pixels. A page of 100 photographs stays below 3 MB with these.
 _QUERY_SIDE = 320
 _CANDIDATE_SIDE = 200
 
 _SECTIONS = {
-    "table": "The paper's table",
-    "beyond": "Beyond the paper",
+    "table": "The table",
+    "beyond": "Our best models",
     "curves": "Learning curves",
     "margin": "The margin",
     "ablations": "Ablations",
@@ -33,6 +28,7 @@ _SECTIONS = {
     "runs": "Flags and versions of every run",
     "absent": "Not made yet",
 }
+_SECTIONS_OF_PAPER = {"table": "The paper's table", "beyond": "Beyond the paper"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +46,7 @@ class Curves:
 
 @dataclasses.dataclass(frozen=True)
 class Margin:
-    """The margin's sweep: its plot as a data URI, and what it found, a paragraph each."""
+    """The margin's sweep: its plot as a data URI, and its findings, a paragraph each."""
 
     src: str
     findings: Sequence[str]
@@ -111,10 +107,11 @@ class Page:
     Attributes:
       title: of the page.
       dataset_title: name of the data set.
+      is_of_paper: whether the paper has numbers of the data set.
       made_on: date.
       git_commit: of the code that made it; None outside a checkout.
       features: sentence that names features -> labels of the rows that use them.
-      table: HTML of the paper's table with our rows.
+      table: HTML of our rows, beside the paper's where it has any.
       beyond: HTML of the table of our best models.
       ablations: HTML of theirs.
       curves: of the rows.
@@ -127,6 +124,7 @@ class Page:
 
     title: str
     dataset_title: str
+    is_of_paper: bool
     made_on: str
     git_commit: str | None
     features: Mapping[str, Sequence[str]]
@@ -143,22 +141,15 @@ class Page:
     @property
     def contents(self) -> dict[str, str]:
         """Anchor -> title of every section that there is."""
-        return {anchor: title for anchor, title in _SECTIONS.items() if getattr(self, anchor)}
+        titles = {**_SECTIONS, **(_SECTIONS_OF_PAPER if self.is_of_paper else {})}
+        return {anchor: title for anchor, title in titles.items() if getattr(self, anchor)}
 
 
 def render_page(page: Page) -> str:
     """Writes the page as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    style = html.STYLE + files.STYLE + (_FOLDER / "page.css").read_text(encoding="utf-8")
-    return environment.get_template("page.html.jinja").render(
+    return templates.html(
+        "report/page.html.jinja",
         page=page,
-        style=markupsafe.Markup(style),
         photographs=pictures.photograph,
         query_side=_QUERY_SIDE,
         candidate_side=_CANDIDATE_SIDE,

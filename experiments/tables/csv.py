@@ -13,9 +13,10 @@ _PARTS = tuple(field.name for field in dataclasses.fields(Cell))
 
 
 def to_csv(table: ResultTable) -> str:
-    """Columns system, kind, features, stand_in, seeds, runs, `<sentence|image>_<r1|r5|r10|med_r>_<part>`, footnotes.
+    """Columns system, kind, features, description, stand_in, still_rising, seeds, runs, the numbers, footnotes.
 
-    The parts are mean, std, low, high and printed, empty where there is none. Runs are separated by spaces.
+    A number's column is `<sentence|image>_<r1|r5|r10|med_r>_<part>`. The parts are mean, std, low, high and printed,
+    empty where there is none. Runs are separated by spaces.
     """
     return to_frame(table).to_csv(index=False, lineterminator="\n")
 
@@ -30,7 +31,9 @@ def _line(table: ResultTable, row: TableRow) -> dict:
         "system": row.label,
         "kind": row.kind,
         "features": row.features,
+        "description": row.description,
         "stand_in": row.stand_in,
+        "still_rising": row.still_rising,
         "seeds": row.seeds,
         "runs": " ".join(row.runs),
     }

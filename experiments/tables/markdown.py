@@ -15,19 +15,21 @@ _HEADER = ("system", *_COLUMNS)
 
 
 def to_markdown(table: ResultTable) -> str:
-    """The table with a heading, our rows' intervals beneath it, and the footnotes as a numbered list."""
+    """The table beneath its heading and notes, then our rows' intervals, the footnotes by number, what each row is."""
     lines = []
     for title, rows in texts.groups(table):
         lines.append([f"*{title}*", *[""] * len(_COLUMNS)])
         lines.extend([_label(text.row), *(_cell(cell) for cell in text.cells)] for text in rows)
-    parts = [f"# {escaped(table.title)}", aligned(_HEADER, lines)]
+    parts = [f"# {escaped(table.title)}", escaped(" ".join(table.notes)), aligned(_HEADER, lines)]
     intervals = [
-        [in_cell(text.row.label), *(cell.interval for cell in text.cells)] for text in texts.with_intervals(table)
+        [in_cell(text.row.label + text.row.marks), *(cell.interval for cell in text.cells)]
+        for text in texts.with_intervals(table)
     ]
     if intervals:
         parts += ["95% bootstrap intervals of the rows measured here:", aligned(_HEADER, intervals)]
     parts.append("\n".join(f"{number}. {escaped(note)}" for number, note in enumerate(table.footnotes, start=1)))
-    return "\n\n".join(parts) + "\n"
+    parts.append("\n".join(f"- {escaped(f'{row.label}: {row.description}')}" for row in table.described_rows))
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _cell(cell: CellText) -> str:
@@ -36,7 +38,9 @@ def _cell(cell: CellText) -> str:
 
 
 def _label(row: TableRow) -> str:
-    return " ".join([in_cell(row.label), *(str(number).translate(_SUPERSCRIPTS) for number in row.footnotes)])
+    return " ".join(
+        [in_cell(row.label + row.marks), *(str(number).translate(_SUPERSCRIPTS) for number in row.footnotes)]
+    )
 
 
 def aligned(header: Sequence[str], lines: Sequence[Sequence[str]], num_left: int = 1) -> str:

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cmr.errors import DataError
 from cmr.evaluation import metrics, results_table
@@ -21,11 +21,21 @@ DIRECTION_TITLES = ("sentence retrieval", "image retrieval")
 RANDOM, PAPER, OURS = "random", "paper", "ours"
 
 STAND_IN_MARK = "†"
+STILL_RISING_MARK = "↑"
 _STAND_IN_FOOTNOTE = (
     f"{STAND_IN_MARK} marks a row whose features are not of the paper's networks but of others that stand in for them."
 )
 # So `results_table.describe_features` names a stand-in.
 _STAND_IN_WORDS = "stands in for"
+_STILL_RISING_FOOTNOTE = (
+    f"{STILL_RISING_MARK} marks a row of which a run was at its best on validation in its last epoch: it was still "
+    "rising, and more epochs may raise it."
+)
+_INTERVAL_SENTENCE = "In brackets: the 95% bootstrap interval over the test images, the gallery kept whole."
+# What `texts.row_texts` does.
+_BOLD_SENTENCE = (
+    "Bold: the best of the rows measured here, where its interval does not overlap that of the next best row."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,11 +62,13 @@ class TableRow:
     """A system's row.
 
     Attributes:
-      label: its name, with `STAND_IN_MARK` behind it where `stand_in`.
+      label: its name.
       kind: `RANDOM` (computed exactly), `PAPER` (as printed) or `OURS` (measured here).
       cells: `METRICS` of sentence retrieval, then of image retrieval.
       features: the sentence that names our features; "" for other kinds.
+      description: a sentence on what it is; "" where the name says it.
       stand_in: whether features stand in for the paper's.
+      still_rising: whether a run of it was at its best on validation in its last epoch.
       seeds: runs behind the numbers; 0 for other kinds.
       runs: names of their folders.
       footnotes: numbers of the table's, from 1, rising.
@@ -66,10 +78,17 @@ class TableRow:
     kind: str
     cells: tuple[Cell, ...]
     features: str = ""
+    description: str = ""
     stand_in: bool = False
+    still_rising: bool = False
     seeds: int = 0
     runs: tuple[str, ...] = ()
     footnotes: tuple[int, ...] = ()
+
+    @property
+    def marks(self) -> str:
+        """What stands behind the label for `stand_in` and `still_rising`, which a footnote or note explains."""
+        return STAND_IN_MARK * self.stand_in + STILL_RISING_MARK * self.still_rising
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,13 +99,20 @@ class ResultTable:
       title: above it.
       dataset: the workspace's name of it.
       rows: the random one, the paper's, ours.
+      notes: sentences of the caption, on all rows that were measured here.
       footnotes: sentences; number n is the n-th, and at least one row names it.
     """
 
     title: str
     dataset: str
     rows: tuple[TableRow, ...]
+    notes: tuple[str, ...]
     footnotes: tuple[str, ...]
+
+    @property
+    def described_rows(self) -> list[TableRow]:
+        """The rows that have a description."""
+        return [row for row in self.rows if row.description]
 
     def to_json(self) -> str:
         """Text that `from_json` reads exactly."""
@@ -102,12 +128,20 @@ class ResultTable:
         try:
             values = json.loads(text)
             rows = tuple(_row_from_dict(row) for row in values.pop("rows"))
-            return cls(rows=rows, footnotes=tuple(values.pop("footnotes")), **values)
+            sentences = {name: tuple(values.pop(name)) for name in ("notes", "footnotes")}
+            return cls(rows=rows, **sentences, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"this is not a table of results ({error}); build it again") from error
 
 
-def build_table(title: str, dataset: str, random: BothDirections, rows: Sequence[RowResult]) -> ResultTable:
+def build_table(
+    title: str,
+    dataset: str,
+    random: BothDirections,
+    rows: Sequence[RowResult],
+    descriptions: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
+) -> ResultTable:
     """Puts what was measured beside what the paper printed.
 
     Args:
@@ -115,6 +149,8 @@ def build_table(title: str, dataset: str, random: BothDirections, rows: Sequence
       dataset: the workspace's name of it; the paper's rows are left out where it has none.
       random: exact values of the test images (`metrics.random_ranking`).
       rows: measured ones, in their order.
+      descriptions: name of a row -> a sentence on what it is; rows may be left out.
+      notes: further sentences of the caption.
 
     Returns:
       The table. A mean is that of the runs' test metrics, an interval `bootstrap.intervals` of their ranks.
@@ -123,14 +159,14 @@ def build_table(title: str, dataset: str, random: BothDirections, rows: Sequence
       DataError: the runs of a row are of different test images.
       WorkspaceError: a run's file is missing or damaged.
     """
-    return _build(title, dataset, random, results_table.paper_table(dataset), rows)
+    return _build(title, dataset, random, results_table.paper_table(dataset), rows, descriptions or {}, notes)
 
 
 def build_table_without_paper(
     title: str, dataset: str, random: BothDirections, rows: Sequence[RowResult]
 ) -> ResultTable:
     """The same without the paper's rows, for ours that are compared with each other."""
-    return _build(title, dataset, random, (), rows)
+    return _build(title, dataset, random, (), rows, {}, ())
 
 
 def _build(
@@ -139,18 +175,25 @@ def _build(
     random: BothDirections,
     paper_rows: Sequence[PaperRow],
     rows: Sequence[RowResult],
+    descriptions: Mapping[str, str],
+    further_notes: Sequence[str],
 ) -> ResultTable:
-    footnotes = _Footnotes()
     measured_on = (
         f"Measured on {random.sentence_retrieval.num_queries:,} test images with "
         f"{random.image_retrieval.num_queries:,} sentences; the random row is computed exactly for them."
     )
+    of_rows = [_sentences(row) for row in rows]
+    shared = [sentence for sentence in (of_rows or [[]])[0] if all(sentence in others for others in of_rows)]
+    notes = [measured_on, *shared, *([_BOLD_SENTENCE] if len(rows) > 1 else []), *further_notes]
+    footnotes = _Footnotes()
     table_rows = [
-        TableRow("Random ranking (exact)", RANDOM, _exact_cells(random), footnotes=footnotes.numbers([measured_on])),
+        TableRow("Random ranking (exact)", RANDOM, _exact_cells(random)),
         *(_paper_row(row, dataset, footnotes) for row in paper_rows),
-        *(_our_row(row, measured_on, footnotes) for row in rows),
     ]
-    return ResultTable(title, dataset, tuple(table_rows), tuple(footnotes.sentences))
+    for row, sentences in zip(rows, of_rows, strict=True):
+        numbers = footnotes.numbers([sentence for sentence in sentences if sentence not in shared])
+        table_rows.append(_our_row(row, descriptions.get(row.name, ""), numbers))
+    return ResultTable(title, dataset, tuple(table_rows), tuple(notes), tuple(footnotes.sentences))
 
 
 class _Footnotes:
@@ -176,32 +219,41 @@ def _paper_row(row: PaperRow, dataset: str, footnotes: _Footnotes) -> TableRow:
     return TableRow(row.system, PAPER, cells, footnotes=numbers)
 
 
-def _our_row(row: RowResult, measured_on: str, footnotes: _Footnotes) -> TableRow:
-    stand_in = _STAND_IN_WORDS in row.features
-    sentences = [
-        measured_on,
-        _spread_sentence(len(row.runs)),
-        *([_STAND_IN_FOOTNOTE] if stand_in else []),
-        f"Features: {row.features}.",
-        *row.notes,
-    ]
+def _our_row(row: RowResult, description: str, footnotes: tuple[int, ...]) -> TableRow:
     return TableRow(
-        label=row.name + (STAND_IN_MARK if stand_in else ""),
+        label=row.name,
         kind=OURS,
         cells=_measured_cells(row),
         features=row.features,
-        stand_in=stand_in,
+        description=description,
+        stand_in=_is_stand_in(row),
+        still_rising=_is_still_rising(row),
         seeds=len(row.runs),
         runs=tuple(result.run.path.name for result in row.runs),
-        footnotes=footnotes.numbers(sentences),
+        footnotes=footnotes,
     )
 
 
-def _spread_sentence(seeds: int) -> str:
-    brackets = "in brackets the 95% bootstrap interval over the test images, the gallery kept whole."
-    if seeds == 1:
-        return f"One seed; {brackets}"
-    return f"Mean ± sample standard deviation over {seeds} seeds; {brackets}"
+def _sentences(row: RowResult) -> list[str]:
+    """What a reader of a row of ours has to know."""
+    seeds = len(row.runs)
+    return [
+        "One seed." if seeds == 1 else f"Mean ± sample standard deviation over {seeds} seeds.",
+        _INTERVAL_SENTENCE,
+        *([_STAND_IN_FOOTNOTE] if _is_stand_in(row) else []),
+        *([_STILL_RISING_FOOTNOTE] if _is_still_rising(row) else []),
+        f"Features: {row.features}.",
+        *row.notes,
+    ]
+
+
+def _is_stand_in(row: RowResult) -> bool:
+    return _STAND_IN_WORDS in row.features
+
+
+def _is_still_rising(row: RowResult) -> bool:
+    # An ensemble has no epochs.
+    return row.is_trained and any(result.best_epoch == result.history[-1]["epoch"] for result in row.runs)
 
 
 def _measured_cells(row: RowResult) -> tuple[Cell, ...]:

@@ -1,7 +1,6 @@
 """What stands in the cells of a table of results, the same in every format: digits, spread, intervals, what is best."""
 
 import dataclasses
-from collections.abc import Sequence
 
 from experiments.tables.table import DIRECTIONS, METRICS, OURS, PAPER, RANDOM, ResultTable, TableRow
 
@@ -21,7 +20,7 @@ class CellText:
       value: such as `23.1`.
       std: such as `0.4`; "" where there is none.
       interval: such as `[20.5, 25.8]`; "" where there is none.
-      best: whether it is the best of our rows; equal texts are equally good.
+      best: whether it is the best of our rows, by more than the intervals of it and of the next best allow for luck.
     """
 
     value: str
@@ -37,12 +36,17 @@ class RowText:
     row: TableRow
     cells: tuple[CellText, ...]
 
+    @property
+    def has_intervals(self) -> bool:
+        """Whether any of its cells has one."""
+        return any(cell.interval for cell in self.cells)
+
 
 def groups(table: ResultTable) -> list[tuple[str, list[RowText]]]:
     """The rows by kind, each group with its heading; there is none without rows."""
     texts = row_texts(table)
-    collected = [(title, [text for text in texts if text.row.kind == kind]) for kind, title in GROUP_TITLES.items()]
-    return [(title, rows) for title, rows in collected if rows]
+    by_kind = [(title, [text for text in texts if text.row.kind == kind]) for kind, title in GROUP_TITLES.items()]
+    return [(title, rows) for title, rows in by_kind if rows]
 
 
 def row_texts(table: ResultTable) -> list[RowText]:
@@ -55,15 +59,15 @@ def row_texts(table: ResultTable) -> list[RowText]:
 
 def with_intervals(table: ResultTable) -> list[RowText]:
     """The rows that have intervals."""
-    return [text for text in row_texts(table) if any(cell.interval for cell in text.cells)]
+    return [text for text in row_texts(table) if text.has_intervals]
 
 
-def _text(row: TableRow, column: int, best: str | None) -> CellText:
+def _text(row: TableRow, column: int, best: TableRow | None) -> CellText:
     cell = row.cells[column]
     value = _value(row, column)
     interval = "" if cell.low is None else f"[{_number(row, column, cell.low)}, {_number(row, column, cell.high)}]"
     std = "" if cell.std is None else f"{cell.std:.1f}"
-    return CellText(value, std, interval, row.kind == OURS and value == best)
+    return CellText(value, std, interval, row is best)
 
 
 def _value(row: TableRow, column: int) -> str:
@@ -79,12 +83,18 @@ def _number(row: TableRow, column: int, number: float) -> str:
     return f"{number:.1f}" if row.seeds > 1 else f"{round(number, 1):g}"
 
 
-def _best(table: ResultTable, column: int) -> str | None:
-    """The best value of our rows as printed; None where there is nothing to compare."""
-    values: Sequence[str] = [_value(row, column) for row in table.rows if row.kind == OURS]
-    if len(values) < 2:
+def _best(table: ResultTable, column: int) -> TableRow | None:
+    """The best of our rows where its interval and that of the next best part; None where they don't, or it is alone."""
+    is_rank = _is_rank(column)
+    rows = [row for row in table.rows if row.kind == OURS]
+    ranked = sorted(rows, key=lambda row: row.cells[column].mean, reverse=not is_rank)
+    if len(ranked) < 2:
         return None
-    return (min if _is_rank(column) else max)(values, key=float)
+    best, next_best = (row.cells[column] for row in ranked[:2])
+    if best.low is None or next_best.low is None:
+        return None
+    parts = best.high < next_best.low if is_rank else best.low > next_best.high
+    return ranked[0] if parts else None
 
 
 def _is_rank(column: int) -> bool:

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import re
 from collections.abc import Sequence
 
 from cmr.config import RunConfig
@@ -11,6 +12,9 @@ from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.query_ranks import QueryRanks
 from cmr.workspace.runs import Run
 from experiments.trainings.training import Training
+
+# As notes name that of a run, which is another one for each run of a row.
+_SEED = re.compile(r"\bseed (\d+)")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,13 +96,31 @@ class RowResult:
 
     @property
     def features(self) -> str:
-        """The sentence that names the features, stand-ins as such."""
-        return self.runs[0].metrics_json["features"]
+        """The sentence that names the features of all runs, stand-ins as such."""
+        parts = [part for result in self.runs for part in result.metrics_json["features"].split("; ")]
+        return "; ".join(_united(parts))
 
     @property
     def notes(self) -> list[str]:
-        """What else has to be said of the row, such as where W_img came from."""
-        return self.runs[0].metrics_json["notes"]
+        """What else has to be said of any of its runs, such as where W_img came from."""
+        return _united([note for result in self.runs for note in result.metrics_json["notes"]])
+
+
+def _united(sentences: Sequence[str]) -> list[str]:
+    """Each sentence once, in order; of those that differ in a seed alone one that names all the seeds."""
+    seeds_of: dict[str, list[str]] = {}
+    for sentence in sentences:
+        seeds = seeds_of.setdefault(_SEED.sub("", sentence), [])
+        seeds.extend(seed for seed in _SEED.findall(sentence) if seed not in seeds)
+    return [
+        _with_seeds(sentence, seeds_of.pop(key))
+        for sentence in sentences
+        if (key := _SEED.sub("", sentence)) in seeds_of
+    ]
+
+
+def _with_seeds(sentence: str, seeds: Sequence[str]) -> str:
+    return _SEED.sub(f"seeds {', '.join(seeds)}", sentence) if len(seeds) > 1 else sentence
 
 
 def read_row(name: str, row_runs: Sequence[Run]) -> RowResult:

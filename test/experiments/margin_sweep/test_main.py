@@ -137,7 +137,7 @@ def test_a_row_that_is_not_there_is_refused_before_anything_is_written(tmp_path)
 
 
 def test_without_matplotlib_nothing_is_trained(monkeypatch, tmp_path):
-    monkeypatch.setattr(margin_sweep.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
 
     ended = _sweep(f"--workspace_dir={tmp_path / 'workspace'}")
 

@@ -9,7 +9,7 @@ from experiments.report import curves, pictures
 from experiments.trainings.results import RunResult
 
 
-def result(folder, sums):
+def result(folder, sums, last_loss=None):
     folder.mkdir()
     direction = {"recall_at_1": 1.0, "recall_at_5": 5.0, "recall_at_10": 10.0}
     direction |= {"median_rank": 50, "mean_rank": 60.0, "num_queries": 100}
@@ -21,6 +21,7 @@ def result(folder, sums):
         }
         for epoch, total in enumerate(sums, 1)
     ]
+    entries[-1]["loss"] = last_loss or entries[-1]["loss"]
     (folder / "history.json").write_text(json.dumps(entries))
     return RunResult(Run(folder))
 
@@ -47,9 +48,10 @@ def test_each_seed_is_a_line_of_losses_and_a_dot_at_the_kept_epoch(figures):
 
 @pytest.mark.parametrize("direction", ["sentence retrieval", "image retrieval"])
 def test_three_recalls_are_told_apart_once_for_all_seeds(figures, direction):
-    panel = figures[f"validation, {direction}"].axes[0]
+    figure = figures[f"validation, {direction}"]
+    (legend,), (panel,) = figure.legends, figure.axes
 
-    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["R@10", "R@5", "R@1"]
+    assert [text.get_text() for text in legend.get_texts()] == ["R@10", "R@5", "R@1"]
     assert len({line.get_linestyle() for line in panel.get_lines() if len(line.get_xdata()) > 1}) == 3
 
 
@@ -59,3 +61,23 @@ def test_the_same_runs_are_the_same_plot(tmp_path):
     first, again = ([pictures.plot(figure) for figure in curves.draw(results).values()] for _ in range(2))
 
     assert first == again
+
+
+def test_the_legend_lies_beside_the_curves(figures):
+    figure = figures["validation, image retrieval"]
+    figure.draw_without_rendering()
+    (legend,), (panel,) = figure.legends, figure.axes
+
+    assert not legend.get_window_extent().overlaps(panel.get_window_extent())
+
+
+@pytest.mark.parametrize("last", [100.0, 99.0, 61.0, 52.0, 21.0, 11.0, 9.0, 0.7, 1e-4])
+def test_the_axis_of_the_loss_has_labels_however_far_it_falls(tmp_path, last):
+    figure = curves.draw([result(tmp_path / "0", [10, 20], last)])["loss (mean of a step)"]
+    figure.draw_without_rendering()
+    (panel,) = figure.axes
+
+    low, high = panel.get_ylim()
+    labels = [label.get_text() for label in panel.get_yticklabels() if low <= label.get_position()[1] <= high]
+    assert len([label for label in labels if label]) >= 2
+    assert len(set(labels)) == len(labels)

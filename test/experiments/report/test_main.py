@@ -1,7 +1,10 @@
 """The report's command on a tiny workspace with a trained run: one page, whatever there is."""
 
 import datetime
+import io
+import os
 import re
+import sys
 
 import fabricated_sweeps
 import keras
@@ -22,9 +25,14 @@ TODAY = datetime.date(2026, 1, 2)
 TABLE = "scenes.json"
 
 
-def call(found, *arguments):
+def call(workspace, *arguments):
     return tiny_runs.run_main(
-        report.main, *tiny_runs.place(found), *arguments, doc=report.__doc__, groups=report.GROUPS, uses_tensorflow=True
+        report.main,
+        *tiny_runs.place(workspace),
+        *arguments,
+        doc=report.__doc__,
+        groups=report.GROUPS,
+        uses_tensorflow=True,
     )
 
 
@@ -34,7 +42,7 @@ def run(scenes_workspace):
 
 
 @pytest.fixture
-def found(scenes_workspace, run):
+def workspace(scenes_workspace, run):
     """The shared workspace with a table of one run; what the experiments wrote is gone afterwards."""
     row = results.read_row("vse", [run])
     table = build_table("The scenes", "scenes", row.runs[0].random_ranking, [row])
@@ -45,10 +53,10 @@ def found(scenes_workspace, run):
 
 
 @pytest.fixture
-def written(found):
-    ended = call(found)
+def written(workspace):
+    ended = call(workspace)
     assert (ended.returncode, ended.stderr) == (0, "")
-    text = (found.experiments_dir / "report.html").read_text(encoding="utf-8")
+    text = (workspace.experiments_dir / "report.html").read_text(encoding="utf-8")
     return ended, text, ParsedPage(text)
 
 
@@ -73,7 +81,7 @@ def test_it_is_whole_without_any_other_file(written):
     assert {href.removeprefix("#") for href in page.attributes("href")} <= set(anchors)
 
 
-def test_what_is_absent_is_named_with_its_command(written, found):
+def test_what_is_absent_is_named_with_its_command(written, workspace):
     ended, _, page = written
 
     for command in (
@@ -81,14 +89,14 @@ def test_what_is_absent_is_named_with_its_command(written, found):
         "experiments.ablations --baseline=scenes/fusion",
         "experiments.margin_sweep --row=scenes/fusion",
     ):
-        assert f"python -m {command} --workspace_dir={found.root}" in page.text
+        assert f"python -m {command} --workspace_dir={workspace.root}" in page.text
         assert f"python -m {command}" in ended.stdout
     assert "experiments.reproduce" not in page.text
 
 
-def test_every_correct_sentence_is_one_of_the_image(written, found):
+def test_every_correct_sentence_is_one_of_the_image(written, workspace):
     _, text, _ = written
-    captions = pd.read_csv(found.captions_csv, dtype=str)
+    captions = pd.read_csv(workspace.captions_csv, dtype=str)
     articles = re.findall(r'<article class="example image-query">.*?</article>', text, re.S)
 
     assert len(articles) == 12
@@ -101,21 +109,36 @@ def test_every_correct_sentence_is_one_of_the_image(written, found):
             assert 'class="correct"' not in item or sentence in own
 
 
-def test_a_seed_is_a_page(found):
+def test_a_seed_is_a_page(workspace):
     pages = []
     for seed in (3, 3, 4):
         # Keras numbers the layers of a process on.
         keras.backend.clear_session()
-        pages.append(render_page(contents.gather(found, "", [], seed, TODAY)))
+        pages.append(render_page(contents.gather(workspace, "", [], seed, TODAY)))
 
     assert pages[0] == pages[1]
     assert pages[0] != pages[2]
 
 
-def test_without_a_table_a_run_is_asked_for(found):
-    (found.experiments_dir / TABLE).unlink()
+@pytest.mark.parametrize(("columns", "encoding"), [("40", "ascii"), ("300", "utf-8")])
+def test_the_page_is_the_same_in_any_terminal(workspace, monkeypatch, columns, encoding):
+    keras.backend.clear_session()
+    expected = contents.gather(workspace, "", [], 0, TODAY).model.summary
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    keras.backend.clear_session()
 
-    page = contents.gather(found, "", [], 0, TODAY)
+    summary = contents.gather(workspace, "", [], 0, TODAY).model.summary
+
+    assert summary == expected
+    assert max(map(len, summary.splitlines())) == 100
+    assert os.environ["COLUMNS"] == columns
+
+
+def test_without_a_table_a_run_is_asked_for(workspace):
+    (workspace.experiments_dir / TABLE).unlink()
+
+    page = contents.gather(workspace, "", [], 0, TODAY)
 
     assert page.retrieval is None
     assert [part.command.partition(" --")[0] for part in page.absent] == [
@@ -128,21 +151,21 @@ def test_without_a_table_a_run_is_asked_for(found):
     assert ParsedPage(render_page(page))
 
 
-def test_a_run_may_be_named(found, run):
-    (found.experiments_dir / TABLE).unlink()
+def test_a_run_may_be_named(workspace, run):
+    (workspace.experiments_dir / TABLE).unlink()
 
-    page = contents.gather(found, run.path.name, ["test3.png"], 0, TODAY)
+    page = contents.gather(workspace, run.path.name, ["test3.png"], 0, TODAY)
 
     assert page.retrieval.why == "It was named by --run."
     assert [query.image_id for query in page.retrieval.groups[0].images] == ["test3.png"]
 
 
-def test_the_sweep_is_a_plot_with_its_findings(found, run):
+def test_the_sweep_is_a_plot_with_its_findings(workspace, run):
     point = fabricated_sweeps.point(0.2, 30.0, 20.0)
     sweep = Sweep("scenes/fusion", (), "scenes", (Point(point.setting, run.path.name, 1, point.validation),))
-    atomic_files.write_text(found.experiments_dir / "margin_sweep.json", sweep.to_json())
+    atomic_files.write_text(workspace.experiments_dir / "margin_sweep.json", sweep.to_json())
 
-    page = contents.gather(found, "", [], 0, TODAY)
+    page = contents.gather(workspace, "", [], 0, TODAY)
 
     assert page.margin.src.startswith("data:image/svg+xml")
     assert any("Chosen: margin 0.2" in sentence for sentence in page.margin.findings)
@@ -157,21 +180,21 @@ def test_the_sweep_is_a_plot_with_its_findings(found, run):
         (["--seed=-1"], "seed"),
     ],
 )
-def test_a_flag_that_cannot_work_is_one_line(found, arguments, sentence):
-    ended = call(found, *arguments)
+def test_a_flag_that_cannot_work_is_one_line(workspace, arguments, sentence):
+    ended = call(workspace, *arguments)
 
     assert (ended.returncode, ended.stdout.partition("examples of")[0]) == (1, "")
     assert re.fullmatch(r"error: .*\n", ended.stderr)
     assert sentence in ended.stderr
-    assert not (found.experiments_dir / "report.html").exists()
+    assert not (workspace.experiments_dir / "report.html").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"rows": []}'])
 @pytest.mark.parametrize("name", [TABLE, "beyond.json", "ablations.json", "margin_sweep.json"])
-def test_a_damaged_part_is_one_line(found, name, text):
-    (found.experiments_dir / name).write_text(text)
+def test_a_damaged_part_is_one_line(workspace, name, text):
+    (workspace.experiments_dir / name).write_text(text)
 
-    ended = call(found)
+    ended = call(workspace)
 
     assert ended.returncode == 1
     assert re.fullmatch(
@@ -179,11 +202,11 @@ def test_a_damaged_part_is_one_line(found, name, text):
     )
 
 
-def test_a_run_that_is_gone_is_one_line(found):
-    path = found.experiments_dir / TABLE
+def test_a_run_that_is_gone_is_one_line(workspace):
+    path = workspace.experiments_dir / TABLE
     path.write_text(re.sub(r'"vse-[0-9a-f]{8}"', '"vse-gone"', path.read_text()))
 
-    ended = call(found)
+    ended = call(workspace)
 
     assert ended.returncode == 1
     assert re.fullmatch(r"error: .*vse-gone.*metrics.json is missing.*\n", ended.stderr)

@@ -1,6 +1,8 @@
 """The page of the report: whole, self-contained, escaped, the correct candidates marked."""
 
+import html
 import pathlib
+import re
 
 import keras
 import markupsafe
@@ -46,6 +48,7 @@ def page(images=(), sentences=(), **changes):
     values = {
         "title": "A report",
         "dataset_title": "Flickr8K",
+        "is_of_paper": True,
         "made_on": "2026-01-02",
         "git_commit": "1a2b3c",
         "features": {"VGG features vgg16-pool5_avg: stands in for VGG16 fc7": ["vse†"]},
@@ -65,19 +68,19 @@ def test_correct_sentences_are_marked_where_they_are_and_nowhere_else(picture):
 
 
 def test_the_correct_picture_is_marked_and_not_shown_again(picture):
-    found = ParsedPage(page(sentences=(sentence_query(picture),)))
+    parsed = ParsedPage(page(sentences=(sentence_query(picture),)))
 
-    assert found.of_class("correct") == ["li"]
-    assert found.text.count("✓ 3.") == 1
-    assert found.of_class("wanted") == []
+    assert parsed.of_class("correct") == ["li"]
+    assert parsed.text.count("✓ 3.") == 1
+    assert parsed.of_class("wanted") == []
 
 
 def test_a_picture_that_is_not_among_the_first_is_shown_with_its_rank(picture):
-    found = ParsedPage(page(sentences=(sentence_query(picture, (False,) * 5, rank=1234),)))
+    parsed = ParsedPage(page(sentences=(sentence_query(picture, (False,) * 5, rank=1234),)))
 
-    assert found.of_class("correct") == []
-    assert found.of_class("wanted") == ["li"]
-    assert "Its own picture, rank 1,234" in found.text
+    assert parsed.of_class("correct") == []
+    assert parsed.of_class("wanted") == ["li"]
+    assert "Its own picture, rank 1,234" in parsed.text
 
 
 def test_sentences_ids_and_summaries_are_escaped(picture):
@@ -93,36 +96,62 @@ def test_sentences_ids_and_summaries_are_escaped(picture):
 
 
 def test_it_reads_nothing_from_elsewhere(picture):
-    found = ParsedPage(page(images=(image_query(picture),), sentences=(sentence_query(picture),)))
+    parsed = ParsedPage(page(images=(image_query(picture),), sentences=(sentence_query(picture),)))
 
-    assert {src.partition(",")[0] for src in found.attributes("src")} == {"data:image/jpeg;base64"}
-    assert all(href.startswith("#") for href in found.attributes("href"))
-    assert not {tag for tag, _ in found.elements} & {"script", "link", "iframe"}
+    assert {src.partition(",")[0] for src in parsed.attributes("src")} == {"data:image/jpeg;base64"}
+    assert all(href.startswith("#") for href in parsed.attributes("href"))
+    assert not {tag for tag, _ in parsed.elements} & {"script", "link", "iframe"}
 
 
 def test_every_picture_says_what_it_is(picture):
-    found = ParsedPage(page(images=(image_query(picture),), sentences=(sentence_query(picture),)))
+    parsed = ParsedPage(page(images=(image_query(picture),), sentences=(sentence_query(picture),)))
 
-    pictures = [values for tag, values in found.elements if tag == "img"]
+    pictures = [values for tag, values in parsed.elements if tag == "img"]
     assert len(pictures) == 6
     assert all(values["alt"] for values in pictures)
 
 
 def test_a_picture_that_is_gone_is_said_to_be():
-    found = ParsedPage(page(images=(image_query(pathlib.Path("gone.jpg")),)))
+    parsed = ParsedPage(page(images=(image_query(pathlib.Path("gone.jpg")),)))
 
-    assert found.of_class("no-picture") == ["div"]
-    assert "picture not found" in found.text
+    assert parsed.of_class("no-picture") == ["div"]
+    assert "picture not found" in parsed.text
 
 
 def test_what_there_is_stands_in_the_contents_and_nothing_else():
     absent = [Absent("The ablations", "python -m experiments.ablations")]
 
-    found = ParsedPage(page(retrieval=None, model=None, table=markupsafe.Markup("<p>numbers</p>"), absent=absent))
+    parsed = ParsedPage(page(retrieval=None, model=None, table=markupsafe.Markup("<p>numbers</p>"), absent=absent))
 
-    assert found.attributes("href") == ["#table", "#absent"]
-    assert found.attributes("id") == ["table", "absent"]
-    assert "python -m experiments.ablations" in found.text
+    assert parsed.attributes("href") == ["#table", "#absent", "#contents", "#contents"]
+    assert parsed.attributes("id") == ["contents", "table", "absent"]
+    assert "python -m experiments.ablations" in parsed.text
+
+
+def test_a_data_set_that_the_paper_lacks_has_no_paper_in_its_headings():
+    table = markupsafe.Markup("<p>numbers</p>")
+
+    parts = {"table": table, "beyond": table, "retrieval": None, "model": None}
+    of_paper, own = (page(is_of_paper=answer, **parts) for answer in (True, False))
+
+    assert [re.findall(r"<h2>(.*?) <a", html.unescape(text)) for text in (of_paper, own)] == [
+        ["The paper's table", "Beyond the paper"],
+        ["The table", "Our best models"],
+    ]
+    assert "beside what the paper printed" in ParsedPage(of_paper).text.replace("\n", " ")
+    assert "of which the paper has no numbers" in ParsedPage(own).text
+
+
+def test_no_line_ends_within_the_name_of_a_flag(picture):
+    command = "python -m experiments.ablations --baseline=scenes/fusion --workspace_dir=a--b"
+    retrieval = Retrieval("vse-seed0", "vse", "It was named by --run.", "What.", [])
+
+    text = page(retrieval=retrieval, absent=[Absent("The ablations", command)])
+
+    assert re.findall(r'<span class="flag">(.*?)</span>', text) == ["--run", "--baseline=", "--workspace_dir="]
+    assert ".flag { white-space: nowrap; }" in text
+    # Whoever copies the command gets the command.
+    assert command in ParsedPage(text).text
 
 
 def test_an_ensemble_names_its_runs_and_a_run_its_flags_and_versions():
@@ -131,11 +160,11 @@ def test_an_ensemble_names_its_runs_and_a_run_its_flags_and_versions():
         RunFacts("ensemble-1", "ensemble of 2", "validation", members=["vse-seed0", "single-seed1"]),
     ]
 
-    found = ParsedPage(page(runs=runs))
+    parsed = ParsedPage(page(runs=runs))
 
-    assert [tag for tag, _ in found.elements].count("details") == 2
+    assert [tag for tag, _ in parsed.elements].count("details") == 2
     for text in ("--margin=0.2", "keras 3.9", "Made of vse-seed0, single-seed1."):
-        assert text in found.text
+        assert text in parsed.text
 
 
 def test_it_says_what_the_features_stand_in_for():

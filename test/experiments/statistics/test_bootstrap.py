@@ -70,15 +70,15 @@ def rows():
 def test_intervals_are_those_of_the_plainest_loop(layout, seeds, draw):
     row = [ranks_of(layout, np.random.default_rng(draw + n)) for n in range(seeds)]
 
-    found = bootstrap.intervals(row, num_resamples=FEW, seed=draw, level=0.9)
+    intervals = bootstrap.intervals(row, num_resamples=FEW, seed=draw, level=0.9)
 
     (resampled,) = plain_resamples([row], FEW, draw)
-    np.testing.assert_allclose(flat(found, "low"), np.percentile(resampled, 5, axis=0), rtol=1e-12)
-    np.testing.assert_allclose(flat(found, "high"), np.percentile(resampled, 95, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(flat(intervals, "low"), np.percentile(resampled, 5, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(flat(intervals, "high"), np.percentile(resampled, 95, axis=0), rtol=1e-12)
 
 
 def test_a_difference_is_that_of_the_plainest_loop(rows):
-    found = bootstrap.paired_difference(*rows, num_resamples=FEW, seed=4)
+    differences = bootstrap.paired_difference(*rows, num_resamples=FEW, seed=4)
 
     every_image = range(len(rows[0][0].sentence_retrieval))
     estimate = np.subtract(*[np.mean([plain_numbers(ranks, every_image) for ranks in row], axis=0) for row in rows])
@@ -87,10 +87,10 @@ def test_a_difference_is_that_of_the_plainest_loop(rows):
         sum(abs(value - centre) >= abs(centre) - 1e-9 for value in column)
         for column, centre in zip(resampled.T, estimate, strict=True)
     ]
-    np.testing.assert_allclose(flat(found, "estimate"), estimate, atol=1e-12)
-    np.testing.assert_allclose(flat(found, "low"), np.percentile(resampled, 2.5, axis=0), atol=1e-12)
-    np.testing.assert_allclose(flat(found, "high"), np.percentile(resampled, 97.5, axis=0), atol=1e-12)
-    np.testing.assert_array_equal(flat(found, "p_value"), [(1 + count) / (1 + FEW) for count in counts])
+    np.testing.assert_allclose(flat(differences, "estimate"), estimate, atol=1e-12)
+    np.testing.assert_allclose(flat(differences, "low"), np.percentile(resampled, 2.5, axis=0), atol=1e-12)
+    np.testing.assert_allclose(flat(differences, "high"), np.percentile(resampled, 97.5, axis=0), atol=1e-12)
+    np.testing.assert_array_equal(flat(differences, "p_value"), [(1 + count) / (1 + FEW) for count in counts])
 
 
 def test_estimates_are_the_metrics_of_the_run(rows):
@@ -99,13 +99,13 @@ def test_estimates_are_the_metrics_of_the_run(rows):
         *(np.ones_like(r) for r in (ranks.sentence_retrieval, ranks.image_retrieval)), ranks.image_of_caption
     )
 
-    found = bootstrap.paired_difference([ranks], [perfect], num_resamples=2)
+    differences = bootstrap.paired_difference([ranks], [perfect], num_resamples=2)
 
     both = ranks.metrics()
-    assert found.sum_of_recalls.estimate == pytest.approx(both.sum_of_recalls - 600)
+    assert differences.sum_of_recalls.estimate == pytest.approx(both.sum_of_recalls - 600)
     for direction in ("sentence_retrieval", "image_retrieval"):
         measured = getattr(both, direction)
-        estimates = {name: each.estimate for name, each in getattr(found, direction).items()}
+        estimates = {name: each.estimate for name, each in getattr(differences, direction).items()}
         assert estimates["recall_at_5"] == pytest.approx(measured.recall_at_5 - 100)
         assert estimates["median_rank"] == measured.median_rank - 1
         assert estimates["mean_rank"] == pytest.approx(measured.mean_rank - 1)
@@ -116,11 +116,11 @@ def test_estimates_are_the_metrics_of_the_run(rows):
 def test_an_interval_holds_the_measured_recalls(layout, draw):
     ranks = ranks_of(layout, np.random.default_rng(draw))
 
-    found = bootstrap.intervals([ranks], num_resamples=400)
+    intervals = bootstrap.intervals([ranks], num_resamples=400)
 
     for direction in ("sentence_retrieval", "image_retrieval"):
         for name in ("recall_at_1", "recall_at_5", "recall_at_10"):
-            interval = getattr(found, direction)[name]
+            interval = getattr(intervals, direction)[name]
             measured = getattr(getattr(ranks.metrics(), direction), name)
             assert interval.low - 1e-9 <= measured <= interval.high + 1e-9
 
@@ -141,11 +141,11 @@ def test_a_seed_given_twice_changes_nothing(rows):
 
 
 def test_identical_rows_differ_by_nothing(rows):
-    found = bootstrap.paired_difference(rows[0], rows[0], num_resamples=FEW)
+    differences = bootstrap.paired_difference(rows[0], rows[0], num_resamples=FEW)
 
     for name in ("estimate", "low", "high"):
-        assert not flat(found, name).any()
-    np.testing.assert_array_equal(flat(found, "p_value"), 1.0)
+        assert not flat(differences, name).any()
+    np.testing.assert_array_equal(flat(differences, "p_value"), 1.0)
 
 
 def test_a_difference_turns_its_sign_with_the_order_of_rows(rows):
@@ -159,9 +159,9 @@ def test_a_row_that_is_better_everywhere_has_the_smallest_p_value_and_never_zero
     layout = np.repeat(np.arange(50), 5)
     good, bad = (QueryRanks(np.full(50, rank), np.full(250, rank), layout) for rank in (1, 20))
 
-    found = bootstrap.paired_difference([good], [bad], num_resamples=99)
+    differences = bootstrap.paired_difference([good], [bad], num_resamples=99)
 
-    assert found.sum_of_recalls == PairedDifference(600.0, 600.0, 600.0, 0.01)
+    assert differences.sum_of_recalls == PairedDifference(600.0, 600.0, 600.0, 0.01)
 
 
 def test_sentences_of_an_image_are_drawn_together():

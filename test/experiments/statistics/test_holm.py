@@ -14,12 +14,12 @@ P_VALUES = st.lists(st.integers(1, 40).map(lambda count: fractions.Fraction(coun
 
 def rejected(p_values, alpha):
     """Holm 1979: of n hypotheses in the order of p, reject while p is at most alpha / (those left)."""
-    found = set()
+    indices = set()
     for position, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
         if p_values[index] > alpha / (len(p_values) - position):
             break
-        found.add(index)
-    return found
+        indices.add(index)
+    return indices
 
 
 @given(P_VALUES, st.integers(1, 39).map(lambda count: fractions.Fraction(count, 40)))

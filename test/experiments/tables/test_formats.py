@@ -1,33 +1,36 @@
 """Tables as Markdown, CSV, LaTeX and HTML: the same numbers in each, whatever characters the labels have."""
 
+import dataclasses
 import io
 import re
 import shutil
 import subprocess
-import sys
 import xml.etree.ElementTree as ET
 
 import measured_rows
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cmr.errors import ConfigError
-from experiments.tables import csv, formats, html, latex, markdown
+from experiments.tables import csv, formats, html, latex, markdown, templates
 from experiments.tables.table import OURS, PAPER, Cell, ResultTable, TableRow, build_table
 from experiments.tables.texts import row_texts
 
-NASTY = r"a_b & 5% <b> $x$ #1 {y} ~ ^ \z | _u_ *s* [t] `c`"
+DESCRIPTION = "One linear map, --margin=0.2."
+NASTY = r"--a_b & 5% <b> $x$ #1 {y} ~ ^ \z | _u_ *s* [t] `c`"
 
 
 def ours(label, *means, seeds=1, std=None, footnotes=()):
     """A row of ours: eight means, the last one repeated."""
     means = [*means, *[means[-1]] * (8 - len(means))]
     cells = tuple(Cell(float(mean), std, mean - 1.25, mean + 2.0) for mean in means)
-    return TableRow(label, OURS, cells, "some features", False, seeds, ("run",), footnotes)
+    return TableRow(label, OURS, cells, "some features", seeds=seeds, runs=("run",), footnotes=footnotes)
 
 
-def table_of(*rows, footnotes=()):
-    return ResultTable("A title", "scenes", rows, footnotes)
+def table_of(*rows):
+    return ResultTable("A title", "scenes", rows, (), ())
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +40,14 @@ def table(tmp_path_factory):
         measured_rows.row(folder, "vse", seeds=3),
         measured_rows.row(folder, "fusion", features=measured_rows.STAND_IN, highest=9),
     ]
-    return build_table("Table 2, Flickr30K", "flickr30k", measured_rows.RANDOM, rows)
+    descriptions = {"vse": DESCRIPTION}
+    return build_table("Table 2, Flickr30K", "flickr30k", measured_rows.RANDOM, rows, descriptions)
 
 
 @pytest.fixture(scope="module")
 def nasty():
-    row = ours(NASTY, 1.0, footnotes=(1,))
-    return ResultTable(NASTY, "scenes", (row,), (NASTY,))
+    row = dataclasses.replace(ours(NASTY, 1.0, footnotes=(1,)), description=NASTY)
+    return ResultTable(NASTY, "scenes", (row,), (NASTY,), (NASTY,))
 
 
 def markdown_rows(text):
@@ -69,7 +73,7 @@ def test_the_papers_numbers_are_printed_as_the_paper_prints_them(table, system, 
         if line.strip().startswith(system.replace("_", r"\_"))
     ]
 
-    assert [[row[place].strip() for row in found] for found in (in_markdown, in_html, in_latex)] == 3 * [[printed]]
+    assert [[row[place].strip() for row in rows] for rows in (in_markdown, in_html, in_latex)] == 3 * [[printed]]
 
 
 def test_the_random_row_has_two_decimals(table):
@@ -87,13 +91,45 @@ def test_a_mean_over_seeds_has_one_decimal_and_one_seeds_median_is_whole():
     assert texts[0][0].interval == "[21.9, 25.1]"
 
 
-def test_the_best_of_our_rows_is_bold_and_so_are_its_equals():
-    rows = ours("a", 20.04, 1.0, 1.0, 3.0), ours("b", 20.01, 2.0, 1.0, 4.0)
+def spans(*bounds):
+    """A row of ours whose cells have these intervals, and means in their middle."""
+    cells = [Cell((low + high) / 2, None, low, high) for low, high in bounds]
+    return TableRow("row", OURS, (*cells, *[cells[-1]] * (8 - len(cells))), seeds=1)
+
+
+def bold(*rows):
+    """Of each row, whether each of the first four cells, three recalls and a median rank, is bold."""
+    return [[cell.best for cell in text.cells[:4]] for text in row_texts(table_of(*rows))]
+
+
+def test_the_best_of_our_rows_is_bold_where_its_interval_and_the_next_ones_part():
+    higher = spans((20, 24), (20, 24), (20, 24), (20, 24))
+    lower = spans((10, 19.9), (10, 20), (19, 23), (10, 19.9))
     paper = TableRow("p", PAPER, 8 * (Cell(printed="99.9"),))
 
-    best = [[cell.best for cell in text.cells[:4]] for text in row_texts(table_of(paper, *rows))]
+    assert bold(paper, higher, lower) == [4 * [False], [True, False, False, False], [False, False, False, True]]
 
-    assert best == [4 * [False], [True, False, True, True], [True, True, True, False]]
+
+def test_equals_are_not_bold():
+    assert bold(ours("a", 20.0), ours("b", 20.0)) == 2 * [4 * [False]]
+
+
+def test_the_row_to_compare_with_is_the_next_best_and_no_other():
+    assert bold(spans((1, 2)), spans((20, 24)), spans((15, 19))) == [
+        [False, False, False, True],
+        [True, True, True, False],
+        4 * [False],
+    ]
+
+
+@given(st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=2).map(sorted), min_size=2, max_size=4))
+def test_what_is_bold_lies_outside_the_interval_of_the_next_best(bounds):
+    texts = row_texts(table_of(*(spans(pair) for pair in bounds)))
+
+    for column, low_is_good in ((0, False), (3, True)):
+        order = sorted(bounds, key=sum, reverse=not low_is_good)
+        apart = order[0][1] < order[1][0] if low_is_good else order[0][0] > order[1][1]
+        assert sum(text.cells[column].best for text in texts) == apart
 
 
 def test_a_row_alone_is_not_called_the_best():
@@ -114,7 +150,30 @@ def test_the_stand_in_mark_is_in_every_format(table):
     assert re.search(r"^\| fusion† ", markdown.to_markdown(table), re.MULTILINE)
     assert r"fusion\dag{}\textsuperscript" in latex.to_latex(table)
     assert '<th scope="row" class="stand-in">fusion†' in html.to_html(table)
-    assert pd.read_csv(io.StringIO(csv.to_csv(table)))["system"].iloc[-1] == "fusion†"
+    assert pd.read_csv(io.StringIO(csv.to_csv(table))).iloc[-1][["system", "stand_in"]].tolist() == ["fusion", True]
+
+
+def test_a_row_that_was_still_rising_is_marked_in_every_format():
+    text = table_of(dataclasses.replace(ours("vse", 20.0), still_rising=True, stand_in=True))
+
+    assert re.search(r"^\| vse†↑ ", markdown.to_markdown(text), re.MULTILINE)
+    assert r"vse\dag{}\ensuremath{\uparrow} &" in latex.to_latex(text)
+    assert ">vse†↑</th>" in html.to_html(text)
+
+
+def test_a_row_has_its_sentence_in_every_format(table):
+    assert f"\n- vse: {DESCRIPTION}\n" in markdown.to_markdown(table)
+    assert r"vse: One linear map, \mbox{-{}-}margin=0.2.\par" in latex.to_latex(table)
+    assert f"vse {DESCRIPTION}" in [row[0] for row in html_rows(html.to_html(table))]
+    assert DESCRIPTION in set(pd.read_csv(io.StringIO(csv.to_csv(table)))["description"])
+
+
+def test_the_notes_of_all_rows_stand_above_the_table(table):
+    notes = " ".join(table.notes)
+
+    assert markdown.to_markdown(table).split("\n\n")[1] == notes
+    assert f"<p>{notes}</p>\n</figcaption>" in html.to_html(table)
+    assert r"\caption[{Flickr30K}]{Flickr30K. Measured on" in latex.to_latex(table)
 
 
 def test_columns_of_markdown_stand_beneath_each_other(table):
@@ -129,7 +188,7 @@ def test_columns_of_markdown_stand_beneath_each_other(table):
 
 
 def test_intervals_have_a_markdown_table_of_their_own(table):
-    last = markdown.to_markdown(table).split("\n\n")[3]
+    last = markdown.to_markdown(table).split("\n\n")[4]
 
     assert [row[0].split(" ")[0] for row in markdown_rows(last)] == [
         "system",
@@ -143,7 +202,7 @@ def test_intervals_have_a_markdown_table_of_their_own(table):
 def test_markdown_shows_any_label_as_it_is(nasty):
     text = markdown.to_markdown(nasty)
 
-    escaped = r"a_b &amp; 5% &lt;b> $x$ \#1 {y} \~ ^ \\z | \_u\_ \*s\* \[t\] \`c\`"
+    escaped = r"--a_b &amp; 5% &lt;b> $x$ \#1 {y} \~ ^ \\z | \_u\_ \*s\* \[t\] \`c\`"
     assert text.startswith(f"# {escaped}\n")
     assert f"1. {escaped}\n" in text
     assert f"| {escaped.replace('|', chr(92) + '|')} ¹ |" in text
@@ -153,7 +212,7 @@ def test_latex_escapes_any_label(nasty):
     text = latex.to_latex(nasty)
 
     assert (
-        r"a\_b \& 5\% \textless{}b\textgreater{} \$x\$ \#1 \{y\} \textasciitilde{} \textasciicircum{} "
+        r"\mbox{-{}-}a\_b \& 5\% \textless{}b\textgreater{} \$x\$ \#1 \{y\} \textasciitilde{} \textasciicircum{} "
         r"\textbackslash{}z \textbar{} \_u\_ *s* {[}t] `c`"
     ) in text
 
@@ -161,19 +220,25 @@ def test_latex_escapes_any_label(nasty):
 def test_html_shows_any_label_as_it_is(nasty):
     tree = ET.fromstring(html.to_html(nasty).replace("<col>", ""))
 
-    assert tree.find(".//caption").text == NASTY
-    assert tree.find(".//li").text == NASTY
-    assert tree.findall(".//tbody/tr/th[@scope='row']")[0].text.strip() == NASTY
+    header = tree.find(".//tbody/tr/th[@scope='row']")
+    shown = [tree.find(".//figcaption/strong"), tree.find(".//figcaption/p"), tree.find(".//li"), header.find("span")]
+    assert ["".join(element.itertext()) for element in shown] == 4 * [NASTY]
+    assert "".join(header.itertext()).startswith(NASTY)
+
+
+def test_a_long_name_may_break_behind_its_underscores_where_the_column_is_narrow():
+    assert ">negatives_<wbr/>of_<wbr/>batch</th>" in html.to_html(table_of(ours("negatives_of_batch", 1.0)))
 
 
 def test_latex_counts_its_tables_itself(table):
-    assert r"\caption{Flickr30K}" in latex.to_latex(table)
+    assert r"\caption[{Flickr30K}]{Flickr30K. " in latex.to_latex(table)
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-def test_latex_compiles(table, nasty, tmp_path):
-    body = latex.to_latex(table) + latex.to_latex(nasty)
-    document = rf"\documentclass{{article}}\usepackage{{booktabs}}\begin{{document}}{body}\end{{document}}"
+def test_latex_compiles_and_nothing_is_wider_than_the_text(table, nasty, tmp_path):
+    wide = table_of(ours("best single model (negatives_hardest_images_of_any_length)", 100.0, std=10.5))
+    body = "".join(map(latex.to_latex, (table, nasty, wide)))
+    document = rf"\documentclass{{article}}\usepackage{{booktabs,graphicx}}\begin{{document}}{body}\end{{document}}"
     (tmp_path / "table.tex").write_text(document, encoding="utf-8")
 
     done = subprocess.run(
@@ -185,6 +250,7 @@ def test_latex_compiles(table, nasty, tmp_path):
     )
 
     assert done.returncode == 0, done.stdout[-2000:]
+    assert "Overfull" not in done.stdout
 
 
 def test_html_links_each_footnote_and_each_is_linked(table):
@@ -212,8 +278,8 @@ def test_csv_keeps_numbers_unrounded_and_printed_ones_as_text(table):
     assert frame.loc["VSE", "sentence_r1_mean"] == ""
     ours = table.rows[-1].cells[4]
     names = [f"image_r1_{part}" for part in ("mean", "std", "low", "high")]
-    assert frame.loc["fusion†", names].astype(float).tolist() == [ours.mean, ours.std, ours.low, ours.high]
-    assert frame.loc["fusion†", "runs"] == "fusion-seed0 fusion-seed1"
+    assert frame.loc["fusion", names].astype(float).tolist() == [ours.mean, ours.std, ours.low, ours.high]
+    assert frame.loc["fusion", "runs"] == "fusion-seed0 fusion-seed1"
 
 
 def test_all_files_are_written_and_the_json_comes_back(table, tmp_path):
@@ -228,8 +294,8 @@ def test_all_files_are_written_and_the_json_comes_back(table, tmp_path):
 
 
 def test_without_jinja2_the_mend_is_named_and_nothing_is_written(table, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "jinja2", None)
-    html._environment.cache_clear()
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    templates._environment.cache_clear()
 
     with pytest.raises(ConfigError, match=r"pip install 'cmr\[report\]'"):
         formats.write_all(table, tmp_path / "table2")

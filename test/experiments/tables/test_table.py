@@ -1,14 +1,18 @@
 """What a table holds: the paper's rows as printed, ours with their spread, the random row, footnotes by number."""
 
+import json
 import statistics
 
+import finished_runs
 import measured_rows
 import pytest
 
 from cmr.errors import DataError
 from cmr.evaluation import results_table
+from cmr.workspace.runs import Run
 from experiments.statistics import bootstrap
 from experiments.tables.table import OURS, PAPER, RANDOM, ResultTable, build_table
+from experiments.trainings import results
 
 W_IMG = "W_img (Eq. 4) is of captioner/."
 
@@ -80,27 +84,28 @@ def test_our_cells_have_the_bootstraps_interval(table, rows):
 
 
 def test_one_seed_has_no_standard_deviation_but_an_interval(table):
-    cell = row_of(table, "single†").cells[0]
+    cell = row_of(table, "single").cells[0]
 
     assert cell.std is None
     assert cell.low < cell.mean < cell.high
 
 
-def test_a_stand_in_is_marked_in_the_label_and_explained(table):
-    row = row_of(table, "fusion†")
+def test_a_stand_in_is_marked_and_explained(table):
+    row = row_of(table, "fusion")
 
     assert row.stand_in
-    assert any(note.startswith("† marks a row") for note in notes_of(table, "fusion†"))
+    assert row.marks == "†"
+    assert any(note.startswith("† marks a row") for note in notes_of(table, "fusion"))
     assert not row_of(table, "vse").stand_in
 
 
 def test_a_row_names_its_runs_features_and_notes(table):
-    row = row_of(table, "fusion†")
+    row = row_of(table, "fusion")
 
     assert row.runs == ("fusion-seed0", "fusion-seed1")
     assert row.seeds == 2
     assert row.features == measured_rows.STAND_IN
-    assert {f"Features: {measured_rows.STAND_IN}.", W_IMG} <= set(notes_of(table, "fusion†"))
+    assert {f"Features: {measured_rows.STAND_IN}.", W_IMG} <= set(notes_of(table, "fusion"))
 
 
 def test_the_papers_footnotes_hang_on_their_rows(table):
@@ -109,11 +114,49 @@ def test_the_papers_footnotes_hang_on_their_rows(table):
 
 
 def test_footnotes_say_what_the_numbers_are(table):
-    notes = " ".join(notes_of(table, "vse"))
+    assert "40 test images with 200 sentences" in table.notes[0]
+    assert any("95% bootstrap interval over the test images" in note for note in table.notes)
+    assert any(note.startswith("Bold: ") for note in table.notes)
+    assert "Mean ± sample standard deviation over 3 seeds." in notes_of(table, "vse")
 
-    assert "40 test images with 200 sentences" in notes
-    assert "± sample standard deviation over 3 seeds" in notes
-    assert "95% bootstrap interval over the test images" in notes
+
+def test_what_holds_of_all_our_rows_stands_in_the_caption_and_not_at_each(rows):
+    table = build_table("Title", "scenes", measured_rows.RANDOM, rows[1:])
+
+    assert {W_IMG, f"Features: {measured_rows.STAND_IN}."} <= set(table.notes)
+    assert not set(table.notes) & set(table.footnotes)
+    assert [notes_of(table, name) for name in ("fusion", "single")] == [
+        ["Mean ± sample standard deviation over 2 seeds."],
+        ["One seed."],
+    ]
+
+
+def test_a_row_alone_has_no_footnotes_and_nothing_is_said_of_bold(rows):
+    table = build_table("Title", "scenes", measured_rows.RANDOM, rows[:1], notes=["The end."])
+
+    assert table.footnotes == ()
+    assert table.notes[-1] == "The end."
+    assert not any(note.startswith("Bold: ") for note in table.notes)
+
+
+@pytest.mark.parametrize(("kept", "rises"), [((1, 1), False), ((1, 2), True), ((2, 1), True), ((0, 1), False)])
+def test_a_row_whose_best_epoch_is_its_last_one_is_marked_as_still_rising(tmp_path, kept, rises):
+    runs = [Run(tmp_path / f"row-seed{seed}") for seed in range(2)]
+    for seed, (run, best) in enumerate(zip(runs, kept, strict=True)):
+        finished_runs.write(run, seed)
+        val = json.loads(run.history_json.read_text())[0]["val"]
+        history = [{"epoch": epoch, "val": {**val, "sum_of_recalls": float(epoch == best)}} for epoch in range(3)]
+        run.history_json.write_text(json.dumps(history))
+
+    table = build_table("Title", "scenes", measured_rows.RANDOM, [results.read_row("row", runs)])
+
+    row = row_of(table, "row")
+    assert (row.still_rising, row.marks) == (rises, "↑" if rises else "")
+    assert any(note.startswith("↑ marks a row") for note in table.notes) == rises
+
+
+def test_an_ensemble_has_no_epochs_to_rise_in(table):
+    assert not any(row.still_rising for row in table.rows)
 
 
 def test_each_footnote_stands_once_and_is_named_by_a_row_in_rising_order(table):
@@ -127,7 +170,9 @@ def test_a_table_comes_back_from_json_exactly(table):
     assert ResultTable.from_json(table.to_json()) == table
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"rows": [{}], "footnotes": [], "title": "", "dataset": ""}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"rows": [{}], "notes": [], "footnotes": [], "title": "", "dataset": ""}']
+)
 def test_other_json_is_refused(text):
     with pytest.raises(DataError, match="not a table of results"):
         ResultTable.from_json(text)

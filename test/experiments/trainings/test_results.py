@@ -1,6 +1,7 @@
 """What is read back from finished runs, and what is refused."""
 
 import finished_runs
+import measured_rows
 import pytest
 
 from cmr.errors import WorkspaceError
@@ -47,3 +48,28 @@ def test_runs_on_other_captions_are_not_put_into_one_table(row, tmp_path):
 def test_an_unfinished_run_is_named(tmp_path):
     with pytest.raises(WorkspaceError, match=r"metrics.json is missing"):
         results.read_row("row", [Run(tmp_path / "missing")])
+
+
+@pytest.mark.parametrize(
+    ("notes", "united"),
+    [
+        ([["a."], ["a."]], ["a."]),
+        ([["a.", "b."], ["b.", "c."]], ["a.", "b.", "c."]),
+        ([["(random, seed 0), x."], ["(random, seed 1), x."]], ["(random, seeds 0, 1), x."]),
+        ([["a.", "(random, seed 0)."], ["(random, seed 0)."]], ["a.", "(random, seed 0)."]),
+    ],
+)
+def test_the_notes_of_a_row_are_those_of_all_its_runs(tmp_path, notes, united):
+    row = measured_rows.row(tmp_path, "row", seeds=2)
+    for result, of_run in zip(row.runs, notes, strict=True):
+        result.metrics_json["notes"] = of_run
+
+    assert row.notes == united
+
+
+def test_the_features_of_a_row_are_those_of_all_its_runs(tmp_path):
+    row = measured_rows.row(tmp_path, "row", seeds=3)
+    for result, features in zip(row.runs, ("one", "one; two", "two"), strict=True):
+        result.metrics_json["features"] = features
+
+    assert row.features == "one; two"
