@@ -103,7 +103,8 @@ class _PackedGru(keras.layers.Layer):
     """
 
     def __init__(self, units: int, every_word: bool = False, **kwargs):
-        super().__init__(**kwargs)
+        # The recurrence itself rounds the factors of its products, and nothing else.
+        super().__init__(autocast=False, **kwargs)
         self.units = units
         self.every_word = every_word
         self.cell = self._new_cell()

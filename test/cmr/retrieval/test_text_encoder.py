@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from cmr.retrieval import text_encoder
 
@@ -142,3 +143,28 @@ def test_the_encoder_survives_a_saved_model(tmp_path, reset_after):
     loaded = keras.saving.load_model(tmp_path / "encoder.keras")
 
     np.testing.assert_array_equal(loaded(CAPTIONS).numpy(), encoder(CAPTIONS).numpy())
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+@pytest.mark.parametrize("reset_after", [False, True])
+def test_lower_precision_changes_embeddings_and_gradients_by_rounding_alone(reset_after, precision):
+    exact = encoder_with_large_weights(reset_after=reset_after)
+    rounded = text_encoder.text_encoder(WORDS, WORD_DIM, UNITS, reset_after, precision=precision)
+    rounded.set_weights(exact.get_weights())
+    upstream = np.random.default_rng(0).normal(size=UNITS).astype(np.float32)
+
+    embeddings, gradients = zip(*(embeddings_and_gradients(model, upstream) for model in (exact, rounded)), strict=True)
+
+    assert all(weight.dtype == "float32" for weight in rounded.weights)
+    np.testing.assert_allclose(*embeddings, atol=0.03)
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one, other, atol=0.05 * np.abs(one).max())
+
+
+def embeddings_and_gradients(model, upstream):
+    with tf.GradientTape() as tape:
+        embedded = model(CAPTIONS)
+        total = tf.reduce_sum(embedded * upstream)
+    assert embedded.dtype == tf.float32
+    gradients = tape.gradient(total, [weight.value for weight in model.trainable_weights])
+    return embedded.numpy(), [tf.convert_to_tensor(gradient).numpy() for gradient in gradients]
