@@ -100,13 +100,15 @@ class _PackedGru(keras.layers.Layer):
     Args:
       units: size of the state.
       every_word: the states behind every word, not the last one of each sentence alone.
+      precision: of the factors of products, see `model.retrieval_model`.
     """
 
-    def __init__(self, units: int, every_word: bool = False, **kwargs):
-        # The recurrence itself rounds the factors of its products, and nothing else.
-        super().__init__(autocast=False, **kwargs)
+    def __init__(self, units: int, every_word: bool = False, precision: str = "float32", **kwargs):
+        # Not a dtype of the layer, by which Keras would round biases and states too.
+        super().__init__(**kwargs)
         self.units = units
         self.every_word = every_word
+        self.precision = precision
         self.cell = self._new_cell()
 
     def build(self, words_shape, **_):
@@ -124,7 +126,7 @@ class _PackedGru(keras.layers.Layer):
           `[batch, units]` float32, or `[batch, time, units]` of every word, zeros where padded.
         """
         packing = recurrence.Packing(packed["order"], packed["rows"], packed["places"])
-        precision = tf.as_dtype(self.compute_dtype)
+        precision = tf.as_dtype(keras.DTypePolicy(self.precision).compute_dtype)
         states = self._states(words, packed["which"], packing.rows, precision)
         if self.every_word:
             return recurrence.unpack(states, packing, tf.shape(caption))
@@ -135,7 +137,7 @@ class _PackedGru(keras.layers.Layer):
         return keras.KerasTensor(shape, "float32")
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units, "every_word": self.every_word}
+        return {**super().get_config(), "units": self.units, "every_word": self.every_word, "precision": self.precision}
 
 
 @keras.saving.register_keras_serializable("cmr")
@@ -198,11 +200,11 @@ def gru_states(
     packed = PackedWords(backwards, name=f"{name}_words")(caption)
     words = embed(packed["different_words"])
     if reset_after:
-        return Gru(units, every_word, dtype=precision, name=name)(words, packed, caption)
+        return Gru(units, every_word, precision, name=name)(words, packed, caption)
     projected = keras.layers.Dense(3 * units, kernel_initializer=uniform(), dtype=precision, name=f"{name}_input")(
         words
     )
-    return Rnn(units, every_word, dtype=precision, name=name)(projected, packed, caption)
+    return Rnn(units, every_word, precision, name=name)(projected, packed, caption)
 
 
 def _cudnn_states(words, caption, units: int, precision: str, every_word: bool, backwards: bool, name: str):
