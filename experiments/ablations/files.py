@@ -143,9 +143,9 @@ def _csv_line(comparison: Comparison) -> dict:
         score = getattr(comparison, name)
         line.update({f"{name}_mean": score.mean, f"{name}_std": score.std})
     for measure in results.MEASURES:
-        found = comparison.differences.get(measure)
+        difference = comparison.differences.get(measure)
         for part in ("estimate", "low", "high", "p_value", "corrected_p"):
-            line[f"{measure}_{part}"] = None if found is None else getattr(found, part)
+            line[f"{measure}_{part}"] = None if difference is None else getattr(difference, part)
     return line
 
 

@@ -155,19 +155,23 @@ def _score(of_seeds: Sequence[BothDirections]) -> SumOverSeeds:
 
 def _differences(baseline: RowResult, variants: Sequence[RowResult]) -> list[dict[str, Difference]]:
     """Of each variant, by measure."""
-    found = [_by_measure(bootstrap.paired_difference(variant.ranks, baseline.ranks)) for variant in variants]
-    corrected = {name: bootstrap.holm([each[name].p_value for each in found]) for name in MEASURES}
+    compared = [_by_measure(bootstrap.paired_difference(variant.ranks, baseline.ranks)) for variant in variants]
+    corrected = {name: bootstrap.holm([each[name].p_value for each in compared]) for name in MEASURES}
     return [
         {name: Difference(**dataclasses.asdict(each[name]), corrected_p=corrected[name][place]) for name in MEASURES}
-        for place, each in enumerate(found)
+        for place, each in enumerate(compared)
     ]
 
 
-def _by_measure(found: OfMetrics[PairedDifference]) -> dict[str, PairedDifference]:
+def _by_measure(compared: OfMetrics[PairedDifference]) -> dict[str, PairedDifference]:
     return dict(
         zip(
             MEASURES,
-            (found.sum_of_recalls, found.sentence_retrieval["recall_at_1"], found.image_retrieval["recall_at_1"]),
+            (
+                compared.sum_of_recalls,
+                compared.sentence_retrieval["recall_at_1"],
+                compared.image_retrieval["recall_at_1"],
+            ),
             strict=True,
         )
     )

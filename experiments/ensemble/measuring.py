@@ -30,14 +30,14 @@ def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], ma
     Returns:
       A row of one "run", `runs/ensemble-<hash of the members>`.
     """
-    val, found = _embed(candidates, "val")
-    chosen = selection.select(val, found.image_of_caption, max_members)
+    val, split = _embed(candidates, "val")
+    chosen = selection.select(val, split.image_of_caption, max_members)
     for member, score in zip(chosen.members, chosen.scores, strict=True):
         print(f"validation sum {score:.1f} with {member}", flush=True)
     digest = hashlib.sha256("\n".join(chosen.members).encode("utf-8")).hexdigest()[:8]
     run = Run(workspace.run_dir(f"ensemble-{digest}"))
     if not queue.is_finished(run):
-        best_val = selection.ranks([val[name] for name in chosen.members], found.image_of_caption).metrics()
+        best_val = selection.ranks([val[name] for name in chosen.members], split.image_of_caption).metrics()
         history = [{"epoch": 0, "val": best_val.to_dict()}]
         atomic_files.write_text(run.history_json, json.dumps(history, indent=1) + "\n")
         _measure(run, [result for result in candidates if result.run.path.name in chosen.members])
@@ -50,12 +50,12 @@ def _embed(results: Sequence[RunResult], split: str) -> tuple[dict[str, Embeddin
     with progress.progress_bar(len(results), "run", f"embedding {split}") as bar:
         for result in results:
             opened = finished_run.open_run(result.run.path)
-            found = opened.inputs.split(split)
-            embedded[result.run.path.name] = encoding.embed_split(opened.model(), found)
+            examples = opened.inputs.split(split)
+            embedded[result.run.path.name] = encoding.embed_split(opened.model(), examples)
             # Keras keeps what it has built until it is told not to.
             keras.backend.clear_session()
             bar.update()
-    return embedded, found
+    return embedded, examples
 
 
 def _measure(run: Run, members: Sequence[RunResult]) -> None:

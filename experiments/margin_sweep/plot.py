@@ -93,8 +93,8 @@ def _line(
 
 def _entries(*panels: axes_lib.Axes) -> tuple[list, list[str]]:
     """Handles and labels of the legend, each label once."""
-    found = {}
+    handles = {}
     for panel in panels:
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            found.setdefault(label, handle)
-    return list(found.values()), list(found)
+            handles.setdefault(label, handle)
+    return list(handles.values()), list(handles)

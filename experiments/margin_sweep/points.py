@@ -170,14 +170,12 @@ class Sweep:
         measured = [f"val_{direction}_{name}" for direction, name in columns]
         writer.writerow(["run", "margin", "image_norm", "seed", "epoch", "val_sum_of_recalls", *measured])
         for point in self.points:
-            setting, found = point.setting, point.validation
+            setting, val = point.setting, point.validation
             numbers = [
-                getattr(getattr(found, direction), name) for direction in metrics.DIRECTIONS for name in metrics.METRICS
+                getattr(getattr(val, direction), name) for direction in metrics.DIRECTIONS for name in metrics.METRICS
             ]
             norm = str(setting.image_norm).lower()
-            writer.writerow(
-                [point.run, setting.margin, norm, setting.seed, point.epoch, found.sum_of_recalls, *numbers]
-            )
+            writer.writerow([point.run, setting.margin, norm, setting.seed, point.epoch, val.sum_of_recalls, *numbers])
         return text.getvalue()
 
 
@@ -201,9 +199,9 @@ def _score(margin: float, image_norm: bool, measured: Sequence[BothDirections]) 
         margin,
         image_norm,
         len(measured),
-        statistics.fmean(found.sum_of_recalls for found in measured),
-        statistics.fmean(found.sentence_retrieval.recall_at_1 for found in measured),
-        statistics.fmean(found.image_retrieval.recall_at_1 for found in measured),
+        statistics.fmean(val.sum_of_recalls for val in measured),
+        statistics.fmean(val.sentence_retrieval.recall_at_1 for val in measured),
+        statistics.fmean(val.image_retrieval.recall_at_1 for val in measured),
     )
 
 

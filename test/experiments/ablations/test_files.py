@@ -33,7 +33,7 @@ def table_row(label, kind=table.OURS):
 
 @pytest.fixture
 def ablations():
-    found = [difference(-3.24, -5.0, -1.26, 0.025), difference(0.04, -1.0, 1.0), difference(-0.04, -1.0, 1.0)]
+    differences = [difference(-3.24, -5.0, -1.26, 0.025), difference(0.04, -1.0, 1.0), difference(-0.04, -1.0, 1.0)]
     return Ablations(
         ResultTable(
             "Ablations of fusion: scenes",
@@ -41,7 +41,7 @@ def ablations():
             (table_row("Random", table.RANDOM), table_row("fusion"), table_row("margin_02†")),
             (),
         ),
-        (comparison("fusion", "The baseline."), comparison("margin_02", NASTY, 1.04, found)),
+        (comparison("fusion", "The baseline."), comparison("margin_02", NASTY, 1.04, differences)),
         ("gru is left out.",),
     )
 

@@ -56,9 +56,9 @@ def test_differences_are_paired_with_the_variant_first(arms, ablations, workspac
     base, better = (row(arm, workspace_dir).ranks for arm in (arms.baseline, arms.variants[1]))
     expected = paired_difference(better, base)
 
-    found = {quantity: compared(ablations, "negatives_batch", quantity) for quantity in MEASURES}
+    differences = {quantity: compared(ablations, "negatives_batch", quantity) for quantity in MEASURES}
 
-    assert [(each.estimate, each.low, each.high, each.p_value) for each in found.values()] == [
+    assert [(each.estimate, each.low, each.high, each.p_value) for each in differences.values()] == [
         dataclasses.astuple(each)
         for each in (
             expected.sum_of_recalls,
@@ -66,14 +66,14 @@ def test_differences_are_paired_with_the_variant_first(arms, ablations, workspac
             expected.image_retrieval["recall_at_1"],
         )
     ]
-    assert found["sum_of_recalls"].estimate > 0
+    assert differences["sum_of_recalls"].estimate > 0
 
 
 @pytest.mark.parametrize("quantity", MEASURES)
 def test_p_values_are_corrected_over_the_variants_of_one_measure(ablations, quantity):
-    found = [compared(ablations, name, quantity) for name in VARIANTS]
+    of_variants = [compared(ablations, name, quantity) for name in VARIANTS]
 
-    assert [each.corrected_p for each in found] == holm([each.p_value for each in found])
+    assert [each.corrected_p for each in of_variants] == holm([each.p_value for each in of_variants])
 
 
 def test_a_difference_is_found_where_the_interval_leaves_out_zero(ablations):
@@ -84,11 +84,11 @@ def test_a_difference_is_found_where_the_interval_leaves_out_zero(ablations):
 def test_sums_are_means_over_the_seeds_of_test_and_of_the_best_validation(arms, ablations, workspace_dir):
     results = row(arms.variants[2], workspace_dir).runs
 
-    found = ablations.comparisons[3]
+    comparison = ablations.comparisons[3]
 
-    assert found.test_sum.mean == pytest.approx(sum(each.test.sum_of_recalls for each in results) / 2)
-    assert found.validation_sum.mean == pytest.approx(sum(each.best_val.sum_of_recalls for each in results) / 2)
-    assert found.test_sum.std > 0
+    assert comparison.test_sum.mean == pytest.approx(sum(each.test.sum_of_recalls for each in results) / 2)
+    assert comparison.validation_sum.mean == pytest.approx(sum(each.best_val.sum_of_recalls for each in results) / 2)
+    assert comparison.test_sum.std > 0
 
 
 def test_what_was_left_out_is_said(ablations):
@@ -110,9 +110,9 @@ def test_one_seed_has_no_deviation(tmp_path):
     for training in planned.trainings:
         finished_runs.write(training.run(tmp_path))
 
-    found = measure(planned, tmp_path)
+    measured = measure(planned, tmp_path)
 
-    assert found.comparisons[1].test_sum.std is None
+    assert measured.comparisons[1].test_sum.std is None
 
 
 def test_runs_on_other_captions_are_not_compared(tmp_path):

@@ -97,9 +97,9 @@ def test_cmr_train_takes_every_row(path, overlays):
 
 
 def test_every_table_has_all_rows():
-    found = {(path.parent.name, path.stem) for path in ROWS}
+    rows = {(path.parent.name, path.stem) for path in ROWS}
 
-    assert {(dataset, row) for dataset in paper.DATASETS.values() for row in paper.ROWS} <= found
+    assert {(dataset, row) for dataset in paper.DATASETS.values() for row in paper.ROWS} <= rows
 
 
 def test_no_setting_of_a_paper_row_is_left_to_a_default():
