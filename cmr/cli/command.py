@@ -108,6 +108,27 @@ def _common_flags() -> None:
     flags.DEFINE_bool("help", False, "Print this help and stop.")
 
 
+def separate_flags(groups: Sequence[FlagGroup]) -> flags.FlagValues:
+    """The flags that a command of these groups has, apart from those of the command that runs; not parsed yet."""
+    separate = flags.FlagValues()
+    # Groups define into absl's one set; its state and the separate set's change places meanwhile.
+    _exchange(flags.FLAGS, separate)
+    try:
+        _define([_common_flags, *groups])
+    finally:
+        _exchange(flags.FLAGS, separate)
+    return separate
+
+
+def _exchange(first: flags.FlagValues, second: flags.FlagValues) -> None:
+    # FlagValues takes every other attribute for a flag; all that it holds lies in its dictionary.
+    state = dict(first.__dict__)
+    first.__dict__.clear()
+    first.__dict__.update(second.__dict__)
+    second.__dict__.clear()
+    second.__dict__.update(state)
+
+
 def _define(groups: Sequence[FlagGroup]) -> list[tuple[str, list[str]]]:
     titles = []
     for define in groups:

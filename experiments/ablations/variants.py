@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from cmr.config import ModelConfig
 from cmr.errors import ConfigError
+from experiments.trainings import train_flags
 from experiments.trainings.training import Training, find_flagfile, with_seeds
 
 # Flagfiles of experiments/ablations/, in the order of their rows: one factor at a time, but for negatives and the
@@ -96,7 +97,7 @@ def plan(baseline: str, overlays: Sequence[str], variants: Sequence[str], seeds:
         if equal:
             left_out.append(f"{training.name} is left out: it trains what {equal[0]} trains.")
         else:
-            flags = _flags(path)
+            flags = train_flags.given(path)
             kept.append(Arm(training.name, _first_comment(path) or " ".join(flags), flags, _of_seeds(training, seeds)))
     if len(kept) == 1:
         raise ConfigError(
@@ -124,13 +125,12 @@ def _check(training: Training, base: Training, names: Sequence[str]) -> None:
         )
 
 
-def _effect(training: Training) -> dict[str, str]:
-    """The settings that its kind of model reads."""
-    settings = training.effective_settings()
-    kind = ModelConfig(settings.get("model", "fusion"), 0, 0, 0)
-    if not kind.reads_image_features:
-        settings.pop("image_embedding", None)
-    return settings
+def _effect(training: Training) -> dict[str, object]:
+    """The values that count for its kind of model."""
+    values = train_flags.counting(training.values)
+    if not ModelConfig(training.values.model, 0, 0, 0).reads_image_features:
+        del values["image_embedding"]
+    return values
 
 
 def _of_seeds(training: Training, seeds: int) -> tuple[Training, ...]:
@@ -140,11 +140,6 @@ def _of_seeds(training: Training, seeds: int) -> tuple[Training, ...]:
 def _baseline_sentence(row: pathlib.Path, *overlays: pathlib.Path) -> str:
     read_after = f", with {', '.join(path.stem for path in overlays)}" if overlays else ""
     return f"The baseline: {row.parent.name}/{row.stem}{read_after}."
-
-
-def _flags(path: pathlib.Path) -> tuple[str, ...]:
-    settings = Training(path.stem, (path,)).settings()
-    return tuple(f"--{name}={value}" for name, value in settings.items() if name != "seed")
 
 
 def _first_comment(path: pathlib.Path) -> str:

@@ -4,12 +4,13 @@ import dataclasses
 import pathlib
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+
+from absl import flags
 
 from cmr import config
-from cmr.cli import flags as cmr_flags
 from cmr.errors import CmrError, ConfigError
-from cmr.workspace import paths
+from cmr.workspace import features, paths
 from experiments.trainings.training import Training
 
 
@@ -66,58 +67,39 @@ def carry_out(steps: Sequence[Preparation]) -> None:
 
 
 def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources) -> Iterator[Preparation]:
-    settings = training.settings()
+    values = training.values
     workspace = training.workspace(workspace_dir)
     common = (f"--dataset={workspace.dataset}", f"--workspace_dir={workspace_dir}")
     if not workspace.dataset_json.exists():
         data_dir = (f"--data_dir={sources.data_dir}",) if sources.data_dir else ()
         yield Preparation("data_prep.prepare", (*common, *data_dir))
-    cnns = _CnnSettings(workspace.dataset, settings)
+    crops = int(values.crops)
+    vgg_name = paths.vgg_features_name(values.vgg_model, values.vgg_layer, crops)
+    image_name = paths.image_features_name(values.image_model, values.hub_module, crops)
     vgg, image = config.features_read(
-        settings.get("model", "fusion"),
-        settings.get("vgg_features") or cnns.vgg_name,
-        settings.get("image_features") or cnns.image_name,
+        values.model, values.vgg_features or vgg_name, values.image_features or image_name
     )
     for name in filter(None, (vgg, image)):
-        if (workspace.features_dir(name) / "extractor.json").exists():
+        if (workspace.features_dir(name) / features.EXTRACTOR_JSON).exists():
             continue
-        if name == cnns.image_name:
-            yield Preparation(
-                "data_prep.extract", (*common, *cnns.image_arguments, f"--weights={sources.image_weights}")
-            )
-        elif name == cnns.vgg_name:
-            yield Preparation("data_prep.extract", (*common, *cnns.vgg_arguments, f"--weights={sources.vgg_weights}"))
+        if name == image_name:
+            yield Preparation("data_prep.extract", (*common, *_image_cnn(values), f"--weights={sources.image_weights}"))
+        elif name == vgg_name:
+            yield Preparation("data_prep.extract", (*common, *_vgg_cnn(values), f"--weights={sources.vgg_weights}"))
         else:
             raise ConfigError(
                 f"{workspace.features_dir(name)}, which {training.name} reads, is missing; extract or import it with "
                 f"--features_name={name}"
             )
-    takes_captioner = image and settings.get("image_embedding") == "captioner" and not settings.get("captioner")
+    takes_captioner = image and values.image_embedding == "captioner" and not values.captioner
     if takes_captioner and not (workspace.captioner_dir / "captioner.json").exists():
-        features = (f"--image_features={image}",)
-        yield Preparation("cmr.pretrain", (*common, *features))
+        yield Preparation("cmr.pretrain", (*common, f"--image_features={image}"))
 
 
-class _CnnSettings:
-    """The CNN flags of a training, as data_prep.extract takes them."""
+def _vgg_cnn(values: flags.FlagValues) -> tuple[str, ...]:
+    return "--cnn=vgg", *(f"--{name}={values[name].value}" for name in ("vgg_model", "vgg_layer", "crops"))
 
-    def __init__(self, dataset: str, settings: Mapping[str, str]):
-        defaults = cmr_flags.DATASET_DEFAULTS[dataset.partition(":")[0]]
-        vgg_model = settings.get("vgg_model", defaults["vgg_model"])
-        image_model = settings.get("image_model", defaults["image_model"])
-        vgg_layer = settings.get("vgg_layer", "fc7")
-        crops, hub_module = settings.get("crops", "1"), settings.get("hub_module", "")
-        self.vgg_name = paths.vgg_features_name(vgg_model, vgg_layer, int(crops))
-        self.image_name = paths.image_features_name(image_model, hub_module, int(crops))
-        self.vgg_arguments = (
-            "--cnn=vgg",
-            f"--vgg_model={vgg_model}",
-            f"--vgg_layer={vgg_layer}",
-            f"--crops={crops}",
-        )
-        self.image_arguments = (
-            "--cnn=image",
-            f"--image_model={image_model}",
-            f"--crops={crops}",
-            *((f"--hub_module={hub_module}",) if hub_module else ()),
-        )
+
+def _image_cnn(values: flags.FlagValues) -> tuple[str, ...]:
+    names = ("image_model", "crops", *(("hub_module",) if values.hub_module else ()))
+    return "--cnn=image", *(f"--{name}={values[name].value}" for name in names)

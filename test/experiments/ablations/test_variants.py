@@ -31,10 +31,10 @@ def test_every_variant_differs_from_the_papers_fusion_and_from_each_other():
 
 
 def test_negatives_and_the_length_of_images_are_a_whole_product():
-    settings = [training.settings() for training in planned().trainings]
+    values = [training.values for training in planned().trainings]
 
-    pairs = {(each["negatives"], each["image_norm_in_loss"]) for each in settings}
-    assert pairs == {(kind, norm) for kind in ("epoch", "batch", "hardest") for norm in ("true", "false")}
+    pairs = {(each.negatives, each.image_norm_in_loss) for each in values}
+    assert pairs == {(kind, norm) for kind in ("epoch", "batch", "hardest") for norm in (True, False)}
 
 
 def test_a_variants_description_is_the_first_line_of_its_flagfile():
@@ -50,9 +50,9 @@ def test_a_variants_flags_hold_over_the_overlays_and_theirs_over_the_baselines(t
 
     arms = planned(overlays=[str(overlay)], variants=["margin_02"])
 
-    base, variant = (training.settings() for training in arms.trainings)
-    assert (base["margin"], base["gru_units"]) == ("0.5", "8")
-    assert (variant["margin"], variant["gru_units"]) == ("0.2", "8")
+    base, variant = (training.values for training in arms.trainings)
+    assert (base.margin, base.gru_units) == (0.5, 8)
+    assert (variant.margin, variant.gru_units) == (0.2, 8)
     assert arms.baseline.description == "The baseline: flickr8k/fusion, with overlay."
 
 

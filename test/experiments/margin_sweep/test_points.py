@@ -33,9 +33,9 @@ def test_the_points_flags_count_and_not_those_of_the_row(tmp_path):
     row = tmp_path / "row.flags"
     row.write_text("--margin=0.7\n--image_norm_in_loss=true\n--dataset=scenes\n")
 
-    settings = Setting(0.3, image_norm=False, seed=2).training([row]).settings()
+    values = Setting(0.3, image_norm=False, seed=2).training([row]).values
 
-    assert settings == {"margin": "0.3", "image_norm_in_loss": "false", "dataset": "scenes", "seed": "2"}
+    assert (values.margin, values.image_norm_in_loss, values.dataset, values.seed) == (0.3, False, "scenes", 2)
 
 
 def test_a_point_is_of_the_epoch_whose_weights_were_kept_the_first_of_equal_ones(tmp_path):
