@@ -3,9 +3,9 @@
     python -m experiments.reproduce --table=1 --data_dir=~/flickr8k
     python -m experiments.reproduce --table=1 --overlay=stand_ins --overlay=laptop --seeds=3 --jobs=2
 
-Every row is a flagfile, experiments/<dataset>/<row>.flags. A finished run is recognised by the hash of its flags and
-kept, so a killed table goes on where it was. The files are <workspace_dir>/<dataset>/experiments/table1.md, .csv, .tex,
-.html and .json; with --rows the rows' names follow table1.
+Every row is a flagfile, experiments/flagfiles/<dataset>/<row>.flags. A finished run is recognised by the hash of its
+flags and kept, so a killed table goes on where it was. The files are
+<workspace_dir>/<dataset>/experiments/table1.md, .csv, .tex, .html and .json; with --rows the rows' names follow table1.
 """
 
 import pathlib

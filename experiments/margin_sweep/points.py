@@ -12,7 +12,6 @@ import pathlib
 import statistics
 from collections.abc import Sequence
 
-from cmr.errors import WorkspaceError
 from cmr.evaluation import metrics
 from cmr.evaluation.metrics import BothDirections
 from experiments.trainings.results import RunResult
@@ -177,21 +176,6 @@ class Sweep:
             norm = str(setting.image_norm).lower()
             writer.writerow([point.run, setting.margin, norm, setting.seed, point.epoch, val.sum_of_recalls, *numbers])
         return text.getvalue()
-
-
-def read_sweep(path: pathlib.Path) -> Sweep:
-    """Reads margin_sweep.json.
-
-    Raises:
-      WorkspaceError: it is missing or damaged.
-    """
-    again = "run: python -m experiments.margin_sweep"
-    if not path.exists():
-        raise WorkspaceError(f"{path} is missing; {again}")
-    try:
-        return Sweep.from_json(path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError, KeyError) as error:
-        raise WorkspaceError(f"{path} is no margin sweep of this version; {again}") from error
 
 
 def _score(margin: float, image_norm: bool, measured: Sequence[BothDirections]) -> MarginScore:

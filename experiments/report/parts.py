@@ -80,7 +80,7 @@ def read_parts(workspace: Workspace) -> Parts:
     ablations = reader.read(
         "ablations.json",
         "The ablations",
-        f"experiments.ablations --baseline={row}",
+        f"experiments.ablations --row={row}",
         Ablations.from_json,
     )
     sweep = reader.read(

@@ -39,7 +39,7 @@ def record(tmp_path, monkeypatch) -> pathlib.Path:
 
 
 def command(workspace_dir, *arguments):
-    place = (f"--workspace_dir={workspace_dir}", "--baseline=scenes/fusion", "--seeds=1")
+    place = (f"--workspace_dir={workspace_dir}", "--row=scenes/fusion", "--seeds=1")
     return run_main(ablations.main, *place, *arguments, groups=ablations.GROUPS)
 
 

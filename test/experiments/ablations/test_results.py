@@ -6,14 +6,19 @@ import finished_runs
 import pytest
 
 from cmr.errors import DataError, WorkspaceError
-from experiments.ablations import variants
 from experiments.ablations.results import MEASURES, Ablations, measure
+from experiments.ablations.variants import VARIANTS as KNOWN
 from experiments.statistics.bootstrap import holm, paired_difference
+from experiments.trainings.arms import plan_arms
 from experiments.trainings.results import read_row
 
 VARIANTS = ("gru_reset_after", "negatives_batch", "margin_02")
 # The first is the baseline's equal, the second is far better, the third a little worse.
 FACTORS = {"fusion": 1.0, "gru_reset_after": 1.0, "negatives_batch": 0.4, "margin_02": 1.1}
+
+
+def planned_arms(variants, seeds):
+    return plan_arms("scenes/fusion", [], variants, seeds, "ablations", KNOWN)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +29,7 @@ def workspace_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def arms(workspace_dir):
     """Two seeds of each, all finished."""
-    planned = variants.plan("scenes/fusion", [], [*VARIANTS, "embedding_linear"], 2)
+    planned = planned_arms([*VARIANTS, "embedding_linear"], 2)
     for training in planned.trainings:
         finished_runs.write(training.run(workspace_dir), training.seed, FACTORS[training.name])
     return planned
@@ -32,7 +37,7 @@ def arms(workspace_dir):
 
 @pytest.fixture(scope="module")
 def ablations(arms, workspace_dir):
-    return measure(arms, workspace_dir)
+    return measure(arms, arms.read_rows(workspace_dir))
 
 
 def row(arm, workspace_dir):
@@ -106,19 +111,19 @@ def test_other_json_is_refused(text):
 
 
 def test_one_seed_has_no_deviation(tmp_path):
-    planned = variants.plan("scenes/fusion", [], ["margin_02"], 1)
+    planned = planned_arms(["margin_02"], 1)
     for training in planned.trainings:
         finished_runs.write(training.run(tmp_path))
 
-    measured = measure(planned, tmp_path)
+    measured = measure(planned, planned.read_rows(tmp_path))
 
     assert measured.comparisons[1].test_sum.std is None
 
 
 def test_runs_on_other_captions_are_not_compared(tmp_path):
-    planned = variants.plan("scenes/fusion", [], ["margin_02"], 1)
+    planned = planned_arms(["margin_02"], 1)
     for training in planned.trainings:
         finished_runs.write(training.run(tmp_path), captions=training.name)
 
     with pytest.raises(WorkspaceError, match=r"different versions of captions\.csv"):
-        measure(planned, tmp_path)
+        planned.read_rows(tmp_path)

@@ -11,7 +11,7 @@ from tiny_workspaces import make_workspace
 
 from cmr.workspace.runs import Run
 from experiments.margin_sweep import __main__ as margin_sweep
-from experiments.margin_sweep import points
+from experiments.margin_sweep.points import Sweep
 
 
 def _sweep(*arguments: object) -> Ended:
@@ -47,7 +47,7 @@ def test_a_sweep_that_is_given_again_trains_only_what_is_missing(swept):
 
 def test_its_file_holds_what_the_runs_measured_on_validation(swept):
     workspace, _ = swept
-    made = points.read_sweep(workspace.dataset_dir / "experiments" / "margin_sweep.json")
+    made = Sweep.from_json((workspace.dataset_dir / "experiments" / "margin_sweep.json").read_text())
 
     assert [point.setting.margin for point in made.points] == [0.2, 0.5]
     for point in made.points:
@@ -59,7 +59,7 @@ def test_its_file_holds_what_the_runs_measured_on_validation(swept):
 
 def test_it_prints_its_points_and_its_choice(swept):
     workspace, (_, second) = swept
-    made = points.read_sweep(workspace.dataset_dir / "experiments" / "margin_sweep.json")
+    made = Sweep.from_json((workspace.dataset_dir / "experiments" / "margin_sweep.json").read_text())
 
     assert [line.split()[0] for line in second.stdout.splitlines() if " unit " in line][:2] == ["0.2", "0.5"]
     assert f"Chosen: margin {made.choice.margin:g}, " in second.stdout
@@ -96,7 +96,7 @@ def test_tensorboard_is_told_the_sweeps_settings_and_metrics(swept):
 def test_tensorboard_is_told_every_runs_settings_and_recalls_once(swept):
     workspace, _ = swept
     folder = workspace.dataset_dir / "experiments"
-    made = points.read_sweep(folder / "margin_sweep.json")
+    made = Sweep.from_json((folder / "margin_sweep.json").read_text())
 
     sessions = {path.name: _events(path) for path in (folder / "margin_sweep_hparams").iterdir() if path.is_dir()}
 

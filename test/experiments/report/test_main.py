@@ -78,7 +78,7 @@ def test_what_is_absent_is_named_with_its_command(written, found):
 
     for command in (
         "experiments.ensemble --dataset=scenes",
-        "experiments.ablations --baseline=scenes/fusion",
+        "experiments.ablations --row=scenes/fusion",
         "experiments.margin_sweep --row=scenes/fusion",
     ):
         assert f"python -m {command} --workspace_dir={found.root}" in page.text

@@ -1,4 +1,4 @@
-"""The arms of an ablation: which flagfiles, in which order, and what is left out."""
+"""The arms of an experiment: which flagfiles, in which order, and what is left out."""
 
 import importlib
 import pathlib
@@ -7,16 +7,17 @@ import pytest
 from tiny_runs import own_flags
 
 from cmr.errors import ConfigError
-from experiments.ablations.variants import VARIANTS, plan
+from experiments.ablations.variants import VARIANTS
 from experiments.tables import paper
+from experiments.trainings.arms import plan_arms
 from experiments.trainings.training import FLAGFILES
 
 BASELINES = [f"{dataset}/{row}" for dataset in ("flickr8k", "scenes") for row in paper.ROWS]
 ABLATIONS = FLAGFILES / "ablations"
 
 
-def planned(baseline="flickr8k/fusion", overlays=(), variants=VARIANTS, seeds=1):
-    return plan(baseline, overlays, variants, seeds)
+def planned(row="flickr8k/fusion", overlays=(), variants=VARIANTS, seeds=1):
+    return plan_arms(row, overlays, variants, seeds, "ablations", VARIANTS)
 
 
 def test_every_flagfile_of_the_folder_is_a_variant():
