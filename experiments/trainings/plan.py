@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments.trainings import preparation, queue
+from experiments.trainings import lock, preparation, queue
 from experiments.trainings.preparation import Sources
 from experiments.trainings.training import Training
 
@@ -19,16 +19,19 @@ def carry_out(
     """Prepares what the trainings read and the workspace lacks, then trains those that are not finished.
 
     Args:
-      trainings: in the order to train them.
+      trainings: of one data set, in the order to train them.
       workspace_dir: of `--workspace_dir`.
       sources: where raw data and weights come from.
       jobs: trainings at once.
 
     Raises:
-      CmrError: a command failed; what was finished before is kept.
+      CmrError: a command failed, and what was finished before is kept; or another experiment is at work there.
     """
-    preparation.carry_out(preparation.missing_steps(trainings, workspace_dir, sources))
-    queue.train(trainings, workspace_dir, jobs)
+    # What can't be prepared is said before anything is written.
+    preparation.missing_steps(trainings, workspace_dir, sources)
+    with lock.only_experiment(trainings[0].workspace(workspace_dir)):
+        preparation.carry_out(preparation.missing_steps(trainings, workspace_dir, sources))
+        queue.train(trainings, workspace_dir, jobs)
 
 
 def follow_flags(values: flags.FlagValues, trainings: Sequence[Training]) -> bool:

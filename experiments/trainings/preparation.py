@@ -2,8 +2,6 @@
 
 import dataclasses
 import pathlib
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 
 from absl import flags
@@ -11,6 +9,7 @@ from absl import flags
 from cmr import config
 from cmr.errors import CmrError, ConfigError
 from cmr.workspace import features, paths
+from experiments.trainings import child
 from experiments.trainings.training import Training
 
 
@@ -61,7 +60,7 @@ def carry_out(steps: Sequence[Preparation]) -> None:
     """
     for number, step in enumerate(steps, start=1):
         print(f"preparation {number} of {len(steps)}: {step}", flush=True)
-        code = subprocess.run([sys.executable, "-m", step.module, *step.arguments]).returncode
+        code = child.run(step.module, step.arguments)
         if code:
             raise CmrError(f"{step} ended with exit code {code}; mend what it says and give the command again")
 

@@ -37,7 +37,7 @@ def test_a_table_is_trained_once_and_written_in_every_format(reproduced):
     assert "2 trainings, 2 of them to do" in first.stdout
     assert "2 trainings, 0 of them to do" in second.stdout
     assert first.stdout.partition("| ")[2] == second.stdout.partition("| ")[2]
-    names = {path.name for path in workspace.experiments_dir.iterdir()}
+    names = {path.name for path in workspace.experiments_dir.glob("[!.]*")}
     assert names == {f"scenes-vse_paper-single.{end}" for end in ("md", "csv", "tex", "html", "json")}
 
 

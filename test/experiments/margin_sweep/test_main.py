@@ -69,7 +69,7 @@ def test_table_and_plots_stand_beside_it(swept):
     workspace, _ = swept
     folder = workspace.dataset_dir / "experiments"
 
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.glob("[!.]*")}
 
     assert names == {f"margin_sweep{end}" for end in (".json", ".csv", ".png", ".svg", "_hparams")}
 
