@@ -64,8 +64,8 @@ def trainings_flags() -> None:
         "overlay",
         [],
         "Flagfile of cmr.train read after each row's own, by its path or its name below experiments/flagfiles/: "
-        "stand_ins (CNNs whose weight files you give by --vgg_weights and --image_weights, where Keras can't download "
-        "the paper's), laptop (small sizes). May be given several times.",
+        "stand_ins (VGG16 without its top layers and EfficientNet-Lite2, whose file --image_weights names), "
+        "laptop (small sizes). May be given several times.",
     )
     flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
     flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")
@@ -100,9 +100,15 @@ def preparation_flags() -> None:
     flags.DEFINE_string(
         "vgg_weights",
         "imagenet",
-        "Weights of X_vgg's CNN, where features are missing: imagenet (Keras downloads) or a path.",
+        "Weights of X_vgg's CNN, where its features are missing: imagenet (Keras downloads them) or the path of a "
+        "file.",
     )
-    flags.DEFINE_string("image_weights", "imagenet", "Likewise of X_img's CNN.")
+    flags.DEFINE_string(
+        "image_weights",
+        "imagenet",
+        "Likewise of X_img's CNN. Keras downloads inception_v3's alone: with --overlay=stand_ins give the path of "
+        "efficientnet_lite2's .npz.",
+    )
 
 
 @command.flag_group("Ablation")

@@ -9,7 +9,8 @@ from absl import flags
 from cmr import config
 from cmr.errors import CmrError, ConfigError
 from cmr.workspace import features, paths
-from experiments.trainings import child
+from cmr.workspace.paths import Workspace
+from experiments.trainings import child, weights
 from experiments.trainings.training import Training
 
 
@@ -43,11 +44,13 @@ def missing_steps(trainings: Sequence[Training], workspace_dir: pathlib.Path, so
     """The commands that make what the trainings read and the workspace lacks, in order, each once.
 
     Raises:
-      ConfigError: features are missing that have a name of the user's own.
+      ConfigError: features are missing that have a name of the user's own, or weights of a CNN are.
     """
     steps = []
     for training in trainings:
         steps.extend(_steps_of(training, workspace_dir, sources))
+    lack_vgg = [training.values for training in trainings if _lacks_vgg(training, workspace_dir)]
+    weights.check_one_file(lack_vgg, sources.vgg_weights)
     order = ("data_prep.prepare", "data_prep.extract", "cmr.pretrain")
     return sorted(dict.fromkeys(steps), key=lambda step: order.index(step.module))
 
@@ -72,27 +75,48 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
     if not workspace.dataset_json.exists():
         data_dir = (f"--data_dir={sources.data_dir}",) if sources.data_dir else ()
         yield Preparation("data_prep.prepare", (*common, *data_dir))
-    crops = int(values.crops)
-    vgg_name = paths.vgg_features_name(values.vgg_model, values.vgg_layer, crops)
-    image_name = paths.image_features_name(values.image_model, values.hub_module, crops)
-    vgg, image = config.features_read(
-        values.model, values.vgg_features or vgg_name, values.image_features or image_name
-    )
-    for name in filter(None, (vgg, image)):
-        if (workspace.features_dir(name) / features.EXTRACTOR_JSON).exists():
+    for name in filter(None, _features_read(values)):
+        if _has_features(workspace, name):
             continue
-        if name == image_name:
+        if name == _image_name(values):
+            weights.check_image(values, sources.image_weights)
             yield Preparation("data_prep.extract", (*common, *_image_cnn(values), f"--weights={sources.image_weights}"))
-        elif name == vgg_name:
+        elif name == _vgg_name(values):
+            weights.check_vgg(values, sources.vgg_weights)
             yield Preparation("data_prep.extract", (*common, *_vgg_cnn(values), f"--weights={sources.vgg_weights}"))
         else:
             raise ConfigError(
                 f"{workspace.features_dir(name)}, which {training.name} reads, is missing; extract or import it with "
                 f"--features_name={name}"
             )
+    image = _features_read(values)[1]
     takes_captioner = image and values.image_embedding == "captioner" and not values.captioner
     if takes_captioner and not (workspace.captioner_dir / "captioner.json").exists():
         yield Preparation("cmr.pretrain", (*common, f"--image_features={image}"))
+
+
+def _lacks_vgg(training: Training, workspace_dir: pathlib.Path) -> bool:
+    """Whether it reads the features of its own CNN of X_vgg, and the workspace has none."""
+    name = _vgg_name(training.values)
+    return name in _features_read(training.values) and not _has_features(training.workspace(workspace_dir), name)
+
+
+def _features_read(values: flags.FlagValues) -> tuple[str, str]:
+    """Names of X_vgg's and X_img's features, "" where the model does not read them."""
+    names = values.vgg_features or _vgg_name(values), values.image_features or _image_name(values)
+    return config.features_read(values.model, *names)
+
+
+def _has_features(workspace: Workspace, name: str) -> bool:
+    return (workspace.features_dir(name) / features.EXTRACTOR_JSON).exists()
+
+
+def _vgg_name(values: flags.FlagValues) -> str:
+    return paths.vgg_features_name(values.vgg_model, values.vgg_layer, int(values.crops))
+
+
+def _image_name(values: flags.FlagValues) -> str:
+    return paths.image_features_name(values.image_model, values.hub_module, int(values.crops))
 
 
 def _vgg_cnn(values: flags.FlagValues) -> tuple[str, ...]:
