@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments.trainings import lock, preparation, queue
-from experiments.trainings.preparation import Sources
+from experiments.trainings import estimate, lock, preparation, queue
+from experiments.trainings.preparation import Preparation, Sources
 from experiments.trainings.training import Training
 
 
@@ -57,12 +57,14 @@ def follow_flags(values: flags.FlagValues, trainings: Sequence[Training]) -> boo
 
 
 def describe(trainings: Sequence[Training], workspace_dir: pathlib.Path, sources: Sources) -> str:
-    """The commands that `carry_out` would run, one a line, and their number."""
+    """The commands that `carry_out` would run, one a line for a shell; behind them, as comments, what they cost."""
     steps = preparation.missing_steps(trainings, workspace_dir, sources)
     unfinished = queue.unfinished(trainings, workspace_dir)
+    commands = [Preparation(queue.TRAIN, tuple(training.arguments(workspace_dir))) for training in unfinished]
     lines = [
-        *map(str, steps),
-        *(" ".join(["python -m cmr.train", *training.arguments(workspace_dir)]) for training in unfinished),
-        f"{len(steps)} preparations and {len(unfinished)} of {len(trainings)} trainings to do",
+        *map(str, [*steps, *commands]),
+        f"# {len(steps)} preparations and {len(unfinished)} of {len(trainings)} trainings to do",
+        f"# {estimate.hours(unfinished, workspace_dir)}",
+        f"# {estimate.disk(unfinished, workspace_dir)}",
     ]
     return "\n".join(lines)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import shlex
 from collections.abc import Iterator, Sequence
 
 from absl import flags
@@ -31,13 +32,13 @@ class Sources:
 
 @dataclasses.dataclass(frozen=True)
 class Preparation:
-    """A command of the project: module and arguments."""
+    """A command of the project: module and arguments; its text can be pasted into a shell."""
 
     module: str
     arguments: tuple[str, ...]
 
     def __str__(self) -> str:
-        return " ".join(["python -m", self.module, *self.arguments])
+        return shlex.join(["python", "-m", self.module, *self.arguments])
 
 
 def missing_steps(trainings: Sequence[Training], workspace_dir: pathlib.Path, sources: Sources) -> list[Preparation]:
@@ -68,6 +69,17 @@ def carry_out(steps: Sequence[Preparation]) -> None:
             raise CmrError(f"{step} ended with exit code {code}; mend what it says and give the command again")
 
 
+def features_read(values: flags.FlagValues) -> tuple[str, str]:
+    """Names of X_vgg's and X_img's features by cmr.train's flags, "" where the model does not read them."""
+    names = values.vgg_features or _vgg_name(values), values.image_features or _image_name(values)
+    return config.features_read(values.model, *names)
+
+
+def has_features(workspace: Workspace, name: str) -> bool:
+    """Whether the workspace holds features of this name, whole."""
+    return (workspace.features_dir(name) / features.EXTRACTOR_JSON).exists()
+
+
 def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources) -> Iterator[Preparation]:
     values = training.values
     workspace = training.workspace(workspace_dir)
@@ -75,8 +87,8 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
     if not workspace.dataset_json.exists():
         data_dir = (f"--data_dir={sources.data_dir}",) if sources.data_dir else ()
         yield Preparation("data_prep.prepare", (*common, *data_dir))
-    for name in filter(None, _features_read(values)):
-        if _has_features(workspace, name):
+    for name in filter(None, features_read(values)):
+        if has_features(workspace, name):
             continue
         if name == _image_name(values):
             weights.check_image(values, sources.image_weights)
@@ -89,7 +101,7 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
                 f"{workspace.features_dir(name)}, which {training.name} reads, is missing; extract or import it with "
                 f"--features_name={name}"
             )
-    image = _features_read(values)[1]
+    image = features_read(values)[1]
     takes_captioner = image and values.image_embedding == "captioner" and not values.captioner
     if takes_captioner and not (workspace.captioner_dir / "captioner.json").exists():
         yield Preparation("cmr.pretrain", (*common, f"--image_features={image}"))
@@ -98,17 +110,7 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
 def _lacks_vgg(training: Training, workspace_dir: pathlib.Path) -> bool:
     """Whether it reads the features of its own CNN of X_vgg, and the workspace has none."""
     name = _vgg_name(training.values)
-    return name in _features_read(training.values) and not _has_features(training.workspace(workspace_dir), name)
-
-
-def _features_read(values: flags.FlagValues) -> tuple[str, str]:
-    """Names of X_vgg's and X_img's features, "" where the model does not read them."""
-    names = values.vgg_features or _vgg_name(values), values.image_features or _image_name(values)
-    return config.features_read(values.model, *names)
-
-
-def _has_features(workspace: Workspace, name: str) -> bool:
-    return (workspace.features_dir(name) / features.EXTRACTOR_JSON).exists()
+    return name in features_read(training.values) and not has_features(training.workspace(workspace_dir), name)
 
 
 def _vgg_name(values: flags.FlagValues) -> str:

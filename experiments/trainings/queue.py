@@ -12,7 +12,8 @@ from cmr.workspace.runs import Run
 from experiments.trainings import child
 from experiments.trainings.training import Training
 
-_MODULE = "cmr.train"
+# The command that trains.
+TRAIN = "cmr.train"
 _POLL_SECONDS = 0.2
 
 
@@ -81,7 +82,7 @@ def _start(training: Training, workspace_dir: pathlib.Path, jobs: int) -> subpro
         environment.update(TF_NUM_INTRAOP_THREADS=threads, TF_NUM_INTEROP_THREADS=threads)
     with open(path, "a", encoding="utf-8") as log:
         arguments = training.arguments(workspace_dir)
-        return child.start(_MODULE, arguments, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        return child.start(TRAIN, arguments, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
 def _failure(training: Training, workspace_dir: pathlib.Path, code: int) -> str:
