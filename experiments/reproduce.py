@@ -5,7 +5,8 @@
 
 Every row is a flagfile, experiments/flagfiles/<dataset>/<row>.flags. A finished run is recognised by the hash of its
 flags and kept, so a killed table goes on where it was. The files are
-<workspace_dir>/<dataset>/experiments/table1.md, .csv, .tex, .html and .json; with --rows the rows' names follow table1.
+<workspace_dir>/<dataset>/experiments/table1.md, .csv, .tex, .html and .json; the names of --rows and of
+--overlay follow table1.
 """
 
 import pathlib
@@ -29,19 +30,23 @@ def main() -> None:
     from experiments.tables.table import build_table
     from experiments.trainings import plan
     from experiments.trainings.results import check_same_inputs, read_trained_row
+    from experiments.trainings.training import find_flagfile
 
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     rows = paper.row_trainings(FLAGS.table, FLAGS.rows or paper.ROWS, FLAGS.overlay, FLAGS.seeds)
+    overlays = [find_flagfile(name) for name in FLAGS.overlay]
+    made_with = paper.overlays_sentence(overlays)
     trainings = [training for row in rows.values() for training in row]
     if not plan.follow_flags(FLAGS, trainings):
         return
     results = [read_trained_row(name, row, workspace_dir) for name, row in rows.items()]
     check_same_inputs(results)
     random = results[0].runs[0].random_ranking
-    table = build_table(paper.TITLES[FLAGS.table], trainings[0].dataset, random, results)
-    stem = trainings[0].workspace(workspace_dir).experiments_dir / paper.file_stem(FLAGS.table, list(rows))
-    formats.write_all(table, stem)
-    print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
+    table = build_table(paper.TITLES[FLAGS.table], trainings[0].dataset, random, results, made_with)
+    stem = paper.file_stem(FLAGS.table, list(rows), [path.stem for path in overlays])
+    path = trainings[0].workspace(workspace_dir).experiments_dir / stem
+    formats.write_all(table, path)
+    print(f"\n{markdown.to_markdown(table)}\n\n{path}.md, .csv, .tex, .html, .json")
 
 
 if __name__ == "__main__":

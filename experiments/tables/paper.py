@@ -1,9 +1,11 @@
-"""The paper's tables: their data sets, and our rows, each of which is a flagfile of experiments/<dataset>/."""
+"""The paper's tables: their data sets, and our rows, each of which is a flagfile of flagfiles/<dataset>/."""
 
 import pathlib
 from collections.abc import Sequence
 
-from experiments.trainings import training
+from cmr.errors import DataError
+from experiments.tables.table import OURS, STAND_IN_MARK, ResultTable
+from experiments.trainings import train_flags, training
 from experiments.trainings.training import Training
 
 # `scenes` is no table of the paper's: the embedded data set, on which the whole of it runs in minutes.
@@ -19,10 +21,57 @@ TITLES = {
 }
 
 
-def file_stem(table: str, rows: Sequence[str] = ROWS) -> str:
-    """Name of the files of a table without ending: `table1`, or with other rows than `ROWS` `table1-vse_paper-mine`."""
+def file_stem(table: str, rows: Sequence[str] = ROWS, overlays: Sequence[str] = ()) -> str:
+    """Name of the files of a table without ending.
+
+    Args:
+      table: a key of `DATASETS`.
+      rows: names of its rows.
+      overlays: names of the flagfiles that were read after each row's own.
+
+    Returns:
+      `table1`, or `scenes`; behind it other rows than `ROWS`, then the overlays: `table1-vse_paper-mine-laptop`.
+    """
     whole = table if table == "scenes" else f"table{table}"
-    return whole if tuple(rows) == ROWS else "-".join([whole, *rows])
+    return "-".join([whole, *(() if tuple(rows) == ROWS else rows), *overlays])
+
+
+def table_json(folder: pathlib.Path, table: str) -> pathlib.Path:
+    """The file of a table of `ROWS` to show: that without overlays, else the newest one with any.
+
+    Args:
+      folder: with the tables of a data set.
+      table: a key of `DATASETS`.
+
+    Returns:
+      Its path, that without overlays where there is none at all.
+    """
+    plain = folder / f"{file_stem(table)}.json"
+    with_overlays = [path for path in folder.glob(f"{file_stem(table)}-*.json") if _has_all_rows(path)]
+    if plain.exists() or not with_overlays:
+        return plain
+    return max(with_overlays, key=lambda path: path.stat().st_mtime)
+
+
+def _has_all_rows(path: pathlib.Path) -> bool:
+    try:
+        table = ResultTable.from_json(path.read_text(encoding="utf-8"))
+    except DataError:
+        return False
+    ours = [row.label.removesuffix(STAND_IN_MARK) for row in table.rows if row.kind == OURS]
+    return tuple(ours) == ROWS
+
+
+def overlays_sentence(overlays: Sequence[pathlib.Path]) -> str:
+    """What a table says of the flagfiles that were read after each row's own; "" without any.
+
+    Raises:
+      ConfigError: a flagfile holds what cmr.train refuses.
+    """
+    if not overlays:
+        return ""
+    each = "; ".join(f"{path.stem} ({' '.join(train_flags.given(path))})" for path in overlays)
+    return f"Not the row's own settings alone; read after them: {each}."
 
 
 def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seeds: int) -> dict[str, list[Training]]:
@@ -30,7 +79,7 @@ def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seed
 
     Args:
       table: a key of `DATASETS`.
-      rows: names of flagfiles in experiments/<dataset>/, or paths of others.
+      rows: names of flagfiles in experiments/flagfiles/<dataset>/, or paths of others.
       overlays: flagfiles read after each row's own.
       seeds: their number.
 

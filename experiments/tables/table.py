@@ -107,7 +107,9 @@ class ResultTable:
             raise DataError(f"this is not a table of results ({error}); build it again") from error
 
 
-def build_table(title: str, dataset: str, random: BothDirections, rows: Sequence[RowResult]) -> ResultTable:
+def build_table(
+    title: str, dataset: str, random: BothDirections, rows: Sequence[RowResult], made_with: str = ""
+) -> ResultTable:
     """Puts what was measured beside what the paper printed.
 
     Args:
@@ -115,6 +117,7 @@ def build_table(title: str, dataset: str, random: BothDirections, rows: Sequence
       dataset: the workspace's name of it; the paper's rows are left out where it has none.
       random: exact values of the test images (`metrics.random_ranking`).
       rows: measured ones, in their order.
+      made_with: a sentence on what changed the settings of all of them; "" where nothing did.
 
     Returns:
       The table. A mean is that of the runs' test metrics, an interval `bootstrap.intervals` of their ranks.
@@ -123,7 +126,7 @@ def build_table(title: str, dataset: str, random: BothDirections, rows: Sequence
       DataError: the runs of a row are of different test images.
       WorkspaceError: a run's file is missing or damaged.
     """
-    return _build(title, dataset, random, results_table.paper_table(dataset), rows)
+    return _build(title, dataset, random, results_table.paper_table(dataset), rows, made_with)
 
 
 def build_table_without_paper(
@@ -139,6 +142,7 @@ def _build(
     random: BothDirections,
     paper_rows: Sequence[PaperRow],
     rows: Sequence[RowResult],
+    made_with: str = "",
 ) -> ResultTable:
     footnotes = _Footnotes()
     measured_on = (
@@ -148,7 +152,7 @@ def _build(
     table_rows = [
         TableRow("Random ranking (exact)", RANDOM, _exact_cells(random), footnotes=footnotes.numbers([measured_on])),
         *(_paper_row(row, dataset, footnotes) for row in paper_rows),
-        *(_our_row(row, measured_on, footnotes) for row in rows),
+        *(_our_row(row, measured_on, made_with, footnotes) for row in rows),
     ]
     return ResultTable(title, dataset, tuple(table_rows), tuple(footnotes.sentences))
 
@@ -176,11 +180,12 @@ def _paper_row(row: PaperRow, dataset: str, footnotes: _Footnotes) -> TableRow:
     return TableRow(row.system, PAPER, cells, footnotes=numbers)
 
 
-def _our_row(row: RowResult, measured_on: str, footnotes: _Footnotes) -> TableRow:
+def _our_row(row: RowResult, measured_on: str, made_with: str, footnotes: _Footnotes) -> TableRow:
     stand_in = _STAND_IN_WORDS in row.features
     sentences = [
         measured_on,
         _spread_sentence(len(row.runs)),
+        *([made_with] if made_with else []),
         *([_STAND_IN_FOOTNOTE] if stand_in else []),
         f"Features: {row.features}.",
         *row.notes,
