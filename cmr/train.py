@@ -15,16 +15,7 @@ from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
 
-GROUPS = (
-    cmr_flags.workspace_flags,
-    cmr_flags.model_flags,
-    cmr_flags.text_space_flags,
-    cmr_flags.loss_flags,
-    cmr_flags.training_flags,
-    cmr_flags.course_flags,
-    cmr_flags.cnn_flags,
-    cmr_flags.features_flags,
-)
+GROUPS = cmr_flags.TRAIN_GROUPS
 
 
 def main() -> None:

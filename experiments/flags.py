@@ -6,18 +6,14 @@ from absl import flags
 
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
-from experiments.ablations.variants import VARIANTS
-from experiments.screening import results
+from experiments.ablations import variants as ablations
+from experiments.screening import variants as screening
 from experiments.tables import paper
 
 
 @command.flag_group("Margin sweep")
 def sweep_flags() -> None:
-    flags.DEFINE_string(
-        "row",
-        "flickr8k/fusion",
-        "Flagfile of the row to sweep, by its path or by its name below experiments/.",
-    )
+    _row("scenes/fusion", "Flagfile of the row to sweep")
     flags.DEFINE_list("margins", [f"0.{tenth}" for tenth in range(1, 10)], "Margins to try (the paper's 0.1 ... 0.9).")
     flags.register_validator("margins", _are_margins, "give numbers from 0 to 2, each once: --margins=0.1,0.2,0.3")
     flags.DEFINE_list(
@@ -67,8 +63,9 @@ def trainings_flags() -> None:
     flags.DEFINE_multi_string(
         "overlay",
         [],
-        "Flagfile of cmr.train read after each row's own, by its path or its name below experiments/: stand_ins (CNNs "
-        "that need no download), laptop (small sizes). May be given several times.",
+        "Flagfile of cmr.train read after each row's own, by its path or its name below experiments/flagfiles/: "
+        "stand_ins (VGG16 without its top layers and EfficientNet-Lite2, whose file --image_weights names), "
+        "laptop (small sizes). May be given several times.",
     )
     flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
     flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")
@@ -85,7 +82,8 @@ def table_flags() -> None:
     flags.DEFINE_list(
         "rows",
         [],
-        f"Rows: flagfiles of experiments/<dataset>/ by name, or paths of others. By default {', '.join(paper.ROWS)}.",
+        "Rows: flagfiles of experiments/flagfiles/<dataset>/ by name, or paths of others. By default "
+        f"{', '.join(paper.ROWS)}.",
     )
     _seeds(3)
 
@@ -102,33 +100,41 @@ def preparation_flags() -> None:
     flags.DEFINE_string(
         "vgg_weights",
         "imagenet",
-        "Weights of X_vgg's CNN, where features are missing: imagenet (Keras downloads) or a path.",
+        "Weights of X_vgg's CNN, where its features are missing: imagenet (Keras downloads them) or the path of a "
+        "file.",
     )
-    flags.DEFINE_string("image_weights", "imagenet", "Likewise of X_img's CNN.")
+    flags.DEFINE_string(
+        "image_weights",
+        "imagenet",
+        "Likewise of X_img's CNN. Keras downloads inception_v3's alone: with --overlay=stand_ins give the path of "
+        "efficientnet_lite2's .npz.",
+    )
 
 
 @command.flag_group("Ablation")
 def ablation_flags() -> None:
-    _arms("flickr8k/fusion", list(VARIANTS), "experiments/ablations/ by name, or paths of others")
+    _arms("scenes/fusion", ablations.VARIANTS, "ablations")
     _seeds(3)
 
 
 @command.flag_group("Screening")
 def screening_flags() -> None:
-    _arms("screening/start", [f"screening/{name}" for name in results.VARIANTS], "experiments/, or any paths")
+    _arms("screening/start", screening.VARIANTS, "screening")
     _seeds(1)
 
 
-def _arms(baseline: str, variants: Sequence[str], where: str) -> None:
-    flags.DEFINE_string(
-        "baseline",
-        baseline,
-        "Flagfile of the row that every variant is compared with, by its path or its name below experiments/. It is "
-        "read first, then the overlays, then the variant's, whose flags therefore always hold.",
-    )
+def _arms(row: str, variants: Sequence[str], folder: str) -> None:
+    _row(row, "Flagfile of the baseline, the row that every variant is compared with")
     flags.DEFINE_list(
-        "variants", variants, f"Flagfiles of {where}; the first line of each is a comment that describes the row."
+        "variants",
+        list(variants),
+        f"Flagfiles of experiments/flagfiles/{folder}/ by name, or paths of others, read after the row's own and the "
+        "overlays, so that their flags hold; the first line of each is a comment that describes it.",
     )
+
+
+def _row(default: str, what: str) -> None:
+    flags.DEFINE_string("row", default, f"{what}, by its path or its name below experiments/flagfiles/.")
 
 
 @command.flag_group("Candidates")

@@ -3,9 +3,10 @@
     python -m experiments.reproduce --table=1 --data_dir=~/flickr8k
     python -m experiments.reproduce --table=1 --overlay=stand_ins --overlay=laptop --seeds=3 --jobs=2
 
-Every row is a flagfile, experiments/<dataset>/<row>.flags. A finished run is recognised by the hash of its flags and
-kept, so a killed table goes on where it was. The files are <workspace_dir>/<dataset>/experiments/table1.md, .csv, .tex,
-.html and .json; with --rows the rows' names follow table1.
+Every row is a flagfile, experiments/flagfiles/<dataset>/<row>.flags. A finished run is recognised by the hash of its
+flags and kept, so a killed table goes on where it was. The files are
+<workspace_dir>/<dataset>/experiments/table1.md, .csv, .tex, .html and .json; the names of --rows and of
+--overlay follow table1.
 """
 
 import pathlib
@@ -30,10 +31,13 @@ def main() -> None:
     from experiments.tables.table import build_table
     from experiments.trainings import plan
     from experiments.trainings.results import check_same_inputs, read_trained_row
+    from experiments.trainings.training import find_flagfile
 
     extras.check_installed("jinja2")
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     rows = paper.row_trainings(FLAGS.table, FLAGS.rows or paper.ROWS, FLAGS.overlay, FLAGS.seeds)
+    overlays = [find_flagfile(name) for name in FLAGS.overlay]
+    made_with = paper.overlay_notes(overlays)
     trainings = [training for row in rows.values() for training in row]
     if not plan.follow_flags(FLAGS, trainings):
         return
@@ -46,11 +50,12 @@ def main() -> None:
         random,
         results,
         paper.descriptions(rows),
-        paper.overlay_notes(FLAGS.overlay),
+        made_with,
     )
-    stem = trainings[0].workspace(workspace_dir).experiments_dir / paper.file_stem(FLAGS.table, list(rows))
-    formats.write_all(table, stem)
-    print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
+    stem = paper.file_stem(FLAGS.table, list(rows), [path.stem for path in overlays])
+    path = trainings[0].workspace(workspace_dir).experiments_dir / stem
+    formats.write_all(table, path)
+    print(f"\n{markdown.to_markdown(table)}\n\n{path}.md, .csv, .tex, .html, .json")
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
 """Runs a command: flags first, TensorFlow later, a user's error as one sentence and exit code 1."""
 
 import ast
+import contextlib
 import errno
 import os
 import pathlib
 import re
+import signal
 import sys
 import textwrap
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from absl import flags
@@ -59,7 +62,31 @@ def run(
       check_flags: raises ConfigError for flags that can't go together, before TensorFlow is imported.
       uses_tensorflow: whether to import TensorFlow (quietly, and only once the flags are known to be good).
     """
-    sys.exit(_run(main, doc, [_common_flags, *groups], check_flags, uses_tensorflow))
+    with _terminated_by_exception():
+        code = _run(main, doc, [_common_flags, *groups], check_flags, uses_tensorflow)
+    sys.exit(code)
+
+
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, which ends a command as Ctrl+C does."""
+
+
+@contextlib.contextmanager
+def _terminated_by_exception() -> Iterator[None]:
+    """SIGTERM raises `_Terminated`, so that what is open is closed; a second one does not disturb that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def terminate(*_) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise _Terminated
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _run(
@@ -87,6 +114,8 @@ def _run(
         return _fail(_one_line(error))
     except flags.Error as error:
         return _fail(_flag_error(error))
+    except _Terminated:
+        return _fail("stopped by SIGTERM; the same command goes on from what is already written", code=143)
     except KeyboardInterrupt:
         return _fail("stopped; the same command goes on from what is already written", code=130)
     except BrokenPipeError:
@@ -106,6 +135,27 @@ def _run(
 def _common_flags() -> None:
     flags.DEFINE_bool("tensorflow_logs", False, "Show TensorFlow's own start-up messages.")
     flags.DEFINE_bool("help", False, "Print this help and stop.")
+
+
+def separate_flags(groups: Sequence[FlagGroup]) -> flags.FlagValues:
+    """The flags that a command of these groups has, apart from those of the command that runs; not parsed yet."""
+    separate = flags.FlagValues()
+    # Groups define into absl's one set; its state and the separate set's change places meanwhile.
+    _exchange(flags.FLAGS, separate)
+    try:
+        _define([_common_flags, *groups])
+    finally:
+        _exchange(flags.FLAGS, separate)
+    return separate
+
+
+def _exchange(first: flags.FlagValues, second: flags.FlagValues) -> None:
+    # FlagValues takes every other attribute for a flag; all that it holds lies in its dictionary.
+    state = dict(first.__dict__)
+    first.__dict__.clear()
+    first.__dict__.update(second.__dict__)
+    second.__dict__.clear()
+    second.__dict__.update(state)
 
 
 def _define(groups: Sequence[FlagGroup]) -> list[tuple[str, list[str]]]:

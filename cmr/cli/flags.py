@@ -439,3 +439,16 @@ def beam_search_flags() -> None:
         "short ones.",
         lower_bound=0.0,
     )
+
+
+# Those of cmr.train, which the experiments' flagfiles are written for.
+TRAIN_GROUPS = (
+    workspace_flags,
+    model_flags,
+    text_space_flags,
+    loss_flags,
+    training_flags,
+    course_flags,
+    cnn_flags,
+    features_flags,
+)

@@ -1,20 +1,19 @@
 """Ablations of a row: trains its variants, and compares each with the row on the same test images.
 
-    python -m experiments.ablations --overlay=stand_ins --overlay=laptop --seeds=1
-    python -m experiments.ablations --baseline=scenes/fusion --variants=negatives_batch,gru_reset_after --seeds=1
+    python -m experiments.ablations --variants=negatives_batch,gru_reset_after --seeds=1
+    python -m experiments.ablations --row=flickr8k/fusion --overlay=stand_ins --overlay=laptop --seeds=1
 
-A variant is a flagfile of experiments/ablations/ that holds only what it changes. A finished run is recognised by the
-hash of its flags and kept, so a killed ablation goes on where it was, and the baseline's runs are those of its table.
-The files are <workspace_dir>/<dataset>/experiments/ablations.md, .csv, .tex, .html and .json.
+A variant is a flagfile of experiments/flagfiles/ablations/ that holds only what it changes. A finished run is
+recognised by the hash of its flags and kept, so a killed ablation goes on where it was, and the baseline's runs are
+those of its table. The files are <workspace_dir>/<dataset>/experiments/ablations.md, .csv, .tex, .html and .json.
 """
-
-import pathlib
 
 from absl import flags
 
 from cmr.cli import command
 from experiments import extras
 from experiments import flags as experiments_flags
+from experiments.ablations.variants import VARIANTS
 
 FLAGS = flags.FLAGS
 
@@ -26,20 +25,15 @@ GROUPS = (
 
 
 def main() -> None:
-    from experiments.ablations import files, results, variants
-    from experiments.trainings import plan
+    from experiments.ablations import files, results
+    from experiments.trainings import arms
 
     extras.check_installed("jinja2")
-    workspace_dir = pathlib.Path(FLAGS.workspace_dir)
-    arms = variants.plan(FLAGS.baseline, FLAGS.overlay, FLAGS.variants, FLAGS.seeds)
-    for sentence in arms.left_out:
-        print(sentence)
-    if not FLAGS.dry_run:
-        print(f"the baseline and {len(arms.variants)} variants, {FLAGS.seeds} runs of each", flush=True)
-    if not plan.follow_flags(FLAGS, arms.trainings):
+    trained = arms.train_from_flags(FLAGS, "ablations", VARIANTS)
+    if trained is None:
         return
-    ablations = results.measure(arms, workspace_dir)
-    stem = arms.trainings[0].workspace(workspace_dir).experiments_dir / "ablations"
+    ablations = results.measure(trained.arms, trained.rows)
+    stem = trained.experiments_dir / "ablations"
     files.write_all(ablations, stem)
     print(f"\n{files.to_markdown(ablations)}\n{stem}.md, .csv, .tex, .html, .json")
 

@@ -2,18 +2,16 @@
 
 import dataclasses
 import json
-import pathlib
 import statistics
 from collections.abc import Sequence
 
 from cmr.errors import DataError
 from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections
-from experiments.ablations.variants import Arms
 from experiments.statistics import bootstrap
 from experiments.statistics.bootstrap import OfMetrics, PairedDifference
 from experiments.tables.table import ResultTable, build_table_without_paper
-from experiments.trainings import results
+from experiments.trainings.arms import Arms
 from experiments.trainings.results import RowResult
 
 # What the rows are compared in.
@@ -118,19 +116,16 @@ class Ablations:
             raise DataError(f"these are no ablations ({error}); give the command again") from error
 
 
-def measure(arms: Arms, workspace_dir: pathlib.Path) -> Ablations:
-    """Reads the finished runs of all arms and compares them.
+def measure(arms: Arms, rows: Sequence[RowResult]) -> Ablations:
+    """Compares the finished runs of all arms.
 
     Args:
       arms: the baseline and its variants.
-      workspace_dir: with their runs.
+      rows: of each of them, in the same order.
 
     Raises:
       DataError: runs are of different test images.
-      WorkspaceError: a run is not finished, or two were trained on different versions of an input.
     """
-    rows = [results.read_trained_row(arm.name, arm.trainings, workspace_dir) for arm in (arms.baseline, *arms.variants)]
-    results.check_same_inputs(rows)
     dataset = arms.baseline.trainings[0].dataset
     random = rows[0].runs[0].random_ranking
     title = f"Ablations of {arms.baseline.name}: {results_table.dataset_title(dataset)}"
@@ -138,7 +133,7 @@ def measure(arms: Arms, workspace_dir: pathlib.Path) -> Ablations:
     differences = [{}, *_differences(rows[0], rows[1:])]
     comparisons = tuple(
         Comparison(arm.name, arm.description, arm.flags, *_sums(row), of_measures)
-        for arm, row, of_measures in zip((arms.baseline, *arms.variants), rows, differences, strict=True)
+        for arm, row, of_measures in zip(arms.all, rows, differences, strict=True)
     )
     return Ablations(table, comparisons, arms.left_out)
 
@@ -155,22 +150,22 @@ def _score(of_seeds: Sequence[BothDirections]) -> SumOverSeeds:
 
 def _differences(baseline: RowResult, variants: Sequence[RowResult]) -> list[dict[str, Difference]]:
     """Of each variant, by measure."""
-    measured = [_by_measure(bootstrap.paired_difference(variant.ranks, baseline.ranks)) for variant in variants]
-    corrected = {name: bootstrap.holm([each[name].p_value for each in measured]) for name in MEASURES}
+    compared = [_by_measure(bootstrap.paired_difference(variant.ranks, baseline.ranks)) for variant in variants]
+    corrected = {name: bootstrap.holm([each[name].p_value for each in compared]) for name in MEASURES}
     return [
         {name: Difference(**dataclasses.asdict(each[name]), corrected_p=corrected[name][place]) for name in MEASURES}
-        for place, each in enumerate(measured)
+        for place, each in enumerate(compared)
     ]
 
 
-def _by_measure(collected: OfMetrics[PairedDifference]) -> dict[str, PairedDifference]:
+def _by_measure(compared: OfMetrics[PairedDifference]) -> dict[str, PairedDifference]:
     return dict(
         zip(
             MEASURES,
             (
-                collected.sum_of_recalls,
-                collected.sentence_retrieval["recall_at_1"],
-                collected.image_retrieval["recall_at_1"],
+                compared.sum_of_recalls,
+                compared.sentence_retrieval["recall_at_1"],
+                compared.image_retrieval["recall_at_1"],
             ),
             strict=True,
         )

@@ -1,6 +1,7 @@
 """An ensemble as a row of a table: chosen on validation, measured on test, kept in a folder as a run is."""
 
 import hashlib
+import json
 from collections.abc import Sequence
 
 import keras
@@ -10,6 +11,7 @@ from cmr.data.examples import Examples
 from cmr.evaluation import encoding
 from cmr.evaluation.encoding import Embeddings
 from cmr.retrieval import finished_run
+from cmr.workspace import atomic_files
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.ensemble import selection
@@ -28,15 +30,16 @@ def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], ma
     Returns:
       A row of one "run", `runs/ensemble-<hash of the members>`.
     """
-    val, embedded = _embed(candidates, "val")
-    chosen = selection.select(val, embedded.image_of_caption, max_members)
+    val, split = _embed(candidates, "val")
+    chosen = selection.select(val, split.image_of_caption, max_members)
     for member, score in zip(chosen.members, chosen.scores, strict=True):
         print(f"validation sum {score:.1f} with {member}", flush=True)
     digest = hashlib.sha256("\n".join(chosen.members).encode("utf-8")).hexdigest()[:8]
     run = Run(workspace.run_dir(f"ensemble-{digest}"))
     if not queue.is_finished(run):
-        best_val = selection.ranks([val[name] for name in chosen.members], embedded.image_of_caption).metrics()
-        run.write_history([{"epoch": 0, "val": best_val.to_dict()}])
+        best_val = selection.ranks([val[name] for name in chosen.members], split.image_of_caption).metrics()
+        history = [{"epoch": 0, "val": best_val.to_dict()}]
+        atomic_files.write_text(run.history_json, json.dumps(history, indent=1) + "\n")
         _measure(run, [result for result in candidates if result.run.path.name in chosen.members])
     return RowResult(f"ensemble of {len(chosen.members)}", (RunResult(run),))
 
@@ -47,12 +50,12 @@ def _embed(results: Sequence[RunResult], split: str) -> tuple[dict[str, Embeddin
     with progress.progress_bar(len(results), "run", f"embedding {split}") as bar:
         for result in results:
             opened = finished_run.open_run(result.run.path)
-            inputs = opened.inputs.split(split)
-            embedded[result.run.path.name] = encoding.embed_split(opened.model(), inputs)
+            examples = opened.inputs.split(split)
+            embedded[result.run.path.name] = encoding.embed_split(opened.model(), examples)
             # Keras keeps what it has built until it is told not to.
             keras.backend.clear_session()
             bar.update()
-    return embedded, inputs
+    return embedded, examples
 
 
 def _measure(run: Run, members: Sequence[RunResult]) -> None:

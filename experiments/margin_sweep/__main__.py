@@ -1,5 +1,6 @@
 """Sweeps the margin of the ranking loss, as the paper did, and chooses it on the validation split.
 
+    python -m experiments.margin_sweep
     python -m experiments.margin_sweep --row=flickr8k/fusion --overlay=laptop
 
 Prepares and trains what is missing: a sweep that was stopped goes on when the same command is given again. Writes

@@ -12,7 +12,6 @@ import pathlib
 import statistics
 from collections.abc import Sequence
 
-from cmr.errors import WorkspaceError
 from cmr.evaluation import metrics
 from cmr.evaluation.metrics import BothDirections
 from experiments.trainings.results import RunResult
@@ -170,32 +169,13 @@ class Sweep:
         measured = [f"val_{direction}_{name}" for direction, name in columns]
         writer.writerow(["run", "margin", "image_norm", "seed", "epoch", "val_sum_of_recalls", *measured])
         for point in self.points:
-            setting, result = point.setting, point.validation
+            setting, val = point.setting, point.validation
             numbers = [
-                getattr(getattr(result, direction), name)
-                for direction in metrics.DIRECTIONS
-                for name in metrics.METRICS
+                getattr(getattr(val, direction), name) for direction in metrics.DIRECTIONS for name in metrics.METRICS
             ]
             norm = str(setting.image_norm).lower()
-            writer.writerow(
-                [point.run, setting.margin, norm, setting.seed, point.epoch, result.sum_of_recalls, *numbers]
-            )
+            writer.writerow([point.run, setting.margin, norm, setting.seed, point.epoch, val.sum_of_recalls, *numbers])
         return text.getvalue()
-
-
-def read_sweep(path: pathlib.Path) -> Sweep:
-    """Reads margin_sweep.json.
-
-    Raises:
-      WorkspaceError: it is missing or damaged.
-    """
-    again = "run: python -m experiments.margin_sweep"
-    if not path.exists():
-        raise WorkspaceError(f"{path} is missing; {again}")
-    try:
-        return Sweep.from_json(path.read_text(encoding="utf-8"))
-    except (ValueError, TypeError, KeyError) as error:
-        raise WorkspaceError(f"{path} is no margin sweep of this version; {again}") from error
 
 
 def _score(margin: float, image_norm: bool, measured: Sequence[BothDirections]) -> MarginScore:
@@ -203,9 +183,9 @@ def _score(margin: float, image_norm: bool, measured: Sequence[BothDirections]) 
         margin,
         image_norm,
         len(measured),
-        statistics.fmean(scores_measured.sum_of_recalls for scores_measured in measured),
-        statistics.fmean(scores_measured.sentence_retrieval.recall_at_1 for scores_measured in measured),
-        statistics.fmean(scores_measured.image_retrieval.recall_at_1 for scores_measured in measured),
+        statistics.fmean(val.sum_of_recalls for val in measured),
+        statistics.fmean(val.sentence_retrieval.recall_at_1 for val in measured),
+        statistics.fmean(val.image_retrieval.recall_at_1 for val in measured),
     )
 
 

@@ -25,12 +25,12 @@ def points_table(points: Sequence[Point]) -> str:
     ]
     lines.append("-" * len(lines[-1]))
     for point in points:
-        setting, result = point.setting, point.validation
-        directions = result.sentence_retrieval, result.image_retrieval
+        setting, val = point.setting, point.validation
+        directions = val.sentence_retrieval, val.image_retrieval
         recalls = ["".join(f"{value:7.1f}" for value in direction.recalls) for direction in directions]
         lines.append(
             f"{setting.margin:<8g}{_NORMS[setting.image_norm]:5}{setting.seed:6}{point.epoch:8}"
-            f"{recalls[0]} {recalls[1]}{result.sum_of_recalls:9.1f}"
+            f"{recalls[0]} {recalls[1]}{val.sum_of_recalls:9.1f}"
         )
     return "\n".join(lines)
 
@@ -38,17 +38,17 @@ def points_table(points: Sequence[Point]) -> str:
 def findings(sweep: Sweep) -> list[str]:
     """What was measured, a paragraph each: where the numbers are from, the choice, how much the margin matters."""
     overlays = f" with {', '.join(sweep.overlays)}" if sweep.overlays else ""
-    measured = [
+    paragraphs = [
         f"Row {sweep.row}{overlays}, validation split of {sweep.dataset}, best epoch of each run. The test split is "
         "not looked at: what cmr.train measures on it at the end of a run is not read here.",
         _choice(sweep.choice),
     ]
     spreads = [_spread(scores) for norm in (True, False) if len(scores := sweep.scores(norm)) > 1]
     if spreads:
-        measured.append("\n".join(spreads))
+        paragraphs.append("\n".join(spreads))
     if sweep.scores(image_norm=False):
-        measured.append(_RESCALES)
-    return measured
+        paragraphs.append(_RESCALES)
+    return paragraphs
 
 
 def _choice(choice: MarginScore | None) -> str:

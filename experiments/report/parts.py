@@ -70,7 +70,8 @@ def read_parts(workspace: Workspace) -> Parts:
     table = None
     if number:
         command = f"experiments.reproduce --table={number}"
-        table = reader.read(f"{paper.file_stem(number)}.json", paper.TITLES[number], command, ResultTable.from_json)
+        file_name = paper.table_json(workspace.experiments_dir, number).name
+        table = reader.read(file_name, paper.TITLES[number], command, ResultTable.from_json)
     beyond = reader.read(
         "beyond.json",
         "Our best models",
@@ -80,7 +81,7 @@ def read_parts(workspace: Workspace) -> Parts:
     ablations = reader.read(
         "ablations.json",
         "The ablations",
-        f"experiments.ablations --baseline={row}",
+        f"experiments.ablations --row={row}",
         Ablations.from_json,
     )
     sweep = reader.read(

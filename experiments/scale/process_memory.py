@@ -49,13 +49,13 @@ class Watch:
             lines = self._status.read_text().splitlines()
         except OSError:
             return
-        by_name = dict(line.split(":", 1) for line in lines)
+        fields = dict(line.split(":", 1) for line in lines)
         # A process that has ended has no memory.
-        if "VmHWM" in by_name:
+        if "VmHWM" in fields:
             self._peak = Peak(
-                max(self._peak.total, _mib(by_name["VmHWM"])),
-                max(self._peak.anonymous, _mib(by_name["RssAnon"])),
-                max(self._peak.file, _mib(by_name["RssFile"])),
+                max(self._peak.total, _mib(fields["VmHWM"])),
+                max(self._peak.anonymous, _mib(fields["RssAnon"])),
+                max(self._peak.file, _mib(fields["RssFile"])),
             )
 
 

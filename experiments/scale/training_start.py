@@ -78,12 +78,12 @@ def _steps(workspace: Workspace) -> Iterator[int]:
     from cmr.retrieval.model import retrieval_model
     from cmr.retrieval.step import TrainingStep
 
-    run_inputs = inputs.read_inputs(workspace, *_FEATURES)
-    train = run_inputs.split("train")
+    opened = inputs.read_inputs(workspace, *_FEATURES)
+    train = opened.split("train")
     # Held, as cmr.train holds it.
-    val = run_inputs.split("val")
-    vgg_dim, image_dim = (run_inputs.feature_dim(name) for name in ("vgg_features", "image_features"))
-    model_config = ModelConfig("fusion", vgg_dim, image_dim, len(run_inputs.vocabulary))
+    val = opened.split("val")
+    vgg_dim, image_dim = (opened.feature_dim(name) for name in ("vgg_features", "image_features"))
+    model_config = ModelConfig("fusion", vgg_dim, image_dim, len(opened.vocabulary))
     kernel = np.random.default_rng(0).normal(size=(image_dim, model_config.text_space_dim)).astype(np.float32)
     model = retrieval_model(model_config, kernel)
     schedule = Schedule(train.lengths, _PAPER)

@@ -7,12 +7,11 @@ kept, so that a screening that was stopped goes on. The files are <workspace_dir
 .csv.
 """
 
-import pathlib
-
 from absl import flags
 
 from cmr.cli import command
 from experiments import flags as experiments_flags
+from experiments.screening.variants import VARIANTS
 
 FLAGS = flags.FLAGS
 
@@ -25,16 +24,14 @@ GROUPS = (
 
 def main() -> None:
     from cmr.workspace import atomic_files
-    from experiments.ablations import variants
     from experiments.screening import results
-    from experiments.trainings import plan
+    from experiments.trainings import arms
 
-    workspace_dir = pathlib.Path(FLAGS.workspace_dir)
-    arms = variants.plan(FLAGS.baseline, FLAGS.overlay, FLAGS.variants, FLAGS.seeds)
-    if not plan.follow_flags(FLAGS, arms.trainings):
+    trained = arms.train_from_flags(FLAGS, "screening", VARIANTS)
+    if trained is None:
         return
-    trials = results.read_trials(arms, workspace_dir)
-    stem = arms.trainings[0].workspace(workspace_dir).experiments_dir / "screening"
+    trials = results.read_trials(trained.arms, trained.rows)
+    stem = trained.experiments_dir / "screening"
     text = results.to_markdown(trials)
     atomic_files.write_text(f"{stem}.md", text + "\n")
     atomic_files.write_text(f"{stem}.csv", results.to_csv(trials))

@@ -1,45 +1,15 @@
 """What tried settings came to on the validation split, on which alone a model is chosen."""
 
 import dataclasses
-import pathlib
 import statistics
 from collections.abc import Sequence
 
 import pandas as pd
 
-from experiments.ablations.variants import Arms
 from experiments.tables import markdown
-from experiments.trainings import candidates, results
-
-# Flagfiles of experiments/screening/, one a thing that was tried.
-VARIANTS = (
-    "no_dropout",
-    "more_dropout",
-    "captioner_embedding",
-    "image_features_alone",
-    "narrow_margin",
-    "constant_rate",
-    "hardest",
-    "hardest_after_warm_up",
-    "softmax_loss",
-    "larger_batch",
-    "word_dropout",
-    "mean_pooling",
-    "attention_pooling",
-    "bidirectional",
-    "averaged_weights",
-    "softmax_mean",
-    "softmax_attention",
-    "softmax_mean_bidirectional",
-    "softmax_mean_averaged",
-    "softmax_mean_word_dropout",
-    "warm_up_mean",
-    "softmax_mean_both",
-    "softmax_mean_both_larger_batch",
-    "softmax_mean_both_more_word_dropout",
-    "softmax_mean_both_smaller_batch",
-    "hardest_wide_margin",
-)
+from experiments.trainings import candidates
+from experiments.trainings.arms import Arms
+from experiments.trainings.results import RowResult
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,11 +35,15 @@ class Trial:
     gain: float
 
 
-def read_trials(arms: Arms, workspace_dir: pathlib.Path) -> list[Trial]:
-    """Reads the validation numbers of finished runs, the baseline's first; test numbers are not read."""
+def read_trials(arms: Arms, rows: Sequence[RowResult]) -> list[Trial]:
+    """Reads the validation numbers of finished runs, the baseline's first; test numbers are not read.
+
+    Args:
+      arms: the baseline and its variants.
+      rows: of each of them, in the same order.
+    """
     trials = []
-    for arm in (arms.baseline, *arms.variants):
-        row = results.read_trained_row(arm.name, arm.trainings, workspace_dir)
+    for arm, row in zip(arms.all, rows, strict=True):
         total = candidates.mean_validation(row)
         best = [result.best_val for result in row.runs]
         trials.append(

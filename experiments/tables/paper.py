@@ -1,12 +1,14 @@
-"""The paper's tables: their data sets, and our rows, each of which is a flagfile of experiments/<dataset>/."""
+"""The paper's tables: their data sets, and our rows, each of which is a flagfile of flagfiles/<dataset>/."""
 
 import itertools
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
 
+from cmr.errors import DataError
 from cmr.evaluation import results_table
-from experiments.trainings import training
+from experiments.tables.table import OURS, ResultTable
+from experiments.trainings import train_flags, training
 from experiments.trainings.training import Training
 
 # `scenes` is no table of the paper's: the embedded data set, on which the whole of it runs in minutes.
@@ -31,10 +33,57 @@ def title_of_best(dataset: str) -> str:
     return f"{start}: {results_table.dataset_title(dataset)}"
 
 
-def file_stem(table: str, rows: Sequence[str] = ROWS) -> str:
-    """Name of the files of a table without ending: `table1`, or with other rows than `ROWS` `table1-vse_paper-mine`."""
+def file_stem(table: str, rows: Sequence[str] = ROWS, overlays: Sequence[str] = ()) -> str:
+    """Name of the files of a table without ending.
+
+    Args:
+      table: a key of `DATASETS`.
+      rows: names of its rows.
+      overlays: names of the flagfiles that were read after each row's own.
+
+    Returns:
+      `table1`, or `scenes`; behind it other rows than `ROWS`, then the overlays: `table1-vse_paper-mine-laptop`.
+    """
     whole = table if table == "scenes" else f"table{table}"
-    return whole if tuple(rows) == ROWS else "-".join([whole, *rows])
+    return "-".join([whole, *(() if tuple(rows) == ROWS else rows), *overlays])
+
+
+def table_json(folder: pathlib.Path, table: str) -> pathlib.Path:
+    """The file of a table of `ROWS` to show: that without overlays, else the newest one with any.
+
+    Args:
+      folder: with the tables of a data set.
+      table: a key of `DATASETS`.
+
+    Returns:
+      Its path, that without overlays where there is none at all.
+    """
+    plain = folder / f"{file_stem(table)}.json"
+    with_overlays = [path for path in folder.glob(f"{file_stem(table)}-*.json") if _has_all_rows(path)]
+    if plain.exists() or not with_overlays:
+        return plain
+    return max(with_overlays, key=lambda path: path.stat().st_mtime)
+
+
+def _has_all_rows(path: pathlib.Path) -> bool:
+    try:
+        table = ResultTable.from_json(path.read_text(encoding="utf-8"))
+    except DataError:
+        return False
+    ours = [row.label for row in table.rows if row.kind == OURS]
+    return tuple(ours) == ROWS
+
+
+def overlay_notes(overlays: Sequence[pathlib.Path]) -> list[str]:
+    """What a table's caption says of the flagfiles that were read after each row's own; nothing without any.
+
+    Raises:
+      ConfigError: a flagfile holds what cmr.train refuses.
+    """
+    if not overlays:
+        return []
+    each = "; ".join(f"{path.stem} ({' '.join(train_flags.given(path))})" for path in overlays)
+    return [f"Not the rows' own settings alone; read after them: {each}."]
 
 
 def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seeds: int) -> dict[str, list[Training]]:
@@ -42,7 +91,7 @@ def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seed
 
     Args:
       table: a key of `DATASETS`.
-      rows: names of flagfiles in experiments/<dataset>/, or paths of others.
+      rows: names of flagfiles in experiments/flagfiles/<dataset>/, or paths of others.
       overlays: flagfiles read after each row's own.
       seeds: their number.
 
@@ -62,14 +111,6 @@ def descriptions(rows: Mapping[str, Sequence[Training]]) -> dict[str, str]:
     """The first sentence of the comment that each row's flagfile begins with; rows without one are left out."""
     sentences = {name: _first_sentence(trainings[0].flagfiles[0]) for name, trainings in rows.items()}
     return {name: sentence for name, sentence in sentences.items() if sentence}
-
-
-def overlay_notes(overlays: Sequence[str]) -> list[str]:
-    """What a table's caption has to say of the flagfiles that were read after each row's own."""
-    names = [pathlib.Path(name).stem for name in overlays]
-    return (
-        [f"After its own flagfile, every row reads {' and '.join(f'{name}.flags' for name in names)}."] if names else []
-    )
 
 
 def _first_sentence(flagfile: pathlib.Path) -> str:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments.trainings import preparation, queue
-from experiments.trainings.preparation import Sources
+from experiments.trainings import estimate, lock, preparation, queue
+from experiments.trainings.preparation import Preparation, Sources
 from experiments.trainings.training import Training
 
 
@@ -19,16 +19,19 @@ def carry_out(
     """Prepares what the trainings read and the workspace lacks, then trains those that are not finished.
 
     Args:
-      trainings: in the order to train them.
+      trainings: of one data set, in the order to train them.
       workspace_dir: of `--workspace_dir`.
       sources: where raw data and weights come from.
       jobs: trainings at once.
 
     Raises:
-      CmrError: a command failed; what was finished before is kept.
+      CmrError: a command failed, and what was finished before is kept; or another experiment is at work there.
     """
-    preparation.carry_out(preparation.missing_steps(trainings, workspace_dir, sources))
-    queue.train(trainings, workspace_dir, jobs)
+    # What can't be prepared is said before anything is written.
+    preparation.missing_steps(trainings, workspace_dir, sources)
+    with lock.only_experiment(trainings[0].workspace(workspace_dir)):
+        preparation.carry_out(preparation.missing_steps(trainings, workspace_dir, sources))
+        queue.train(trainings, workspace_dir, jobs)
 
 
 def follow_flags(values: flags.FlagValues, trainings: Sequence[Training]) -> bool:
@@ -54,12 +57,14 @@ def follow_flags(values: flags.FlagValues, trainings: Sequence[Training]) -> boo
 
 
 def describe(trainings: Sequence[Training], workspace_dir: pathlib.Path, sources: Sources) -> str:
-    """The commands that `carry_out` would run, one a line, and their number."""
+    """The commands that `carry_out` would run, one a line for a shell; behind them, as comments, what they cost."""
     steps = preparation.missing_steps(trainings, workspace_dir, sources)
     unfinished = queue.unfinished(trainings, workspace_dir)
+    commands = [Preparation(queue.TRAIN, tuple(training.arguments(workspace_dir))) for training in unfinished]
     lines = [
-        *map(str, steps),
-        *(" ".join(["python -m cmr.train", *training.arguments(workspace_dir)]) for training in unfinished),
-        f"{len(steps)} preparations and {len(unfinished)} of {len(trainings)} trainings to do",
+        *map(str, [*steps, *commands]),
+        f"# {len(steps)} preparations and {len(unfinished)} of {len(trainings)} trainings to do",
+        f"# {estimate.hours(unfinished, workspace_dir)}",
+        f"# {estimate.disk(unfinished, workspace_dir)}",
     ]
     return "\n".join(lines)

@@ -2,14 +2,16 @@
 
 import dataclasses
 import pathlib
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+
+from absl import flags
 
 from cmr import config
-from cmr.cli import flags as cmr_flags
 from cmr.errors import CmrError, ConfigError
-from cmr.workspace import paths
+from cmr.workspace import features, paths
+from cmr.workspace.paths import Workspace
+from experiments.trainings import child, weights
 from experiments.trainings.training import Training
 
 
@@ -30,24 +32,26 @@ class Sources:
 
 @dataclasses.dataclass(frozen=True)
 class Preparation:
-    """A command of the project: module and arguments."""
+    """A command of the project: module and arguments; its text can be pasted into a shell."""
 
     module: str
     arguments: tuple[str, ...]
 
     def __str__(self) -> str:
-        return " ".join(["python -m", self.module, *self.arguments])
+        return shlex.join(["python", "-m", self.module, *self.arguments])
 
 
 def missing_steps(trainings: Sequence[Training], workspace_dir: pathlib.Path, sources: Sources) -> list[Preparation]:
     """The commands that make what the trainings read and the workspace lacks, in order, each once.
 
     Raises:
-      ConfigError: features are missing that have a name of the user's own.
+      ConfigError: features are missing that have a name of the user's own, or weights of a CNN are.
     """
     steps = []
     for training in trainings:
         steps.extend(_steps_of(training, workspace_dir, sources))
+    lack_vgg = [training.values for training in trainings if _lacks_vgg(training, workspace_dir)]
+    weights.check_one_file(lack_vgg, sources.vgg_weights)
     order = ("data_prep.prepare", "data_prep.extract", "cmr.pretrain")
     return sorted(dict.fromkeys(steps), key=lambda step: order.index(step.module))
 
@@ -60,64 +64,67 @@ def carry_out(steps: Sequence[Preparation]) -> None:
     """
     for number, step in enumerate(steps, start=1):
         print(f"preparation {number} of {len(steps)}: {step}", flush=True)
-        code = subprocess.run([sys.executable, "-m", step.module, *step.arguments]).returncode
+        code = child.run(step.module, step.arguments)
         if code:
             raise CmrError(f"{step} ended with exit code {code}; mend what it says and give the command again")
 
 
+def features_read(values: flags.FlagValues) -> tuple[str, str]:
+    """Names of X_vgg's and X_img's features by cmr.train's flags, "" where the model does not read them."""
+    names = values.vgg_features or _vgg_name(values), values.image_features or _image_name(values)
+    return config.features_read(values.model, *names)
+
+
+def has_features(workspace: Workspace, name: str) -> bool:
+    """Whether the workspace holds features of this name, whole."""
+    return (workspace.features_dir(name) / features.EXTRACTOR_JSON).exists()
+
+
 def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources) -> Iterator[Preparation]:
-    settings = training.settings()
+    values = training.values
     workspace = training.workspace(workspace_dir)
     common = (f"--dataset={workspace.dataset}", f"--workspace_dir={workspace_dir}")
     if not workspace.dataset_json.exists():
         data_dir = (f"--data_dir={sources.data_dir}",) if sources.data_dir else ()
         yield Preparation("data_prep.prepare", (*common, *data_dir))
-    cnns = _CnnSettings(workspace.dataset, settings)
-    vgg, image = config.features_read(
-        settings.get("model", "fusion"),
-        settings.get("vgg_features") or cnns.vgg_name,
-        settings.get("image_features") or cnns.image_name,
-    )
-    for name in filter(None, (vgg, image)):
-        if (workspace.features_dir(name) / "extractor.json").exists():
+    for name in filter(None, features_read(values)):
+        if has_features(workspace, name):
             continue
-        if name == cnns.image_name:
-            yield Preparation(
-                "data_prep.extract", (*common, *cnns.image_arguments, f"--weights={sources.image_weights}")
-            )
-        elif name == cnns.vgg_name:
-            yield Preparation("data_prep.extract", (*common, *cnns.vgg_arguments, f"--weights={sources.vgg_weights}"))
+        if name == _image_name(values):
+            weights.check_image(values, sources.image_weights)
+            yield Preparation("data_prep.extract", (*common, *_image_cnn(values), f"--weights={sources.image_weights}"))
+        elif name == _vgg_name(values):
+            weights.check_vgg(values, sources.vgg_weights)
+            yield Preparation("data_prep.extract", (*common, *_vgg_cnn(values), f"--weights={sources.vgg_weights}"))
         else:
             raise ConfigError(
                 f"{workspace.features_dir(name)}, which {training.name} reads, is missing; extract or import it with "
                 f"--features_name={name}"
             )
-    takes_captioner = image and settings.get("image_embedding") == "captioner" and not settings.get("captioner")
+    image = features_read(values)[1]
+    takes_captioner = image and values.image_embedding == "captioner" and not values.captioner
     if takes_captioner and not (workspace.captioner_dir / "captioner.json").exists():
-        features = (f"--image_features={image}",)
-        yield Preparation("cmr.pretrain", (*common, *features))
+        yield Preparation("cmr.pretrain", (*common, f"--image_features={image}"))
 
 
-class _CnnSettings:
-    """The CNN flags of a training, as data_prep.extract takes them."""
+def _lacks_vgg(training: Training, workspace_dir: pathlib.Path) -> bool:
+    """Whether it reads the features of its own CNN of X_vgg, and the workspace has none."""
+    name = _vgg_name(training.values)
+    return name in features_read(training.values) and not has_features(training.workspace(workspace_dir), name)
 
-    def __init__(self, dataset: str, settings: Mapping[str, str]):
-        defaults = cmr_flags.DATASET_DEFAULTS[dataset.partition(":")[0]]
-        vgg_model = settings.get("vgg_model", defaults["vgg_model"])
-        image_model = settings.get("image_model", defaults["image_model"])
-        vgg_layer = settings.get("vgg_layer", "fc7")
-        crops, hub_module = settings.get("crops", "1"), settings.get("hub_module", "")
-        self.vgg_name = paths.vgg_features_name(vgg_model, vgg_layer, int(crops))
-        self.image_name = paths.image_features_name(image_model, hub_module, int(crops))
-        self.vgg_arguments = (
-            "--cnn=vgg",
-            f"--vgg_model={vgg_model}",
-            f"--vgg_layer={vgg_layer}",
-            f"--crops={crops}",
-        )
-        self.image_arguments = (
-            "--cnn=image",
-            f"--image_model={image_model}",
-            f"--crops={crops}",
-            *((f"--hub_module={hub_module}",) if hub_module else ()),
-        )
+
+def _vgg_name(values: flags.FlagValues) -> str:
+    return paths.vgg_features_name(values.vgg_model, values.vgg_layer, int(values.crops))
+
+
+def _image_name(values: flags.FlagValues) -> str:
+    return paths.image_features_name(values.image_model, values.hub_module, int(values.crops))
+
+
+def _vgg_cnn(values: flags.FlagValues) -> tuple[str, ...]:
+    return "--cnn=vgg", *(f"--{name}={values[name].value}" for name in ("vgg_model", "vgg_layer", "crops"))
+
+
+def _image_cnn(values: flags.FlagValues) -> tuple[str, ...]:
+    names = ("image_model", "crops", *(("hub_module",) if values.hub_module else ()))
+    return "--cnn=image", *(f"--{name}={values[name].value}" for name in names)

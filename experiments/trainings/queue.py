@@ -4,15 +4,16 @@ import collections
 import os
 import pathlib
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 
 from cmr.errors import CmrError
 from cmr.workspace.runs import Run
+from experiments.trainings import child
 from experiments.trainings.training import Training
 
-_MODULE = "cmr.train"
+# The command that trains.
+TRAIN = "cmr.train"
 _POLL_SECONDS = 0.2
 
 
@@ -54,17 +55,16 @@ def train(trainings: Sequence[Training], workspace_dir: pathlib.Path, jobs: int 
             if not ended:
                 time.sleep(_POLL_SECONDS)
             for process in ended:
-                training = running.pop(process)
-                if process.returncode:
-                    raise CmrError(_failure(training, workspace_dir, process.returncode))
+                training, code = running.pop(process), child.stop(process)
+                if code:
+                    raise CmrError(_failure(training, workspace_dir, code))
                 done += 1
                 minutes = (time.monotonic() - started) / 60
                 left = minutes / done * (total - done)
                 print(f"{done} of {total} done in {minutes:.1f} min, about {left:.0f} min left", flush=True)
     finally:
         for process in running:
-            process.terminate()
-            process.wait()
+            child.stop(process)
 
 
 def log_path(training: Training, workspace_dir: pathlib.Path) -> pathlib.Path:
@@ -81,8 +81,8 @@ def _start(training: Training, workspace_dir: pathlib.Path, jobs: int) -> subpro
         threads = str(max(1, (os.cpu_count() or 1) // jobs))
         environment.update(TF_NUM_INTRAOP_THREADS=threads, TF_NUM_INTEROP_THREADS=threads)
     with open(path, "a", encoding="utf-8") as log:
-        command = [sys.executable, "-m", _MODULE, *training.arguments(workspace_dir)]
-        return subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        arguments = training.arguments(workspace_dir)
+        return child.start(TRAIN, arguments, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
 def _failure(training: Training, workspace_dir: pathlib.Path, code: int) -> str:

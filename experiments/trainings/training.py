@@ -4,19 +4,15 @@ import dataclasses
 import functools
 import hashlib
 import pathlib
-import re
-from collections.abc import Sequence
 
-from absl import flags
+from absl.flags import FlagValues
 
 from cmr.errors import ConfigError
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
+from experiments.trainings import train_flags
 
 FLAGFILES = pathlib.Path(__file__).parents[1] / "flagfiles"
-
-# A flag of one of these does not change the numbers of a run.
-_WITHOUT_EFFECT = ("run_name", "workspace_dir", "checkpoint_steps", "tensorflow_logs")
 
 
 def find_flagfile(name: str) -> pathlib.Path:
@@ -47,45 +43,26 @@ class Training:
     flags: tuple[str, ...] = ()
     seed: int = 0
 
-    def settings(self) -> dict[str, str]:
-        """All flags given, by name.
+    @functools.cached_property
+    def values(self) -> FlagValues:
+        """Every flag's value as cmr.train has it, the data set's defaults included; to be read alone.
 
         Raises:
-          ConfigError: a flagfile is missing, or a line of it is not `--name=value`.
+          ConfigError: cmr.train would refuse a flag, or none names the data set.
         """
-        return {**self._given, "seed": str(self.seed)}
-
-    @functools.cached_property
-    def _given(self) -> dict[str, str]:
         # Read once: the run keeps its name, whatever happens to the flagfiles while others are trained.
-        given = {}
-        for path in self.flagfiles:
-            for line in _lines(path):
-                given.update([_setting(line, path)])
-        given.update(_setting(flag, "the experiment") for flag in self.flags)
-        return given
-
-    def effective_settings(self) -> dict[str, str]:
-        """Those that can change the numbers of the run."""
-        return {name: value for name, value in self.settings().items() if name not in _WITHOUT_EFFECT}
+        return train_flags.read(self.flagfiles, (*self.flags, f"--seed={self.seed}"))
 
     @property
     def dataset(self) -> str:
-        """The data set's name.
-
-        Raises:
-          ConfigError: no flagfile says it.
-        """
-        settings = self.settings()
-        if "dataset" not in settings:
-            raise ConfigError(f"the flags of {self.name} name no --dataset; put it into {self.flagfiles[0]}")
-        return settings["dataset"]
+        """The data set's name."""
+        return self.values.dataset
 
     @property
     def run_name(self) -> str:
-        """Folder under runs/: the name, the seed and eight hexadecimal digits that change with any flag's value."""
-        settings = sorted(self.effective_settings().items())
-        digest = hashlib.sha256(repr(settings).encode("utf-8")).hexdigest()
+        """Folder under runs/: the name, the seed and eight digits, a hash of all values that count."""
+        counting = sorted(train_flags.counting(self.values).items())
+        digest = hashlib.sha256(repr(counting).encode("utf-8")).hexdigest()
         return f"{self.name}-seed{self.seed}-{digest[:8]}"
 
     def workspace(self, workspace_dir: pathlib.Path) -> Workspace:
@@ -110,18 +87,3 @@ class Training:
 def with_seeds(training: Training, seeds: int) -> list[Training]:
     """The same training once for each seed from 0 on."""
     return [dataclasses.replace(training, seed=seed) for seed in range(seeds)]
-
-
-def _lines(path: pathlib.Path) -> Sequence[str]:
-    """The flags of a flagfile; absl leaves out comments and reads nested files."""
-    try:
-        return flags.FlagValues().read_flags_from_files([f"--flagfile={path}"], force_gnu=False)
-    except flags.Error as error:
-        raise ConfigError(f"{path} can't be read as a flagfile: {error}") from error
-
-
-def _setting(line: str, where: pathlib.Path | str) -> tuple[str, str]:
-    match = re.fullmatch(r"--(\w+)=(.*)", line)
-    if not match:
-        raise ConfigError(f"{line!r} in {where} is not --name=value; write every flag so, --name=true for a yes")
-    return match[1], match[2]

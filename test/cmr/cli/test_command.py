@@ -3,6 +3,7 @@
 import errno
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -159,6 +160,25 @@ def test_an_interrupted_command_says_that_it_goes_on_and_ends_with_130():
     ended = tiny_runs.run_main(raising(KeyboardInterrupt()))
 
     assert ended == tiny_runs.Ended(130, "", "error: stopped; the same command goes on from what is already written\n")
+
+
+def test_a_terminated_command_closes_what_is_open_says_so_and_ends_with_143():
+    closed = []
+
+    def main():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            # A second one, as from a parent that ends its children twice, disturbs nothing.
+            os.kill(os.getpid(), signal.SIGTERM)
+            closed.append(True)
+
+    before = signal.getsignal(signal.SIGTERM)
+    ended = tiny_runs.run_main(main)
+
+    line = "error: stopped by SIGTERM; the same command goes on from what is already written\n"
+    assert (ended, closed) == (tiny_runs.Ended(143, "", line), [True])
+    assert signal.getsignal(signal.SIGTERM) == before
 
 
 def test_a_reader_that_closed_the_pipe_is_told_nothing():

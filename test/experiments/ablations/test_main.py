@@ -30,7 +30,7 @@ def record(tmp_path, monkeypatch) -> pathlib.Path:
     path.touch()
     paths = [str(ROOT), str(ROOT / "test" / "support")]
     (tmp_path / "fake_train.py").write_text(FAKE.format(paths=paths, record=str(path)))
-    monkeypatch.setattr(queue, "_MODULE", "fake_train")
+    monkeypatch.setattr(queue, "TRAIN", "fake_train")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     for made in MADE:
         (tmp_path / "scenes" / made).parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def record(tmp_path, monkeypatch) -> pathlib.Path:
 
 
 def command(workspace_dir, *arguments):
-    place = (f"--workspace_dir={workspace_dir}", "--baseline=scenes/fusion", "--seeds=1")
+    place = (f"--workspace_dir={workspace_dir}", "--row=scenes/fusion", "--seeds=1")
     return run_main(ablations.main, *place, *arguments, groups=ablations.GROUPS)
 
 
@@ -71,7 +71,7 @@ def test_a_killed_ablation_goes_on_where_it_was(record, tmp_path):
 def test_a_dry_run_prints_the_commands_and_trains_nothing(record, tmp_path):
     ended = command(tmp_path, "--variants=margin_02", "--dry_run")
 
-    assert ended.stdout.count("python -m cmr.train") == 2
+    assert ended.stdout.count("python -m fake_train ") == 2
     assert "0 preparations and 2 of 2 trainings to do" in ended.stdout
     assert started(record) == []
 

@@ -6,14 +6,19 @@ import finished_runs
 import pytest
 
 from cmr.errors import DataError, WorkspaceError
-from experiments.ablations import variants
 from experiments.ablations.results import MEASURES, Ablations, measure
+from experiments.ablations.variants import VARIANTS as KNOWN
 from experiments.statistics.bootstrap import holm, paired_difference
+from experiments.trainings.arms import plan_arms
 from experiments.trainings.results import read_row
 
 VARIANTS = ("gru_reset_after", "negatives_batch", "margin_02")
 # The first is the baseline's equal, the second is far better, the third a little worse.
 FACTORS = {"fusion": 1.0, "gru_reset_after": 1.0, "negatives_batch": 0.4, "margin_02": 1.1}
+
+
+def planned_arms(variants, seeds):
+    return plan_arms("scenes/fusion", [], variants, seeds, "ablations", KNOWN)
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +29,7 @@ def workspace_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def arms(workspace_dir):
     """Two seeds of each, all finished."""
-    planned = variants.plan("scenes/fusion", [], [*VARIANTS, "embedding_linear"], 2)
+    planned = planned_arms([*VARIANTS, "embedding_linear"], 2)
     for training in planned.trainings:
         finished_runs.write(training.run(workspace_dir), training.seed, FACTORS[training.name])
     return planned
@@ -32,7 +37,7 @@ def arms(workspace_dir):
 
 @pytest.fixture(scope="module")
 def ablations(arms, workspace_dir):
-    return measure(arms, workspace_dir)
+    return measure(arms, arms.read_rows(workspace_dir))
 
 
 def row(arm, workspace_dir):
@@ -56,9 +61,9 @@ def test_differences_are_paired_with_the_variant_first(arms, ablations, workspac
     base, better = (row(arm, workspace_dir).ranks for arm in (arms.baseline, arms.variants[1]))
     expected = paired_difference(better, base)
 
-    found = {quantity: compared(ablations, "negatives_batch", quantity) for quantity in MEASURES}
+    differences = {quantity: compared(ablations, "negatives_batch", quantity) for quantity in MEASURES}
 
-    assert [(each.estimate, each.low, each.high, each.p_value) for each in found.values()] == [
+    assert [(each.estimate, each.low, each.high, each.p_value) for each in differences.values()] == [
         dataclasses.astuple(each)
         for each in (
             expected.sum_of_recalls,
@@ -66,14 +71,14 @@ def test_differences_are_paired_with_the_variant_first(arms, ablations, workspac
             expected.image_retrieval["recall_at_1"],
         )
     ]
-    assert found["sum_of_recalls"].estimate > 0
+    assert differences["sum_of_recalls"].estimate > 0
 
 
 @pytest.mark.parametrize("quantity", MEASURES)
 def test_p_values_are_corrected_over_the_variants_of_one_measure(ablations, quantity):
-    found = [compared(ablations, name, quantity) for name in VARIANTS]
+    of_variants = [compared(ablations, name, quantity) for name in VARIANTS]
 
-    assert [each.corrected_p for each in found] == holm([each.p_value for each in found])
+    assert [each.corrected_p for each in of_variants] == holm([each.p_value for each in of_variants])
 
 
 def test_a_difference_is_found_where_the_interval_leaves_out_zero(ablations):
@@ -84,11 +89,11 @@ def test_a_difference_is_found_where_the_interval_leaves_out_zero(ablations):
 def test_sums_are_means_over_the_seeds_of_test_and_of_the_best_validation(arms, ablations, workspace_dir):
     results = row(arms.variants[2], workspace_dir).runs
 
-    found = ablations.comparisons[3]
+    comparison = ablations.comparisons[3]
 
-    assert found.test_sum.mean == pytest.approx(sum(each.test.sum_of_recalls for each in results) / 2)
-    assert found.validation_sum.mean == pytest.approx(sum(each.best_val.sum_of_recalls for each in results) / 2)
-    assert found.test_sum.std > 0
+    assert comparison.test_sum.mean == pytest.approx(sum(each.test.sum_of_recalls for each in results) / 2)
+    assert comparison.validation_sum.mean == pytest.approx(sum(each.best_val.sum_of_recalls for each in results) / 2)
+    assert comparison.test_sum.std > 0
 
 
 def test_what_was_left_out_is_said(ablations):
@@ -106,19 +111,19 @@ def test_other_json_is_refused(text):
 
 
 def test_one_seed_has_no_deviation(tmp_path):
-    planned = variants.plan("scenes/fusion", [], ["margin_02"], 1)
+    planned = planned_arms(["margin_02"], 1)
     for training in planned.trainings:
         finished_runs.write(training.run(tmp_path))
 
-    found = measure(planned, tmp_path)
+    measured = measure(planned, planned.read_rows(tmp_path))
 
-    assert found.comparisons[1].test_sum.std is None
+    assert measured.comparisons[1].test_sum.std is None
 
 
 def test_runs_on_other_captions_are_not_compared(tmp_path):
-    planned = variants.plan("scenes/fusion", [], ["margin_02"], 1)
+    planned = planned_arms(["margin_02"], 1)
     for training in planned.trainings:
         finished_runs.write(training.run(tmp_path), captions=training.name)
 
     with pytest.raises(WorkspaceError, match=r"different versions of captions\.csv"):
-        measure(planned, tmp_path)
+        planned.read_rows(tmp_path)

@@ -36,7 +36,8 @@ def test_the_cosine_is_the_mean_of_the_members_cosines():
 def test_the_best_run_comes_first_and_every_member_gains():
     candidates = {f"run{seed}": noisy(seed, 0.35 + 0.05 * seed) for seed in range(5)}
     alone = {
-        name: selection.ranks([found], IMAGE_OF_CAPTION).metrics().sum_of_recalls for name, found in candidates.items()
+        name: selection.ranks([embedded], IMAGE_OF_CAPTION).metrics().sum_of_recalls
+        for name, embedded in candidates.items()
     }
 
     chosen = selection.select(candidates, IMAGE_OF_CAPTION, 5)

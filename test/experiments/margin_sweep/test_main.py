@@ -11,7 +11,7 @@ from tiny_workspaces import make_workspace
 
 from cmr.workspace.runs import Run
 from experiments.margin_sweep import __main__ as margin_sweep
-from experiments.margin_sweep import points
+from experiments.margin_sweep.points import Sweep
 
 
 def _sweep(*arguments: object) -> Ended:
@@ -22,12 +22,12 @@ def _sweep(*arguments: object) -> Ended:
 def swept(tmp_path_factory):
     """The workspace, and how a sweep of one margin and then of one more ended."""
     folder = tmp_path_factory.mktemp("sweep")
-    found = make_workspace(folder / "workspace")
+    workspace = make_workspace(folder / "workspace")
     row, overlay = folder / "vse.flags", folder / "short.flags"
     row.write_text("\n".join([*TINY, "--dataset=scenes", "--model=vse"]))
     overlay.write_text("--max_epochs=1\n")
-    flags = [f"--workspace_dir={found.root}", f"--row={row}", f"--overlay={overlay}", "--image_norm=true"]
-    return found, [_sweep(*flags, f"--margins={margins}") for margins in ("0.2", "0.5,0.2")]
+    flags = [f"--workspace_dir={workspace.root}", f"--row={row}", f"--overlay={overlay}", "--image_norm=true"]
+    return workspace, [_sweep(*flags, f"--margins={margins}") for margins in ("0.2", "0.5,0.2")]
 
 
 def test_a_sweep_trains_its_margins(swept):
@@ -38,38 +38,38 @@ def test_a_sweep_trains_its_margins(swept):
 
 
 def test_a_sweep_that_is_given_again_trains_only_what_is_missing(swept):
-    found, (_, second) = swept
+    workspace, (_, second) = swept
 
     assert second.returncode == 0, second.stderr
     assert "2 trainings, 1 of them to do" in second.stdout
-    assert len(list(found.dataset_dir.glob("runs/*/metrics.json"))) == 2
+    assert len(list(workspace.dataset_dir.glob("runs/*/metrics.json"))) == 2
 
 
 def test_its_file_holds_what_the_runs_measured_on_validation(swept):
-    found, _ = swept
-    made = points.read_sweep(found.dataset_dir / "experiments" / "margin_sweep.json")
+    workspace, _ = swept
+    made = Sweep.from_json((workspace.dataset_dir / "experiments" / "margin_sweep.json").read_text())
 
     assert [point.setting.margin for point in made.points] == [0.2, 0.5]
     for point in made.points:
-        run = Run(found.run_dir(point.run))
+        run = Run(workspace.run_dir(point.run))
         assert read_json(run.history_json)[0]["val"] == point.validation.to_dict()
         assert run.read_config().train.margin == point.setting.margin
         assert run.read_config().train.max_epochs == 1
 
 
 def test_it_prints_its_points_and_its_choice(swept):
-    found, (_, second) = swept
-    made = points.read_sweep(found.dataset_dir / "experiments" / "margin_sweep.json")
+    workspace, (_, second) = swept
+    made = Sweep.from_json((workspace.dataset_dir / "experiments" / "margin_sweep.json").read_text())
 
     assert [line.split()[0] for line in second.stdout.splitlines() if " unit " in line][:2] == ["0.2", "0.5"]
     assert f"Chosen: margin {made.choice.margin:g}, " in second.stdout
 
 
 def test_table_and_plots_stand_beside_it(swept):
-    found, _ = swept
-    folder = found.dataset_dir / "experiments"
+    workspace, _ = swept
+    folder = workspace.dataset_dir / "experiments"
 
-    names = {path.name for path in folder.iterdir()}
+    names = {path.name for path in folder.glob("[!.]*")}
 
     assert names == {f"margin_sweep{end}" for end in (".json", ".csv", ".png", ".svg", "_hparams")}
 
@@ -83,9 +83,9 @@ def _hparams(events: event_accumulator.EventAccumulator, tag: str):
 
 
 def test_tensorboard_is_told_the_sweeps_settings_and_metrics(swept):
-    found, _ = swept
+    workspace, _ = swept
 
-    events = _events(found.dataset_dir / "experiments" / "margin_sweep_hparams")
+    events = _events(workspace.dataset_dir / "experiments" / "margin_sweep_hparams")
 
     experiment = metadata.parse_experiment_plugin_data(_hparams(events, metadata.EXPERIMENT_TAG))
     domains = {info.name: list(info.domain_discrete) for info in experiment.hparam_infos}
@@ -94,9 +94,9 @@ def test_tensorboard_is_told_the_sweeps_settings_and_metrics(swept):
 
 
 def test_tensorboard_is_told_every_runs_settings_and_recalls_once(swept):
-    found, _ = swept
-    folder = found.dataset_dir / "experiments"
-    made = points.read_sweep(folder / "margin_sweep.json")
+    workspace, _ = swept
+    folder = workspace.dataset_dir / "experiments"
+    made = Sweep.from_json((folder / "margin_sweep.json").read_text())
 
     sessions = {path.name: _events(path) for path in (folder / "margin_sweep_hparams").iterdir() if path.is_dir()}
 

@@ -4,13 +4,11 @@ import csv
 import io
 import json
 
-import pytest
 from fabricated_sweeps import measured, point, sweep
 
-from cmr.errors import WorkspaceError
 from cmr.workspace.runs import Run
 from experiments.margin_sweep import points
-from experiments.margin_sweep.points import MarginScore, Setting
+from experiments.margin_sweep.points import MarginScore, Setting, Sweep
 from experiments.trainings.results import RunResult
 
 
@@ -33,9 +31,9 @@ def test_the_points_flags_count_and_not_those_of_the_row(tmp_path):
     row = tmp_path / "row.flags"
     row.write_text("--margin=0.7\n--image_norm_in_loss=true\n--dataset=scenes\n")
 
-    settings = Setting(0.3, image_norm=False, seed=2).training([row]).settings()
+    values = Setting(0.3, image_norm=False, seed=2).training([row]).values
 
-    assert settings == {"margin": "0.3", "image_norm_in_loss": "false", "dataset": "scenes", "seed": "2"}
+    assert (values.margin, values.image_norm_in_loss, values.dataset, values.seed) == (0.3, False, "scenes", 2)
 
 
 def test_a_point_is_of_the_epoch_whose_weights_were_kept_the_first_of_equal_ones(tmp_path):
@@ -103,11 +101,10 @@ def test_a_margins_score_is_the_mean_over_its_seeds():
     assert made.choice == scores[1]
 
 
-def test_a_sweep_is_read_back_from_its_file(tmp_path):
+def test_a_sweep_is_read_back_from_its_file():
     made = sweep(point(0.1, 10, 10, epoch=3), point(0.2, 12, 1, image_norm=False, seed=1))
-    (tmp_path / "margin_sweep.json").write_text(made.to_json())
 
-    assert points.read_sweep(tmp_path / "margin_sweep.json") == made
+    assert Sweep.from_json(made.to_json()) == made
 
 
 def test_the_file_names_the_split_the_scores_and_the_choice():
@@ -118,20 +115,6 @@ def test_the_file_names_the_split_the_scores_and_the_choice():
     assert values["split"] == "val"
     assert [score["sum_of_recalls"] for score in values["scores"]] == [20.0, 13.0]
     assert (values["choice"]["margin"], values["choice"]["sum_of_recalls"]) == (0.1, 20.0)
-
-
-@pytest.mark.parametrize("text", ["{", "[]", '{"points": [{}]}'])
-def test_a_damaged_file_is_refused_with_the_command_that_writes_it(tmp_path, text):
-    path = tmp_path / "margin_sweep.json"
-    path.write_text(text)
-
-    with pytest.raises(WorkspaceError, match=r"is no margin sweep.*experiments\.margin_sweep"):
-        points.read_sweep(path)
-
-
-def test_a_missing_file_is_refused_with_the_command_that_writes_it(tmp_path):
-    with pytest.raises(WorkspaceError, match=r"is missing.*experiments\.margin_sweep"):
-        points.read_sweep(tmp_path / "margin_sweep.json")
 
 
 def test_the_spreadsheet_has_a_row_a_run():

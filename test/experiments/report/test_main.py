@@ -86,7 +86,7 @@ def test_what_is_absent_is_named_with_its_command(written, workspace):
 
     for command in (
         "experiments.ensemble --dataset=scenes",
-        "experiments.ablations --baseline=scenes/fusion",
+        "experiments.ablations --row=scenes/fusion",
         "experiments.margin_sweep --row=scenes/fusion",
     ):
         assert f"python -m {command} --workspace_dir={workspace.root}" in page.text

@@ -8,13 +8,13 @@ import pytest
 from tiny_runs import run_main
 
 from cmr.workspace.runs import Run
-from experiments.ablations import variants
 from experiments.screening import __main__ as screening
-from experiments.screening import results
+from experiments.screening.variants import VARIANTS
+from experiments.trainings.arms import plan_arms
 from experiments.trainings.training import FLAGFILES
 
 MADE = ("dataset.json", "features/scene_cnn-objects/extractor.json", "features/scene_cnn-layout/extractor.json")
-FLAGS = ("--baseline=scenes/fusion", "--variants=ablations/margin_02,ablations/negatives_batch")
+FLAGS = ("--row=scenes/fusion", "--variants=ablations/margin_02,ablations/negatives_batch")
 
 
 @pytest.fixture
@@ -23,7 +23,9 @@ def finished(tmp_path):
     for made in MADE:
         (tmp_path / "scenes" / made).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "scenes" / made).touch()
-    arms = variants.plan("scenes/fusion", (), ("margin_02", "negatives_batch"), 1)
+    arms = plan_arms(
+        "scenes/fusion", (), ("ablations/margin_02", "ablations/negatives_batch"), 1, "screening", VARIANTS
+    )
     for training, factor in zip(arms.trainings, (1.0, 0.6, 1.5), strict=True):
         finished_runs.write(training.run(tmp_path), factor=factor)
     return tmp_path
@@ -55,9 +57,7 @@ def test_the_test_split_is_not_read(finished):
 
 
 def test_every_setting_that_was_tried_can_be_tried_again():
-    names = [f"screening/{name}" for name in results.VARIANTS]
+    arms = plan_arms("screening/start", ("laptop",), VARIANTS, 1, "screening", VARIANTS)
 
-    arms = variants.plan("screening/start", ("laptop",), names, 1)
-
-    assert len(arms.variants) == len(names)
-    assert {path.stem for path in FLAGFILES.glob("screening/*.flags")} == {"start", *results.VARIANTS}
+    assert len(arms.variants) == len(VARIANTS)
+    assert {path.stem for path in FLAGFILES.glob("screening/*.flags")} == {"start", *VARIANTS}

@@ -8,7 +8,13 @@ from experiments.trainings import preparation
 from experiments.trainings.preparation import Preparation, Sources
 from experiments.trainings.training import Training, find_flagfile
 
-SOURCES = Sources("raw", "vgg.h5", "image.npz")
+
+@pytest.fixture
+def sources(tmp_path):
+    """Files of weights of both CNNs, named only."""
+    for name in ("vgg.h5", "image.npz"):
+        (tmp_path / name).touch()
+    return Sources("raw", str(tmp_path / "vgg.h5"), str(tmp_path / "image.npz"))
 
 
 def flickr8k(*overlays):
@@ -16,8 +22,8 @@ def flickr8k(*overlays):
     return [training for row in rows.values() for training in row]
 
 
-def test_an_empty_workspace_lacks_everything_once(tmp_path):
-    steps = preparation.missing_steps(flickr8k("stand_ins"), tmp_path, SOURCES)
+def test_an_empty_workspace_lacks_everything_once(tmp_path, sources):
+    steps = preparation.missing_steps(flickr8k("stand_ins"), tmp_path, sources)
 
     assert [step.module for step in steps] == [
         "data_prep.prepare",
@@ -26,25 +32,25 @@ def test_an_empty_workspace_lacks_everything_once(tmp_path):
         "cmr.pretrain",
     ]
     assert "--data_dir=raw" in steps[0].arguments
-    assert {"--vgg_layer=pool5_avg", "--weights=vgg.h5"} <= set(steps[1].arguments)
-    assert {"--image_model=efficientnet_lite2", "--weights=image.npz"} <= set(steps[2].arguments)
+    assert {"--vgg_layer=pool5_avg", f"--weights={sources.vgg_weights}"} <= set(steps[1].arguments)
+    assert {"--image_model=efficientnet_lite2", f"--weights={sources.image_weights}"} <= set(steps[2].arguments)
     assert "--image_features=efficientnet_lite2" in steps[3].arguments
 
 
 def test_the_papers_rows_take_both_vggs(tmp_path):
-    steps = preparation.missing_steps(flickr8k(), tmp_path, SOURCES)
+    steps = preparation.missing_steps(flickr8k(), tmp_path, Sources())
 
     models = {argument for step in steps for argument in step.arguments if argument.startswith("--vgg_model=")}
     assert models == {"--vgg_model=vgg16", "--vgg_model=vgg19"}
 
 
-def test_what_is_there_is_not_made_again(tmp_path):
+def test_what_is_there_is_not_made_again(tmp_path, sources):
     folder = tmp_path / "flickr8k"
     for made in ("dataset.json", "features/vgg16-pool5_avg/extractor.json", "captioner/captioner.json"):
         (folder / made).parent.mkdir(parents=True, exist_ok=True)
         (folder / made).touch()
 
-    steps = preparation.missing_steps(flickr8k("stand_ins"), tmp_path, SOURCES)
+    steps = preparation.missing_steps(flickr8k("stand_ins"), tmp_path, sources)
 
     assert ["--cnn=image" in step.arguments for step in steps] == [True]
 
@@ -53,24 +59,65 @@ def test_a_linear_text_space_needs_no_captioner(tmp_path):
     path = find_flagfile("flickr8k/single")
     training = Training("single", (path,), ("--image_embedding=linear",))
 
-    assert "cmr.pretrain" not in [step.module for step in preparation.missing_steps([training], tmp_path, SOURCES)]
+    assert "cmr.pretrain" not in [step.module for step in preparation.missing_steps([training], tmp_path, Sources())]
 
 
 def test_features_of_a_name_of_their_own_have_to_be_there(tmp_path):
     training = Training("vse", (find_flagfile("flickr8k/vse_paper"),), ("--vgg_features=mine",))
 
     with pytest.raises(ConfigError, match="mine, which vse reads, is missing; extract or import it"):
-        preparation.missing_steps([training], tmp_path, SOURCES)
+        preparation.missing_steps([training], tmp_path, Sources())
 
 
-def test_the_other_roles_features_are_extracted_for_either(tmp_path):
+def test_the_other_roles_features_are_extracted_for_either(tmp_path, sources):
     path = find_flagfile("flickr8k/vse_paper")
     overlays = (find_flagfile("stand_ins"),)
     training = Training("vse", (path, *overlays), ("--vgg_features=efficientnet_lite2",))
 
-    steps = preparation.missing_steps([training], tmp_path, SOURCES)
+    steps = preparation.missing_steps([training], tmp_path, sources)
 
     assert "--cnn=image" in steps[-1].arguments
+
+
+@pytest.mark.parametrize(
+    ("row", "overlays", "given", "sentence"),
+    [
+        ("flickr8k/fusion", ["stand_ins"], {}, r"--image_weights is missing: .* efficientnet_lite2"),
+        ("flickr8k/fusion", ["stand_ins"], {"image_weights": "none.npz"}, r"--image_weights=none.npz does not exist"),
+        ("flickr8k/fusion", [], {"vgg_weights": "none.h5"}, r"--vgg_weights=none.h5 does not exist; .* vgg16's"),
+        (
+            "flickr8k/fusion",
+            [],
+            {"vgg_weights": "random"},
+            r"--vgg_weights=random makes features of a name of their own",
+        ),
+        ("flickr8k/single", [], {"image_weights": "a.keras"}, r"--image_weights=a.keras .* by --image_features"),
+        ("scenes/fusion", [], {"vgg_weights": "vgg.h5"}, r"--vgg_weights=vgg.h5 can't be used: scene_cnn is trained"),
+    ],
+)
+def test_weights_that_a_missing_step_cannot_use_are_refused_before_the_first(tmp_path, row, overlays, given, sentence):
+    training = Training("row", tuple(map(find_flagfile, (row, *overlays))))
+
+    with pytest.raises(ConfigError, match=sentence):
+        preparation.missing_steps([training], tmp_path, Sources(**given))
+
+
+def test_weights_of_features_that_are_there_are_not_asked_for(tmp_path):
+    training = Training("single", (find_flagfile("flickr8k/single"), find_flagfile("stand_ins")))
+    made = tmp_path / "flickr8k" / "features" / "efficientnet_lite2" / "extractor.json"
+    made.parent.mkdir(parents=True)
+    made.touch()
+
+    steps = preparation.missing_steps([training], tmp_path, Sources())
+
+    assert [step.module for step in steps] == ["data_prep.prepare", "cmr.pretrain"]
+
+
+def test_one_file_of_weights_is_not_of_both_vggs(tmp_path, sources):
+    with pytest.raises(
+        ConfigError, match=r"is one file, but features of vgg16 with .* and of vgg19 with .* are missing"
+    ):
+        preparation.missing_steps(flickr8k(), tmp_path, sources)
 
 
 def test_a_failed_command_ends_the_preparation(tmp_path):

@@ -16,7 +16,7 @@ from cmr.evaluation.query_ranks import QueryRanks
 given = dict(argument[2:].split("=", 1) for argument in sys.argv[1:])
 with open({record!r}, "a") as record:
     record.write(given["run_name"] + "\\n")
-if given.get("margin") == "7":
+if given.get("margin") == "1.7":
     print("loading")
     print("error: margin must be smaller")
     sys.exit(1)
@@ -34,7 +34,7 @@ def record(tmp_path, monkeypatch) -> pathlib.Path:
     path.touch()
     root = str(pathlib.Path(queue.__file__).parents[1])
     (tmp_path / "fake_train.py").write_text(FAKE.format(root=root, record=str(path)))
-    monkeypatch.setattr(queue, "_MODULE", "fake_train")
+    monkeypatch.setattr(queue, "TRAIN", "fake_train")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return path
 
@@ -72,6 +72,6 @@ def test_a_run_without_its_ranks_is_not_finished(record, tmp_path):
 
 def test_a_failure_is_one_sentence_with_what_the_command_said(record, tmp_path):
     with pytest.raises(CmrError, match=r"ended with exit code 1: margin must be smaller \(its log: .*\.log\)"):
-        queue.train([row("--margin=7"), row()], tmp_path)
+        queue.train([row("--margin=1.7"), row()], tmp_path)
 
     assert len(record.read_text().split()) == 1

@@ -1,4 +1,4 @@
-"""The arms of an ablation: which flagfiles, in which order, and what is left out."""
+"""The arms of an experiment: which flagfiles, in which order, and what is left out."""
 
 import importlib
 import pathlib
@@ -7,16 +7,17 @@ import pytest
 from tiny_runs import own_flags
 
 from cmr.errors import ConfigError
-from experiments.ablations.variants import VARIANTS, plan
+from experiments.ablations.variants import VARIANTS
 from experiments.tables import paper
+from experiments.trainings.arms import plan_arms
 from experiments.trainings.training import FLAGFILES
 
 BASELINES = [f"{dataset}/{row}" for dataset in ("flickr8k", "scenes") for row in paper.ROWS]
 ABLATIONS = FLAGFILES / "ablations"
 
 
-def planned(baseline="flickr8k/fusion", overlays=(), variants=VARIANTS, seeds=1):
-    return plan(baseline, overlays, variants, seeds)
+def planned(row="flickr8k/fusion", overlays=(), variants=VARIANTS, seeds=1):
+    return plan_arms(row, overlays, variants, seeds, "ablations", VARIANTS)
 
 
 def test_every_flagfile_of_the_folder_is_a_variant():
@@ -31,10 +32,10 @@ def test_every_variant_differs_from_the_papers_fusion_and_from_each_other():
 
 
 def test_negatives_and_the_length_of_images_are_a_whole_product():
-    settings = [training.settings() for training in planned().trainings]
+    values = [training.values for training in planned().trainings]
 
-    pairs = {(each["negatives"], each["image_norm_in_loss"]) for each in settings}
-    assert pairs == {(kind, norm) for kind in ("epoch", "batch", "hardest") for norm in ("true", "false")}
+    pairs = {(each.negatives, each.image_norm_in_loss) for each in values}
+    assert pairs == {(kind, norm) for kind in ("epoch", "batch", "hardest") for norm in (True, False)}
 
 
 def test_a_variants_description_is_the_first_line_of_its_flagfile():
@@ -50,9 +51,9 @@ def test_a_variants_flags_hold_over_the_overlays_and_theirs_over_the_baselines(t
 
     arms = planned(overlays=[str(overlay)], variants=["margin_02"])
 
-    base, variant = (training.settings() for training in arms.trainings)
-    assert (base["margin"], base["gru_units"]) == ("0.5", "8")
-    assert (variant["margin"], variant["gru_units"]) == ("0.2", "8")
+    base, variant = (training.values for training in arms.trainings)
+    assert (base.margin, base.gru_units) == (0.5, 8)
+    assert (variant.margin, variant.gru_units) == (0.2, 8)
     assert arms.baseline.description == "The baseline: flickr8k/fusion, with overlay."
 
 

@@ -1,0 +1,31 @@
+"""The settings that were tried, in the order of their rows."""
+
+# Flagfiles of experiments/flagfiles/screening/, one a thing that was tried.
+VARIANTS = (
+    "no_dropout",
+    "more_dropout",
+    "captioner_embedding",
+    "image_features_alone",
+    "narrow_margin",
+    "constant_rate",
+    "hardest",
+    "hardest_after_warm_up",
+    "softmax_loss",
+    "larger_batch",
+    "word_dropout",
+    "mean_pooling",
+    "attention_pooling",
+    "bidirectional",
+    "averaged_weights",
+    "softmax_mean",
+    "softmax_attention",
+    "softmax_mean_bidirectional",
+    "softmax_mean_averaged",
+    "softmax_mean_word_dropout",
+    "warm_up_mean",
+    "softmax_mean_both",
+    "softmax_mean_both_larger_batch",
+    "softmax_mean_both_more_word_dropout",
+    "softmax_mean_both_smaller_batch",
+    "hardest_wide_margin",
+)
