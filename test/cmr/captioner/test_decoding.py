@@ -39,14 +39,14 @@ def test_step_by_step_the_words_have_the_probabilities_that_training_sees(model,
     captions = np.random.default_rng(1).integers(2, 9, size=(4, 6)).astype(np.int32)
     decoder = Decoder(model)
 
-    state, previous, found = decoder.start(features[:4]), np.full(4, decoder.start_id), []
+    state, previous, outputs = decoder.start(features[:4]), np.full(4, decoder.start_id), []
     for words in captions.T:
         log_probabilities, state = decoder.step(state, previous)
-        found.append(log_probabilities)
+        outputs.append(log_probabilities)
         previous = words
 
     expected = _log_probabilities(model, features[:4], captions)
-    np.testing.assert_allclose(np.stack(found, axis=1)[..., 2:], expected[..., 2:], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.stack(outputs, axis=1)[..., 2:], expected[..., 2:], rtol=1e-4, atol=1e-5)
 
 
 def test_pad_and_unk_are_never_said(model, features):
@@ -58,10 +58,10 @@ def test_pad_and_unk_are_never_said(model, features):
 
 
 def test_a_sentences_log_probability_is_the_full_models(model, features):
-    found = decoding.caption_features(model, features, SearchConfig(width=2, max_words=5))
+    sentences = decoding.caption_features(model, features, SearchConfig(width=2, max_words=5))
 
     for number in (0, 63, 64, 69):
-        best = found[number][0]
+        best = sentences[number][0]
         caption = np.array([[*best.words, vocabulary.END_ID]], np.int32)
         scores = _log_probabilities(model, features[number : number + 1], caption)[0]
         expected = sum(row[word] for row, word in zip(scores, caption[0], strict=True))
@@ -74,7 +74,8 @@ def test_an_image_is_captioned_alike_alone_and_among_others(model, features):
     together = decoding.caption_features(model, features, config)
 
     alone = [decoding.caption_features(model, features[n : n + 1], config)[0] for n in (0, 65)]
-    assert [[one.words for one in found] for found in alone] == [[one.words for one in together[n]] for n in (0, 65)]
+    among = [together[n] for n in (0, 65)]
+    assert [[one.words for one in each] for each in alone] == [[one.words for one in each] for each in among]
 
 
 def test_no_image_no_sentence(model):

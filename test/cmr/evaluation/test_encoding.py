@@ -49,7 +49,7 @@ def test_embeddings_do_not_depend_on_the_order_of_images_and_sentences(model, va
         tokens=np.concatenate(pieces),
         starts=np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]),
         image_of_caption=np.argsort(images)[val.image_of_caption[captions]].astype(np.int32),
-        features={name: dataclasses.replace(found, rows=found.rows[images]) for name, found in val.features.items()},
+        features={name: dataclasses.replace(each, rows=each.rows[images]) for name, each in val.features.items()},
     )
 
     straight, turned = encoding.embed_split(model, val), encoding.embed_split(model, shuffled)

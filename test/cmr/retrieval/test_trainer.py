@@ -262,9 +262,9 @@ def test_a_warm_up_goes_on_where_it_was(tmp_path, scenes_inputs, monkeypatch):
     )
 
 
-def killed(found, hook):
+def killed(workspace, hook):
     """Runs cmr.train until the hook kills it with the signal that no process can catch."""
-    arguments = [*tiny_runs.place(found), *tiny_runs.TINY, "--model=fusion", "--run_name=killed"]
+    arguments = [*tiny_runs.place(workspace), *tiny_runs.TINY, "--model=fusion", "--run_name=killed"]
     program = f"""
 import os, signal, sys
 from cmr import train
@@ -304,10 +304,10 @@ summaries.RetrievalRecorder.validation = and_kill_at_the_next_flush
 
 def weights_of(path):
     """Every array of an HDF5 file by its path."""
-    found = {}
+    weights = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return found
+        file.visititems(lambda name, item: weights.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return weights
 
 
 def test_a_run_killed_twice_ends_as_if_it_never_was(scenes_workspace):
@@ -322,9 +322,9 @@ def test_a_run_killed_twice_ends_as_if_it_never_was(scenes_workspace):
 
     assert ended.returncode == 0, ended.stderr
     assert "going on from epoch 2, step 8" in ended.stdout
-    expected, found = weights_of(whole.best_weights), weights_of(again.best_weights)
-    assert expected.keys() == found.keys()
-    assert all(np.array_equal(expected[name], found[name]) for name in expected)
+    expected, resumed = weights_of(whole.best_weights), weights_of(again.best_weights)
+    assert expected.keys() == resumed.keys()
+    assert all(np.array_equal(expected[name], resumed[name]) for name in expected)
     assert tiny_runs.read_json(again.history_json) == tiny_runs.read_json(whole.history_json)
     measured, expected = tiny_runs.read_json(again.metrics_json), tiny_runs.read_json(whole.metrics_json)
     assert measured["test"] == expected["test"]
