@@ -11,10 +11,10 @@ import tensorflow as tf
 
 from cmr.captioner import files
 from cmr.captioner.batches import feature_batches, picture_batches, with_features_of
-from cmr.captioner.config import CaptionerTrainConfig
 from cmr.captioner.loss import SplitLosses
 from cmr.captioner.step import CaptionerStep
 from cmr.captioner.summaries import CaptionerRecorder
+from cmr.config import CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.data.examples import Examples
 from cmr.errors import ConfigError

@@ -10,6 +10,7 @@ from absl import flags
 
 from cmr import config
 from cmr.cli import command
+from cmr.config import CaptionerConfig, CaptionerTrainConfig, ModelConfig, TrainConfig
 from cmr.workspace import paths
 
 DATASETS = ("scenes", "flickr8k", "flickr30k", "mscoco", "custom")
@@ -19,12 +20,13 @@ TFDS = "tfds:"
 _REAL_IMAGES = {
     "vgg_model": "vgg16",
     "image_model": "inception_v3",
-    "word_dim": 1024,
-    "gru_units": 1024,
-    "learning_rate": 2e-4,
-    "max_epochs": 30,
-    "lstm_units": 512,
-    "pretrain_epochs": 30,
+    "word_dim": ModelConfig.word_dim,
+    "gru_units": ModelConfig.gru_units,
+    "batch_size": TrainConfig.batch_size,
+    "learning_rate": TrainConfig.learning_rate,
+    "max_epochs": TrainConfig.max_epochs,
+    "lstm_units": CaptionerConfig.lstm_units,
+    "pretrain_epochs": CaptionerTrainConfig.max_epochs,
 }
 
 # Batch sizes: section 4.2 of the paper. The embedded data set is small, so it takes small networks and a higher rate.
@@ -32,7 +34,7 @@ DATASET_DEFAULTS = {
     "scenes": {
         "vgg_model": "scene_cnn",
         "image_model": "scene_cnn",
-        "batch_size": 40,
+        "batch_size": TrainConfig.batch_size,
         "word_dim": 128,
         "gru_units": 256,
         "learning_rate": 1e-3,
@@ -40,10 +42,10 @@ DATASET_DEFAULTS = {
         "lstm_units": 128,
         "pretrain_epochs": 10,
     },
-    "flickr8k": {**_REAL_IMAGES, "batch_size": 40},
+    "flickr8k": _REAL_IMAGES,
     "flickr30k": {**_REAL_IMAGES, "batch_size": 100},
     "mscoco": {**_REAL_IMAGES, "batch_size": 100},
-    "custom": {**_REAL_IMAGES, "batch_size": 40},
+    "custom": _REAL_IMAGES,
     "tfds": {**_REAL_IMAGES, "batch_size": 100},
 }
 
@@ -172,14 +174,16 @@ def text_space_flags() -> None:
     )
     _text_space_dim()
     flags.DEFINE_bool(
-        "train_text_space", False, "Let W_img go on learning; the paper takes it from the captioner as it is."
+        "train_text_space",
+        ModelConfig.train_text_space,
+        "Let W_img go on learning; the paper takes it from the captioner as it is.",
     )
 
 
 def _text_space_dim() -> None:
     flags.DEFINE_integer(
         "text_space_dim",
-        512,
+        ModelConfig.text_space_dim,
         "Size of X_txt (Eq. 4), 512 in Show and Tell. A captioner brings its own; raw features have theirs.",
         lower_bound=1,
     )
@@ -192,7 +196,11 @@ def captioner_flags() -> None:
         "lstm_units", None, "Units of the captioner's LSTM. " + _by_dataset("lstm_units"), lower_bound=1
     )
     flags.DEFINE_float(
-        "caption_dropout", 0.3, "Dropout on the LSTM's input and output (Show and Tell's).", 0.0, upper_bound=0.99
+        "caption_dropout",
+        CaptionerConfig.dropout,
+        "Dropout on the LSTM's input and output (Show and Tell's).",
+        0.0,
+        upper_bound=0.99,
     )
     flags.DEFINE_string(
         "captioner_dir",
@@ -206,11 +214,13 @@ def captioner_flags() -> None:
 def pretrain_flags() -> None:
     flags.DEFINE_enum(
         "optimizer",
-        "adam",
+        CaptionerTrainConfig.optimizer,
         config.OPTIMIZERS,
         "adam, or im2txt's sgd, whose rate is halved every 8 epochs.",
     )
-    flags.DEFINE_integer("pretrain_batch_size", 32, "Sentences a step (im2txt's).", lower_bound=1)
+    flags.DEFINE_integer(
+        "pretrain_batch_size", CaptionerTrainConfig.batch_size, "Sentences a step (im2txt's).", lower_bound=1
+    )
     flags.DEFINE_float(
         "pretrain_learning_rate",
         None,
@@ -218,7 +228,12 @@ def pretrain_flags() -> None:
         "(im2txt's).",
         0.0,
     )
-    flags.DEFINE_float("pretrain_clip_norm", 5.0, "Global norm to which the gradient is clipped (im2txt's).", 1e-6)
+    flags.DEFINE_float(
+        "pretrain_clip_norm",
+        CaptionerTrainConfig.clip_norm,
+        "Global norm to which the gradient is clipped (im2txt's).",
+        1e-6,
+    )
     flags.DEFINE_integer("pretrain_epochs", None, "Epochs at most. " + _by_dataset("pretrain_epochs"), lower_bound=1)
     flags.DEFINE_bool(
         "finetune_cnn",
@@ -241,7 +256,7 @@ def model_flags() -> None:
     )
     flags.DEFINE_float(
         "word_dropout",
-        0.0,
+        ModelConfig.word_dropout,
         "Share of a sentence's words that training replaces by <unk>, drawn anew each time; the paper names none.",
         lower_bound=0.0,
         upper_bound=0.9,
@@ -254,27 +269,29 @@ def model_flags() -> None:
     )
     flags.DEFINE_bool(
         "bidirectional",
-        False,
+        ModelConfig.bidirectional,
         "Average the GRU's states with those of a second one of the same size that reads backwards, as SCAN does.",
     )
     flags.DEFINE_bool(
         "gru_reset_after",
-        False,
+        ModelConfig.gru_reset_after,
         "Reset gate after the recurrent product (cuDNN's form, fast on a GPU), not before (Eq. 2).",
     )
     flags.DEFINE_enum(
         "text_pooling",
-        "last",
+        ModelConfig.text_pooling,
         config.TEXT_POOLINGS,
         "last: the GRU's state after the end word is the sentence (the paper). mean: the mean of the states behind its "
         "words. attention: their mean by learned weights.",
     )
     flags.DEFINE_bool(
-        "normalize_features", True, "L2-normalise X_vgg and X_txt before their maps, as VSE did with fc7."
+        "normalize_features",
+        ModelConfig.normalize_features,
+        "L2-normalise X_vgg and X_txt before their maps, as VSE did with fc7.",
     )
     flags.DEFINE_float(
         "dropout",
-        0.0,
+        ModelConfig.dropout,
         "Dropout, in training, on the image's features; the paper names none. 0.3 keeps a model from learning "
         "Flickr8K's 6,000 images by heart.",
         lower_bound=0.0,
@@ -289,36 +306,38 @@ def model_flags() -> None:
 def loss_flags() -> None:
     flags.DEFINE_enum(
         "loss",
-        "hinge",
+        TrainConfig.loss,
         config.LOSSES,
         "hinge: Eq. 6, with its margin. softmax: cross entropy of picking the right one among the negatives, with a "
         "learned temperature and no margin (CLIP's).",
     )
     flags.DEFINE_float(
         "margin",
-        0.7,
+        TrainConfig.margin,
         "Margin of the pairwise ranking loss (Eq. 6), in cosine distance. The paper chose 0.7 from 0.1 ... 0.9 on "
         "validation.",
         lower_bound=0.0,
         upper_bound=2.0,
     )
-    flags.DEFINE_enum("reduction", "sum", config.REDUCTIONS, "Sum (VSE) or mean of the loss over a batch's queries.")
+    flags.DEFINE_enum(
+        "reduction", TrainConfig.reduction, config.REDUCTIONS, "Sum (VSE) or mean of the loss over a batch's queries."
+    )
     flags.DEFINE_enum(
         "negatives",
-        "epoch",
+        TrainConfig.negatives,
         config.NEGATIVES,
         "epoch: drawn again every epoch from the whole training set (the paper). batch: the other pairs of the batch "
         "(the VSE code). hardest: the most similar of them (VSE++).",
     )
     flags.DEFINE_integer(
         "num_negatives",
-        0,
+        TrainConfig.num_negatives,
         "Sentences, and as many images, that --negatives=epoch brings to each batch; 0: as many as the batch.",
         lower_bound=0,
     )
     flags.DEFINE_integer(
         "warm_up_epochs",
-        0,
+        TrainConfig.warm_up_epochs,
         "First epochs in which --negatives=hardest takes all pairs of the batch: the most similar ones of a model that "
         "has learnt nothing tell it little.",
         lower_bound=0,
@@ -330,7 +349,7 @@ def loss_flags() -> None:
     )
     flags.DEFINE_bool(
         "image_norm_in_loss",
-        True,
+        ModelConfig.image_norm_in_loss,
         "Unit image embeddings in the loss; false is the VSE code's behaviour, in which the margin only rescales the "
         "image map.",
     )
@@ -348,12 +367,17 @@ def training_flags() -> None:
     )
     flags.DEFINE_float("learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + _by_dataset("learning_rate"), 0.0)
     flags.DEFINE_integer(
-        "decay_epochs", 0, "Epochs after which the rate falls to a tenth, as in VSE++; 0: never, as in VSE.", 0
+        "decay_epochs",
+        TrainConfig.decay_epochs,
+        "Epochs after which the rate falls to a tenth, as in VSE++; 0: never, as in VSE.",
+        0,
     )
-    flags.DEFINE_float("clip_norm", 2.0, "Global norm to which the gradient is clipped (the VSE code's).", 1e-6)
+    flags.DEFINE_float(
+        "clip_norm", TrainConfig.clip_norm, "Global norm to which the gradient is clipped (the VSE code's).", 1e-6
+    )
     flags.DEFINE_float(
         "average_weights",
-        0.0,
+        TrainConfig.average_weights,
         "Validate and keep a moving average of the weights, not the last ones; this is its decay a step: 0.999 looks "
         "back over about 1,000 steps. 0: none.",
         lower_bound=0.0,
@@ -361,7 +385,7 @@ def training_flags() -> None:
     )
     flags.DEFINE_enum(
         "precision",
-        "float32",
+        TrainConfig.precision,
         config.PRECISIONS,
         "Of the factors of the text encoder's products; weights, optimizer, loss and similarities stay float32. "
         "mixed_bfloat16 is twice as fast on a CPU that multiplies it; mixed_float16 scales the loss and is for GPUs.",
@@ -383,13 +407,18 @@ def training_flags() -> None:
 def course_flags() -> None:
     flags.DEFINE_integer(
         "patience",
-        3,
+        TrainConfig.patience,
         "Epochs without a better validation (sum of recalls, or perplexity of a captioner) before training stops.",
         lower_bound=1,
     )
-    flags.DEFINE_integer("seed", 0, "Seed of the initial weights and of the order of batches.", lower_bound=0)
     flags.DEFINE_integer(
-        "checkpoint_steps", 500, "Steps between two saved states, beside each epoch's end.", lower_bound=1
+        "seed", TrainConfig.seed, "Seed of the initial weights and of the order of batches.", lower_bound=0
+    )
+    flags.DEFINE_integer(
+        "checkpoint_steps",
+        TrainConfig.checkpoint_steps,
+        "Steps between two saved states, beside each epoch's end.",
+        lower_bound=1,
     )
 
 

@@ -7,7 +7,8 @@ import pytest
 from cmr.captioner import decoding
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.decoding import Decoder
-from cmr.captioner.model import CaptionerConfig, captioner_model
+from cmr.captioner.model import captioner_model
+from cmr.config import CaptionerConfig
 from cmr.data import input_names
 from cmr.workspace import vocabulary
 from cmr.workspace.vocabulary import Vocabulary

@@ -7,7 +7,7 @@ import pytest
 
 from cmr.captioner import files, model
 from cmr.captioner.files import Captioner
-from cmr.captioner.model import CaptionerConfig
+from cmr.config import CaptionerConfig
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace.vocabulary import Vocabulary
 

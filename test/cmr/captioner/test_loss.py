@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from cmr.captioner.loss import SplitLosses, caption_batch, word_losses
-from cmr.captioner.model import CaptionerConfig, captioner_model
+from cmr.captioner.model import captioner_model
+from cmr.config import CaptionerConfig
 from cmr.data import input_names
 from cmr.workspace import vocabulary
 

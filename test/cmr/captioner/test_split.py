@@ -13,8 +13,9 @@ from PIL import Image
 from cmr.captioner import files, split
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.files import Captioner
-from cmr.captioner.model import CaptionerConfig, captioner_model
+from cmr.captioner.model import captioner_model
 from cmr.captioner.pictures import caption_pictures, find_pictures
+from cmr.config import CaptionerConfig
 from cmr.errors import DataError, WorkspaceError
 from cmr.pictures import cnn
 from cmr.pictures.cnn import Cnn

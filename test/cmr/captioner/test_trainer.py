@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from cmr.captioner.batches import feature_batches, picture_batches
-from cmr.captioner.config import CaptionerTrainConfig
 from cmr.captioner.loss import SplitLosses
-from cmr.captioner.model import CaptionerConfig, captioner_model
+from cmr.captioner.model import captioner_model
 from cmr.captioner.step import CaptionerStep
 from cmr.captioner.summaries import CaptionerRecorder
 from cmr.captioner.trainer import CaptionerTrainer, TrainedCnn
+from cmr.config import CaptionerConfig, CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.errors import ConfigError, DataError
 from cmr.pictures.cnn import Cnn

@@ -1,11 +1,14 @@
 """Flags: defaults by data set, and flags.txt as a flagfile."""
 
+import types
+
 import pytest
 import tiny_runs
 from absl import flags
 
-from cmr import train
+from cmr import config, train
 from cmr.cli import flags as cmr_flags
+from cmr.config import TrainConfig
 
 
 def parsed(*arguments):
@@ -48,6 +51,15 @@ def test_the_papers_setting_is_the_default_on_its_data_sets(dataset, batch_size)
         "image_norm_in_loss": True,
     }
     assert {name: values[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("dataset", "settings"), [("flickr8k", TrainConfig()), ("mscoco", TrainConfig(batch_size=100))]
+)
+def test_settings_without_arguments_are_what_the_flags_give(dataset, settings):
+    values, _ = parsed(f"--dataset={dataset}")
+
+    assert config.from_values(TrainConfig, types.SimpleNamespace(**values)) == settings
 
 
 def test_what_the_user_gave_is_kept():

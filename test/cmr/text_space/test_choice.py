@@ -7,8 +7,8 @@ import pytest
 
 from cmr.captioner import files
 from cmr.captioner.files import Captioner
-from cmr.captioner.model import CaptionerConfig, captioner_model
-from cmr.config import ModelConfig
+from cmr.captioner.model import captioner_model
+from cmr.config import CaptionerConfig, ModelConfig
 from cmr.data import input_names
 from cmr.data.inputs import read_inputs
 from cmr.errors import ConfigError

@@ -9,7 +9,7 @@ import pytest
 
 from cmr.captioner import files, model
 from cmr.captioner.files import Captioner
-from cmr.captioner.model import CaptionerConfig
+from cmr.config import CaptionerConfig
 from cmr.data import input_names
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.text_space import from_captioner
