@@ -55,7 +55,8 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
             for images, captions in test.folds(inputs.test_folds)
         ]
     )
-    features_note = results_table.describe_features(*_extractors(inputs))
+    extractors = _extractors(inputs)
+    features_note = results_table.describe_features(*extractors)
     notes = _text_space_notes(run_config)
     splits = [SplitCounts(name, *sizes) for name, sizes in inputs.split_sizes().items()]
     table = results_table.format_results(
@@ -72,6 +73,7 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
         "random_ranking": chance.to_dict(),
         "test_folds": inputs.test_folds,
         "features": features_note,
+        "stand_ins": results_table.stand_ins(*extractors),
         "notes": notes,
         "protocol": inputs.protocol,
         "splits": {each.split: {"images": each.images, "captions": each.captions} for each in splits},

@@ -14,7 +14,7 @@ from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.ensemble import selection
 from experiments.trainings import queue
-from experiments.trainings.results import RowResult, RunResult
+from experiments.trainings.results import RowResult, RunResult, distinct_stand_ins
 
 
 def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], max_members: int) -> RowResult:
@@ -68,6 +68,7 @@ def _measure(run: Run, members: Sequence[RunResult]) -> None:
             **{name: members[0].metrics_json[name] for name in kept},
             "test": measured.to_dict(),
             "features": "; ".join(dict.fromkeys(member.metrics_json["features"] for member in members)),
+            "stand_ins": distinct_stand_ins(members),
             "notes": [f"The ensemble is the mean cosine of {', '.join(embedded)}, chosen on validation."],
             "members": list(embedded),
         }

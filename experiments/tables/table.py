@@ -24,8 +24,6 @@ STAND_IN_MARK = "†"
 _STAND_IN_FOOTNOTE = (
     f"{STAND_IN_MARK} marks a row whose features are not of the paper's networks but of others that stand in for them."
 )
-# So `results_table.describe_features` names a stand-in.
-_STAND_IN_WORDS = "stands in for"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -177,7 +175,7 @@ def _paper_row(row: PaperRow, dataset: str, footnotes: _Footnotes) -> TableRow:
 
 
 def _our_row(row: RowResult, measured_on: str, footnotes: _Footnotes) -> TableRow:
-    stand_in = _STAND_IN_WORDS in row.features
+    stand_in = bool(row.stand_ins)
     sentences = [
         measured_on,
         _spread_sentence(len(row.runs)),

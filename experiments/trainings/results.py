@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import pathlib
+import re
 from collections.abc import Sequence
 
 from cmr.config import RunConfig
@@ -11,6 +12,11 @@ from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.query_ranks import QueryRanks
 from cmr.workspace.runs import Run
 from experiments.trainings.training import Training
+
+# A run from before metrics.json had `stand_ins` says them in the sentence `features` alone.
+_STAND_IN_SENTENCE = re.compile(
+    r"(?P<role>VGG features|image features) (?P<features>[^:;]+): stands in for (?P<for>[^;]+)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +33,12 @@ class RunResult:
     def metrics_json(self) -> dict:
         """All of metrics.json (WORKSPACE.md)."""
         return self.run.read_metrics()
+
+    @property
+    def stand_ins(self) -> list[dict[str, str]]:
+        """The features that stand in for the paper's; see `results_table.stand_ins`."""
+        kept = self.metrics_json.get("stand_ins")
+        return _stand_ins_of_sentence(self.metrics_json["features"]) if kept is None else kept
 
     @functools.cached_property
     def run_config(self) -> RunConfig:
@@ -96,9 +108,24 @@ class RowResult:
         return self.runs[0].metrics_json["features"]
 
     @property
+    def stand_ins(self) -> list[dict[str, str]]:
+        """The features of all its runs that stand in for the paper's, each once."""
+        return distinct_stand_ins(self.runs)
+
+    @property
     def notes(self) -> list[str]:
         """What else has to be said of the row, such as where W_img came from."""
         return self.runs[0].metrics_json["notes"]
+
+
+def distinct_stand_ins(results: Sequence[RunResult]) -> list[dict[str, str]]:
+    """The features of several runs that stand in for the paper's, each once."""
+    each_once = {tuple(stand_in.items()): stand_in for result in results for stand_in in result.stand_ins}
+    return list(each_once.values())
+
+
+def _stand_ins_of_sentence(features: str) -> list[dict[str, str]]:
+    return [match.groupdict() for match in _STAND_IN_SENTENCE.finditer(features)]
 
 
 def read_row(name: str, row_runs: Sequence[Run]) -> RowResult:

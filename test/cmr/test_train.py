@@ -97,6 +97,10 @@ def test_metrics_json_says_where_its_numbers_come_from(scenes_workspace, fusion)
     assert metrics["flags"] == fusion.flags_txt.read_text().splitlines()
     assert {"--model=fusion", "--margin=0.7", "--batch_size=15"} <= set(metrics["flags"])
     assert metrics["seed"] == 0
+    assert [(each["features"], each["role"]) for each in metrics["stand_ins"]] == [
+        ("scene_cnn-objects", "VGG features"),
+        ("scene_cnn-layout", "image features"),
+    ]
     assert metrics["python"] == ".".join(map(str, sys.version_info[:3]))
     assert {"tensorflow", "keras", "numpy"} <= metrics["packages"].keys()
     assert metrics["packages"] == {name: importlib.metadata.version(name) for name in metrics["packages"]}
