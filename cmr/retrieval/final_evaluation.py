@@ -48,7 +48,7 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
     """
     model = finished_run.best_model(run, run_config)
     test = inputs.split("test")
-    measured, ranks = encoding.evaluate_folds(model, test, inputs.test_folds)
+    measured, ranks = encoding.evaluate_embeddings(encoding.embed_split(model, test), test, inputs.test_folds)
     chance = metrics.mean_over_folds(
         [
             metrics.random_ranking(np.bincount(test.image_of_caption[captions] - images.start))

@@ -60,7 +60,7 @@ def _measure(run: Run, members: Sequence[RunResult]) -> None:
     embedded, test = _embed(members, "test")
     both = selection.mean_cosine(list(embedded.values()))
     folds = members[0].metrics_json["test_folds"]
-    measured, ranks = encoding.measure_folds(both, test, folds)
+    measured, ranks = encoding.evaluate_embeddings(both, test, folds)
     ranks.write(run.test_ranks_npz)
     kept = ("random_ranking", "test_folds", "protocol", "splits")
     run.write_metrics(

@@ -59,7 +59,7 @@ def test_pad_and_unk_are_never_said(model, features):
 
 
 def test_a_sentences_log_probability_is_the_full_models(model, features):
-    sentences = decoding.caption_features(model, features, SearchConfig(width=2, max_words=5))
+    sentences = decoding.caption_features(Decoder(model), features, SearchConfig(width=2, max_words=5))
 
     for number in (0, 63, 64, 69):
         best = sentences[number][0]
@@ -72,15 +72,15 @@ def test_a_sentences_log_probability_is_the_full_models(model, features):
 def test_an_image_is_captioned_alike_alone_and_among_others(model, features):
     config = SearchConfig(width=3, max_words=6, length_factor=0.7)
 
-    together = decoding.caption_features(model, features, config)
+    together = decoding.caption_features(Decoder(model), features, config)
 
-    alone = [decoding.caption_features(model, features[n : n + 1], config)[0] for n in (0, 65)]
+    alone = [decoding.caption_features(Decoder(model), features[n : n + 1], config)[0] for n in (0, 65)]
     among = [together[n] for n in (0, 65)]
     assert [[one.words for one in each] for each in alone] == [[one.words for one in each] for each in among]
 
 
 def test_no_image_no_sentence(model):
-    assert decoding.caption_features(model, np.zeros((0, 6), np.float32), SearchConfig()) == []
+    assert decoding.caption_features(Decoder(model), np.zeros((0, 6), np.float32), SearchConfig()) == []
 
 
 def test_the_text_of_a_sentence_encodes_to_its_words_again():

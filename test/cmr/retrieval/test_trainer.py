@@ -17,6 +17,7 @@ from commands import ROOT, run_command
 from cmr.config import ModelConfig, TrainConfig
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.evaluation import encoding
+from cmr.evaluation.encoding import SplitEmbedder
 from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.retrieval.model import retrieval_model
 from cmr.retrieval.step import TrainingStep
@@ -50,7 +51,8 @@ class Training:
         self.sums = iter(())
         self._train, self._val = inputs.split("train"), inputs.split("val")
         patch.setattr(TrainingStep, "__call__", lambda _, batch: self._step())
-        patch.setattr(encoding, "evaluate_split", lambda model, split: (scripted(next(self.sums)), None))
+        patch.setattr(SplitEmbedder, "embed", lambda embedder, split: None)
+        patch.setattr(encoding, "evaluate_embeddings", lambda embeddings, split: (scripted(next(self.sums)), None))
 
     def _step(self):
         self.steps += 1
@@ -155,11 +157,11 @@ def test_the_history_holds_the_mean_loss_of_each_epochs_steps_and_both_direction
 def test_validation_measures_the_average_of_the_weights_that_is_kept(tmp_path, scenes_inputs, monkeypatch):
     seen = []
 
-    def evaluate_split(model, split):
-        seen.append([weight.numpy() for weight in model.weights])
-        return scripted(100), None
+    def embed(embedder, split):
+        seen.append([weight.numpy() for weight in embedder.model.weights])
 
-    monkeypatch.setattr(encoding, "evaluate_split", evaluate_split)
+    monkeypatch.setattr(SplitEmbedder, "embed", embed)
+    monkeypatch.setattr(encoding, "evaluate_embeddings", lambda embeddings, split: (scripted(100), None))
     run = Run(tmp_path / "run")
 
     trained = stopped_trainings.fit(run, scenes_inputs, train={"average_weights": 0.9, "max_epochs": 1})
