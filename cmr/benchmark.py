@@ -39,7 +39,7 @@ def main() -> None:
     setup = RunSetup.from_flags(FLAGS)
     config = setup.run_config
     train = setup.inputs.split("train")
-    model = retrieval_model(config.model, setup.text_space_kernel, config.train.precision)
+    model = retrieval_model(config.model, setup.text_space, config.train.precision)
     pairs = config.train.batch_size + config.train.negatives_per_batch
     print(f"{FLAGS.model} on {FLAGS.dataset}: {config.train.batch_size} queries a step, {pairs} pairs embedded")
     parts = timing.time_parts(model, config.train, tf.distribute.get_strategy(), train, FLAGS.steps)

@@ -29,7 +29,7 @@ TEXT_POOLINGS = typing.get_args(TextPoolingName)
 OPTIMIZERS = typing.get_args(OptimizerName)
 PRECISIONS = typing.get_args(PrecisionName)
 STRATEGIES = ("default", "mirrored", "multi_worker")
-IMAGE_EMBEDDINGS = ("captioner", "linear", "raw", "random")
+TEXT_SPACES = ("captioner", "linear", "raw", "random")
 
 Config = TypeVar("Config")
 

@@ -48,7 +48,7 @@ def _train(setup, strategy) -> None:
     run = Run(setup.workspace.run_dir(name))
     keras.utils.set_random_seed(FLAGS.seed)
     with strategy.scope():
-        model = retrieval_model(run_config.model, setup.text_space_kernel, run_config.train.precision)
+        model = retrieval_model(run_config.model, setup.text_space, run_config.train.precision)
     if FLAGS.print_model:
         _print_model(model, run)
         return

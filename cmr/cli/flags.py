@@ -156,7 +156,7 @@ def text_space_flags() -> None:
     flags.DEFINE_enum(
         "image_embedding",
         None,
-        config.IMAGE_EMBEDDINGS,
+        config.TEXT_SPACES,
         "What makes X_txt of X_img (Eq. 4). captioner: W_img of a trained captioner (the paper). linear: a linear map "
         "trained on the training sentences' words. raw: no map, X_txt is X_img. random: a random projection drawn from "
         "--seed. By default captioner, or linear where the workspace has no captioner, which the command says.",

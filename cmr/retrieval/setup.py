@@ -23,13 +23,13 @@ class RunSetup:
       workspace: of the data set.
       inputs: the opened captions, vocabulary and features.
       run_config: the settings.
-      text_space_kernel: W_img `[image_dim, text_space_dim]` float32; None for a model without one.
+      text_space: W_img `[image_dim, text_space_dim]` float32; None for a model without one.
     """
 
     workspace: Workspace
     inputs: Inputs
     run_config: RunConfig
-    text_space_kernel: np.ndarray | None
+    text_space: np.ndarray | None
 
     @classmethod
     def from_flags(cls, values: flags.FlagValues) -> "RunSetup":

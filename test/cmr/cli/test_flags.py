@@ -26,7 +26,7 @@ def parsed(*arguments):
 def test_every_data_set_has_a_default_for_each_flag_left_open(dataset):
     values, _ = parsed(f"--dataset={dataset}")
 
-    # Whether there is a captioner decides about the image embedding, not the data set.
+    # Whether there is a captioner decides about the text space, not the data set.
     assert [name for name, value in values.items() if value is None] == ["image_embedding"]
 
 

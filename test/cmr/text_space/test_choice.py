@@ -13,7 +13,7 @@ from cmr.data import input_names
 from cmr.data.inputs import read_inputs
 from cmr.errors import ConfigError
 from cmr.retrieval.model import retrieval_model
-from cmr.text_space import choice, linear
+from cmr.text_space import choice
 from cmr.text_space.choice import TextSpace
 
 NAME = "scene_cnn-layout"
@@ -62,8 +62,8 @@ def test_the_default_is_the_workspaces_captioner(tiny_workspace, inputs):
 
     chosen = choose(tiny_workspace, inputs)
 
-    np.testing.assert_array_equal(chosen.kernel, kept.image_embedding)
-    assert chosen.origin == linear.kernel_checksum(kept.image_embedding)
+    np.testing.assert_array_equal(chosen.kernel, kept.text_space)
+    assert chosen.origin == choice.kernel_checksum(kept.text_space)
     assert chosen.captioner.startswith("a captioner trained on scenes")
 
 
@@ -102,6 +102,14 @@ def test_a_random_projection_is_of_the_seed_and_keeps_lengths_on_average(tiny_wo
     np.testing.assert_array_equal(chosen.kernel, again.kernel)
     assert not np.array_equal(chosen.kernel, other.kernel)
     np.testing.assert_allclose(np.linalg.norm(chosen.kernel, axis=1), 1.0, atol=0.1)
+
+
+def test_the_checksum_is_that_of_the_values():
+    kernel = np.random.default_rng(0).normal(size=(14, 5)).astype(np.float32)
+
+    assert choice.kernel_checksum(kernel) == choice.kernel_checksum(kernel.astype(np.float64))
+    assert choice.kernel_checksum(kernel) != choice.kernel_checksum(kernel.T)
+    assert choice.kernel_checksum(kernel) != choice.kernel_checksum(kernel + 1e-3)
 
 
 def test_the_linear_map_is_there_beside_a_captioner_when_asked_for(tiny_workspace, inputs):
