@@ -9,7 +9,7 @@ import importlib.util
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 
@@ -35,7 +35,7 @@ def main() -> None:
     from cmr.retrieval.model import retrieval_model
     from cmr.retrieval.setup import RunSetup
 
-    cmr_flags.apply_dataset_defaults(FLAGS)
+    datasets.apply_defaults(FLAGS)
     setup = RunSetup.from_flags(FLAGS)
     config = setup.run_config
     train = setup.inputs.split("train")

@@ -10,7 +10,7 @@ import contextlib
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
@@ -31,7 +31,7 @@ def main() -> None:
     from cmr.retrieval.setup import RunSetup
     from cmr.training import distribution
 
-    cmr_flags.apply_dataset_defaults(FLAGS)
+    datasets.apply_defaults(FLAGS)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus)
     _train(RunSetup.from_flags(FLAGS), strategy)
 

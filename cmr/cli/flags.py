@@ -1,72 +1,21 @@
 """Every flag of the cmr commands, defined once, in the groups that `--help` prints.
 
-A command passes the groups it takes to `command.run`. `apply_dataset_defaults` fills what the user left open with
-the data set's own default.
+A command passes the groups it takes to `command.run`. What the user left open has the data set's own default
+(`datasets.apply_defaults`).
 """
-
-import re
 
 from absl import flags
 
 from cmr import config
-from cmr.cli import command
+from cmr.cli import command, datasets
 from cmr.config import CaptionerConfig, CaptionerTrainConfig, ModelConfig, TrainConfig
 from cmr.workspace import paths
-
-DATASETS = ("scenes", "flickr8k", "flickr30k", "mscoco", "custom")
-# `tfds:NAME` is the data set NAME of tensorflow-datasets.
-TFDS = "tfds:"
-
-_REAL_IMAGES = {
-    "vgg_model": "vgg16",
-    "image_model": "inception_v3",
-    "word_dim": ModelConfig.word_dim,
-    "gru_units": ModelConfig.gru_units,
-    "batch_size": TrainConfig.batch_size,
-    "learning_rate": TrainConfig.learning_rate,
-    "max_epochs": TrainConfig.max_epochs,
-    "lstm_units": CaptionerConfig.lstm_units,
-    "pretrain_epochs": CaptionerTrainConfig.max_epochs,
-}
-
-# Batch sizes: section 4.2 of the paper. The embedded data set is small, so it takes small networks and a higher rate.
-DATASET_DEFAULTS = {
-    "scenes": {
-        "vgg_model": "scene_cnn",
-        "image_model": "scene_cnn",
-        "batch_size": TrainConfig.batch_size,
-        "word_dim": 128,
-        "gru_units": 256,
-        "learning_rate": 1e-3,
-        "max_epochs": 15,
-        "lstm_units": 128,
-        "pretrain_epochs": 10,
-    },
-    "flickr8k": _REAL_IMAGES,
-    "flickr30k": {**_REAL_IMAGES, "batch_size": 100},
-    "mscoco": {**_REAL_IMAGES, "batch_size": 100},
-    "custom": _REAL_IMAGES,
-    "tfds": {**_REAL_IMAGES, "batch_size": 100},
-}
-
-
-def apply_dataset_defaults(values: flags.FlagValues) -> None:
-    """Sets every flag that the user left open to the default of `values.dataset`."""
-    for name, default in DATASET_DEFAULTS[values.dataset.partition(":")[0]].items():
-        if name in values and values[name].value is None:
-            values[name].value = default
 
 
 def flagfile_text(values: flags.FlagValues) -> str:
     """Every flag of this module as lines that `--flagfile` reads back."""
     given = (flag for flag in values.flags_by_module_dict()[__name__] if flag.value is not None)
     return "".join(f"{flag.serialize()}\n" for flag in sorted(given, key=lambda flag: flag.name))
-
-
-def _by_dataset(name: str) -> str:
-    """The sentence in a flag's help that lists its defaults by data set."""
-    listed = ", ".join(f"{dataset} {defaults[name]}" for dataset, defaults in DATASET_DEFAULTS.items())
-    return f"Default by data set: {listed}."
 
 
 def define_folder_name(name: str, help_text: str) -> None:
@@ -84,20 +33,18 @@ def define_workspace_dir() -> None:
     flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
 
 
-def _is_dataset(name: str) -> bool:
-    return name in DATASETS or re.fullmatch(rf"{TFDS}\w+(/[\w.:-]+)?", name) is not None
-
-
 @command.flag_group("Data set and workspace")
 def workspace_flags() -> None:
     flags.DEFINE_string(
         "dataset",
         "scenes",
-        f"Data set: {', '.join(DATASETS)} (your own pictures) or {TFDS}NAME of tensorflow-datasets. scenes is drawn "
-        "on the spot and needs no download.",
+        f"Data set: {', '.join(datasets.NAMES)} (your own pictures) or {datasets.TFDS}NAME of tensorflow-datasets. "
+        "scenes is drawn on the spot and needs no download.",
     )
     flags.register_validator(
-        "dataset", _is_dataset, message=f"choose {', '.join(DATASETS)} or {TFDS}NAME of tensorflow-datasets"
+        "dataset",
+        datasets.is_dataset,
+        message=f"choose {', '.join(datasets.NAMES)} or {datasets.TFDS}NAME of tensorflow-datasets",
     )
     define_workspace_dir()
 
@@ -108,7 +55,8 @@ def cnn_flags() -> None:
         "vgg_model",
         None,
         ("vgg16", "vgg19", "scene_cnn"),
-        "CNN of X_vgg; scene_cnn is the small one trained on the spot on the scenes. " + _by_dataset("vgg_model"),
+        "CNN of X_vgg; scene_cnn is the small one trained on the spot on the scenes. "
+        + datasets.defaults_of("vgg_model"),
     )
     flags.DEFINE_enum(
         "vgg_layer",
@@ -131,7 +79,7 @@ def _image_cnn() -> None:
         None,
         ("inception_v3", "efficientnet_lite2", "hub", "scene_cnn"),
         "CNN of X_img (Eq. 3), whose pooled feature the captioner's W_img maps into the text space. "
-        + _by_dataset("image_model"),
+        + datasets.defaults_of("image_model"),
     )
     flags.DEFINE_string("hub_module", "", "Path or URL of the tensorflow-hub module of --image_model=hub.")
     flags.DEFINE_enum("crops", "1", ("1", "10"), "Crops averaged for an image: the whole image, or ten as in VSE.")
@@ -193,7 +141,7 @@ def _text_space_dim() -> None:
 def captioner_flags() -> None:
     _text_space_dim()
     flags.DEFINE_integer(
-        "lstm_units", None, "Units of the captioner's LSTM. " + _by_dataset("lstm_units"), lower_bound=1
+        "lstm_units", None, "Units of the captioner's LSTM. " + datasets.defaults_of("lstm_units"), lower_bound=1
     )
     flags.DEFINE_float(
         "caption_dropout",
@@ -234,7 +182,9 @@ def pretrain_flags() -> None:
         "Global norm to which the gradient is clipped (im2txt's).",
         1e-6,
     )
-    flags.DEFINE_integer("pretrain_epochs", None, "Epochs at most. " + _by_dataset("pretrain_epochs"), lower_bound=1)
+    flags.DEFINE_integer(
+        "pretrain_epochs", None, "Epochs at most. " + datasets.defaults_of("pretrain_epochs"), lower_bound=1
+    )
     flags.DEFINE_bool(
         "finetune_cnn",
         False,
@@ -252,7 +202,7 @@ def model_flags() -> None:
         "vse: X_vgg through one linear map (the baseline). single: X_txt through one linear map. fusion: both (Eq. 5).",
     )
     flags.DEFINE_integer(
-        "word_dim", None, "Size of a word embedding (Eq. 1). " + _by_dataset("word_dim"), lower_bound=1
+        "word_dim", None, "Size of a word embedding (Eq. 1). " + datasets.defaults_of("word_dim"), lower_bound=1
     )
     flags.DEFINE_float(
         "word_dropout",
@@ -264,7 +214,7 @@ def model_flags() -> None:
     flags.DEFINE_integer(
         "gru_units",
         None,
-        "Units of the GRU (Eq. 2), which is the size of the joint space. " + _by_dataset("gru_units"),
+        "Units of the GRU (Eq. 2), which is the size of the joint space. " + datasets.defaults_of("gru_units"),
         lower_bound=1,
     )
     flags.DEFINE_bool(
@@ -363,9 +313,14 @@ def loss_flags() -> None:
 @command.flag_group("Training")
 def training_flags() -> None:
     flags.DEFINE_integer(
-        "batch_size", None, "Pairs a step, over all replicas (section 4.2). " + _by_dataset("batch_size"), lower_bound=2
+        "batch_size",
+        None,
+        "Pairs a step, over all replicas (section 4.2). " + datasets.defaults_of("batch_size"),
+        lower_bound=2,
     )
-    flags.DEFINE_float("learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + _by_dataset("learning_rate"), 0.0)
+    flags.DEFINE_float(
+        "learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + datasets.defaults_of("learning_rate"), 0.0
+    )
     flags.DEFINE_integer(
         "decay_epochs",
         TrainConfig.decay_epochs,
@@ -390,7 +345,7 @@ def training_flags() -> None:
         "Of the factors of the text encoder's products; weights, optimizer, loss and similarities stay float32. "
         "mixed_bfloat16 is twice as fast on a CPU that multiplies it; mixed_float16 scales the loss and is for GPUs.",
     )
-    flags.DEFINE_integer("max_epochs", None, "Epochs at most. " + _by_dataset("max_epochs"), lower_bound=1)
+    flags.DEFINE_integer("max_epochs", None, "Epochs at most. " + datasets.defaults_of("max_epochs"), lower_bound=1)
     flags.DEFINE_enum(
         "strategy",
         "default",

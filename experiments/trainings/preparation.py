@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from cmr import config
-from cmr.cli import flags as cmr_flags
+from cmr.cli import datasets
 from cmr.errors import CmrError, ConfigError
 from cmr.workspace import paths
 from experiments.trainings.training import Training
@@ -102,7 +102,7 @@ class _CnnSettings:
     """The CNN flags of a training, as data_prep.extract takes them."""
 
     def __init__(self, dataset: str, settings: Mapping[str, str]):
-        defaults = cmr_flags.DATASET_DEFAULTS[dataset.partition(":")[0]]
+        defaults = datasets.DEFAULTS[dataset.partition(":")[0]]
         vgg_model = settings.get("vgg_model", defaults["vgg_model"])
         image_model = settings.get("image_model", defaults["image_model"])
         vgg_layer = settings.get("vgg_layer", "fc7")

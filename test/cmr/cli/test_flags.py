@@ -7,6 +7,7 @@ import tiny_runs
 from absl import flags
 
 from cmr import config, train
+from cmr.cli import datasets
 from cmr.cli import flags as cmr_flags
 from cmr.config import TrainConfig
 
@@ -17,12 +18,12 @@ def parsed(*arguments):
         for define in train.GROUPS:
             define()
         values(["cmr.train", *arguments])
-        cmr_flags.apply_dataset_defaults(values)
+        datasets.apply_defaults(values)
         named = {flag.name: flag.value for flag in values.flags_by_module_dict()[cmr_flags.__name__]}
         return named, cmr_flags.flagfile_text(values)
 
 
-@pytest.mark.parametrize("dataset", cmr_flags.DATASETS)
+@pytest.mark.parametrize("dataset", datasets.NAMES)
 def test_every_data_set_has_a_default_for_each_flag_left_open(dataset):
     values, _ = parsed(f"--dataset={dataset}")
 
