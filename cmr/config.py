@@ -48,7 +48,11 @@ def from_values(kind: type[Config], values: object, **others: Any) -> Config:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """What the Keras model is made of.
+    """What the Keras model is made of: the paper's sizes, but for those of the inputs.
+
+    >>> config = cmr.ModelConfig("fusion", vgg_dim=4096, image_dim=2048, vocabulary_size=8000)
+    >>> config.gru_units, config.text_space_dim
+    (1024, 512)
 
     Attributes:
       model: `vse` (X_vgg), `single` (X_txt) or `fusion` (both, Eq. 5).
@@ -102,6 +106,10 @@ def features_read(model: str, vgg_features: str, image_features: str) -> tuple[s
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
     """How the model is trained: as in section 4.2 of the paper on Flickr8K, and where it says nothing as the VSE code.
+
+    >>> on_mscoco = cmr.TrainConfig(batch_size=100)
+    >>> on_mscoco.margin, on_mscoco.negatives, on_mscoco.negatives_per_batch
+    (0.7, 'epoch', 100)
 
     Attributes:
       loss: `hinge` (Eq. 6) or `softmax` (cmr/retrieval/losses.py).

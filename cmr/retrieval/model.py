@@ -17,6 +17,12 @@ def retrieval_model(
 ) -> keras.Model:
     """Builds `vse`, `single` or `fusion` (config.model).
 
+    >>> config = cmr.ModelConfig("vse", vgg_dim=4096, image_dim=0, vocabulary_size=50, word_dim=8, gru_units=16)
+    >>> model = cmr.retrieval_model(config)
+    >>> two_of_each = {"vgg_features": np.ones((2, 4096), np.float32), "caption": np.array([[3, 4, 2], [5, 2, 0]])}
+    >>> {name: tuple(embeddings.shape) for name, embeddings in model(two_of_each).items()}
+    {'image': (2, 16), 'caption': (2, 16)}
+
     Args:
       config: sizes and readings.
       text_space: W_img, `[image_dim, text_space_dim]` float32; None leaves a random one (weights follow), or
