@@ -7,7 +7,7 @@ import pytest
 from cmr.captioner import decoding
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.decoding import Decoder
-from cmr.captioner.model import captioner_model
+from cmr.captioner.model import LstmCell, captioner_model
 from cmr.config import CaptionerConfig
 from cmr.data import input_names
 from cmr.workspace import vocabulary
@@ -88,3 +88,22 @@ def test_the_text_of_a_sentence_encodes_to_its_words_again():
     ids = words.encode("A dog runs.")
 
     assert decoding.text(tuple(ids[:-1]), words) == "a dog runs"
+
+
+def test_a_decoder_traces_its_steps_once(model, features, monkeypatch):
+    traced = []
+    call = LstmCell.call
+
+    def counted(cell, *arguments, **others):
+        traced.append(cell.name)
+        return call(cell, *arguments, **others)
+
+    monkeypatch.setattr(LstmCell, "call", counted)
+    decoder = Decoder(model)
+    decoding.caption_features(decoder, features[:3], SearchConfig(width=2, max_words=5))
+    decoding.caption_features(decoder, features[:7], SearchConfig(width=3, max_words=5))
+    so_far = len(traced)
+
+    decoding.caption_features(decoder, features, SearchConfig(width=3, max_words=5))
+
+    assert len(traced) == so_far > 0
