@@ -9,7 +9,7 @@ import importlib.util
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 
@@ -35,11 +35,11 @@ def main() -> None:
     from cmr.retrieval.model import retrieval_model
     from cmr.retrieval.setup import RunSetup
 
-    cmr_flags.apply_dataset_defaults(FLAGS)
+    datasets.apply_defaults(FLAGS)
     setup = RunSetup.from_flags(FLAGS)
     config = setup.run_config
     train = setup.inputs.split("train")
-    model = retrieval_model(config.model, setup.text_space_kernel, config.train.precision)
+    model = retrieval_model(config.model, setup.text_space, config.train.precision)
     pairs = config.train.batch_size + config.train.negatives_per_batch
     print(f"{FLAGS.model} on {FLAGS.dataset}: {config.train.batch_size} queries a step, {pairs} pairs embedded")
     parts = timing.time_parts(model, config.train, tf.distribute.get_strategy(), train, FLAGS.steps)

@@ -1,10 +1,16 @@
-"""Settings of a model and of its training: plain frozen values, made by a command from its flags."""
+"""Settings of the models and of their training: plain frozen values, whose defaults are the paper's and im2txt's.
+
+    TrainConfig(batch_size=100)
+    config.from_values(TrainConfig, flags.FLAGS)
+
+The flags that fill them take their defaults from here.
+"""
 
 import dataclasses
 import hashlib
 import json
 import typing
-from typing import Literal
+from typing import Any, ClassVar, Literal, TypeVar
 
 # The choices as types, by which the files that keep them are checked, and as values for the flags.
 ModelName = Literal["vse", "single", "fusion"]
@@ -23,12 +29,30 @@ TEXT_POOLINGS = typing.get_args(TextPoolingName)
 OPTIMIZERS = typing.get_args(OptimizerName)
 PRECISIONS = typing.get_args(PrecisionName)
 STRATEGIES = ("default", "mirrored", "multi_worker")
-IMAGE_EMBEDDINGS = ("captioner", "linear", "raw", "random")
+TEXT_SPACES = ("captioner", "linear", "raw", "random")
+
+Config = TypeVar("Config")
+
+
+def from_values(kind: type[Config], values: object, **others: Any) -> Config:
+    """Makes settings of values that bear the fields' names.
+
+    Args:
+      kind: a dataclass.
+      values: such as the parsed flags.
+      others: fields that stand under other names there, or that are worked out.
+    """
+    names = [field.name for field in dataclasses.fields(kind)]
+    return kind(**{name: getattr(values, name) for name in names if name not in others}, **others)
 
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """What the Keras model is made of.
+    """What the Keras model is made of: the paper's sizes, but for those of the inputs.
+
+    >>> config = cmr.ModelConfig("fusion", vgg_dim=4096, image_dim=2048, vocabulary_size=8000)
+    >>> config.gru_units, config.text_space_dim
+    (1024, 512)
 
     Attributes:
       model: `vse` (X_vgg), `single` (X_txt) or `fusion` (both, Eq. 5).
@@ -81,7 +105,11 @@ def features_read(model: str, vgg_features: str, image_features: str) -> tuple[s
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """How the model is trained.
+    """How the model is trained: as in section 4.2 of the paper on Flickr8K, and where it says nothing as the VSE code.
+
+    >>> on_mscoco = cmr.TrainConfig(batch_size=100)
+    >>> on_mscoco.margin, on_mscoco.negatives, on_mscoco.negatives_per_batch
+    (0.7, 'epoch', 100)
 
     Attributes:
       loss: `hinge` (Eq. 6) or `softmax` (cmr/retrieval/losses.py).
@@ -102,17 +130,20 @@ class TrainConfig:
       precision: of the factors of the text encoder's products; weights, optimizer, loss and similarities are float32.
     """
 
-    margin: float
-    reduction: ReductionName
-    negatives: NegativesName
-    num_negatives: int
-    batch_size: int
-    learning_rate: float
-    clip_norm: float
-    max_epochs: int
-    patience: int
-    checkpoint_steps: int
-    seed: int
+    # Settings files of older versions lack these alone.
+    ADDED_LATER: ClassVar = ("warm_up_epochs", "decay_epochs", "average_weights", "loss", "precision")
+
+    margin: float = 0.7
+    reduction: ReductionName = "sum"
+    negatives: NegativesName = "epoch"
+    num_negatives: int = 0
+    batch_size: int = 40
+    learning_rate: float = 2e-4
+    clip_norm: float = 2.0
+    max_epochs: int = 30
+    patience: int = 3
+    checkpoint_steps: int = 500
+    seed: int = 0
     warm_up_epochs: int = 0
     decay_epochs: int = 0
     average_weights: float = 0.0
@@ -171,3 +202,93 @@ class RunConfig:
     def short_hash(self) -> str:
         """Eight hexadecimal digits that change with any setting or input; part of a run's default name."""
         return hashlib.sha256(self.to_json().encode("utf-8")).hexdigest()[:8]
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionerConfig:
+    """What the captioner is made of.
+
+    Attributes:
+      feature_dim: size of X_img, the CNN's feature.
+      vocabulary_size: number of word ids, the special ones included.
+      embedding_dim: size of X_txt and of a word embedding: both are the LSTM's input.
+      lstm_units: size of the LSTM's state.
+      dropout: rate on the LSTM's input, the image included, and on its output; the state is never dropped.
+    """
+
+    feature_dim: int
+    vocabulary_size: int
+    embedding_dim: int = ModelConfig.text_space_dim
+    lstm_units: int = 512
+    dropout: float = 0.3
+
+    @property
+    def start_id(self) -> int:
+        """Row of the word table that is the start word."""
+        return self.vocabulary_size
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionerTrainConfig:
+    """How a captioner is trained: as im2txt trains it, but by Adam.
+
+    Attributes:
+      optimizer: `adam` or `sgd`.
+      batch_size: sentences a step.
+      learning_rate: of the first step.
+      halve_every: epochs after which the rate is halved, again and again; 0: never.
+      clip_norm: global norm to which the gradient is clipped.
+      max_epochs: passes over the training sentences at most.
+      patience: epochs without a better validation perplexity before training stops.
+      checkpoint_steps: steps between two saved states; the end of an epoch saves one too.
+      seed: of the initial weights, the order of batches and the dropout.
+    """
+
+    # Every settings file holds them all.
+    ADDED_LATER: ClassVar = ()
+
+    optimizer: OptimizerName = "adam"
+    batch_size: int = 32
+    learning_rate: float = 1e-3
+    halve_every: int = 0
+    clip_norm: float = 5.0
+    max_epochs: int = 30
+    patience: int = TrainConfig.patience
+    checkpoint_steps: int = TrainConfig.checkpoint_steps
+    seed: int = TrainConfig.seed
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionerRunConfig:
+    """All that decides the weights of a captioner; kept as config.json in its folder.
+
+    Attributes:
+      dataset: name of the data set.
+      model: the captioner's sizes.
+      train: the training's settings.
+      image_features: folder name of X_img's features.
+      checksums: SHA-256 of captions.csv, of the vocabulary and of the features, by name; of the CNN too where it is
+        trained.
+      begins_with: SHA-256 of the weights of the captioner whose second phase this is, "" in the first phase.
+    """
+
+    dataset: str
+    model: CaptionerConfig
+    train: CaptionerTrainConfig
+    image_features: str
+    checksums: dict[str, str]
+    begins_with: str = ""
+
+    @property
+    def trains_cnn(self) -> bool:
+        """Whether it is the second phase."""
+        return bool(self.begins_with)
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "CaptionerRunConfig":
+        values = json.loads(text)
+        model = CaptionerConfig(**values["model"])
+        return cls(**{**values, "model": model, "train": CaptionerTrainConfig(**values["train"])})

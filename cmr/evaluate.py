@@ -3,8 +3,6 @@
 python -m cmr.evaluate --run_dir=workspace/flickr8k/runs/fusion-1a2b3c4d
 """
 
-import pathlib
-
 from absl import flags
 
 from cmr.cli import command
@@ -18,7 +16,7 @@ GROUPS = (cmr_flags.run_flags,)
 def main() -> None:
     from cmr.retrieval import final_evaluation, finished_run
 
-    opened = finished_run.open_run(pathlib.Path(FLAGS.run_dir))
+    opened = finished_run.open_run(FLAGS.run_dir)
     print(final_evaluation.evaluate_test(opened.run, opened.config, opened.inputs).table)
 
 

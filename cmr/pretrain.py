@@ -11,7 +11,7 @@ import contextlib
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
@@ -30,7 +30,7 @@ def main() -> None:
     from cmr.captioner.setup import CaptionerSetup
     from cmr.workspace.runs import Run
 
-    cmr_flags.apply_dataset_defaults(FLAGS)
+    datasets.apply_defaults(FLAGS)
     setup = CaptionerSetup.from_flags(FLAGS)
     run = Run(setup.path)
     files.check_not_imported(run.path)

@@ -10,7 +10,7 @@ import contextlib
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
@@ -22,7 +22,7 @@ def main() -> None:
     from cmr.retrieval.setup import RunSetup
     from cmr.training import distribution
 
-    cmr_flags.apply_dataset_defaults(FLAGS)
+    datasets.apply_defaults(FLAGS)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus)
     _train(RunSetup.from_flags(FLAGS), strategy)
 
@@ -39,7 +39,7 @@ def _train(setup, strategy) -> None:
     run = Run(setup.workspace.run_dir(name))
     keras.utils.set_random_seed(FLAGS.seed)
     with strategy.scope():
-        model = retrieval_model(run_config.model, setup.text_space_kernel, run_config.train.precision)
+        model = retrieval_model(run_config.model, setup.text_space, run_config.train.precision)
     if FLAGS.print_model:
         _print_model(model, run)
         return

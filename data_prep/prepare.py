@@ -10,7 +10,7 @@ import pathlib
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 from cmr.workspace import captions
@@ -61,7 +61,7 @@ def _prepare_scenes(workspace: Workspace) -> None:
 
 
 def _read(workspace: Workspace) -> RawDataset:
-    from_tfds = FLAGS.dataset.startswith(cmr_flags.TFDS)
+    from_tfds = FLAGS.dataset.startswith(datasets.TFDS)
     if not FLAGS.data_dir and not from_tfds:
         raise ConfigError(f"--dataset={FLAGS.dataset} needs --data_dir=FOLDER, where its pictures and sentences lie")
     # A shell leaves the ~ of --data_dir=~/data as it is.
@@ -85,7 +85,7 @@ def _read(workspace: Workspace) -> RawDataset:
 def _read_tfds(workspace: Workspace, data_dir: pathlib.Path | None) -> RawDataset:
     from data_prep.datasets import tfds
 
-    builder = tfds.load_builder(FLAGS.dataset.removeprefix(cmr_flags.TFDS), data_dir)
+    builder = tfds.load_builder(FLAGS.dataset.removeprefix(datasets.TFDS), data_dir)
     # While pictures and captions change, nothing may say that they are whole.
     workspace.dataset_json.unlink(missing_ok=True)
     images_dir = workspace.dataset_dir / tfds.IMAGE_DIR

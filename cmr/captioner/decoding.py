@@ -1,6 +1,6 @@
 """From image features to sentences with a trained captioner.
 
-sentences = captioning.caption_features(model, features, beam_search.SearchConfig(width=3))
+sentences = decoding.caption_features(Decoder(model), features, SearchConfig(width=3))
 [decoding.text(of_image[0].words, vocabulary) for of_image in sentences]
 """
 
@@ -79,12 +79,12 @@ class Decoder:
 
 
 def caption_features(
-    model: keras.Model, features: np.ndarray, config: SearchConfig, show_progress: bool = False
+    decoder: Decoder, features: np.ndarray, config: SearchConfig, show_progress: bool = False
 ) -> list[list[Found]]:
     """Finds the most probable sentences of images.
 
     Args:
-      model: of `model.captioner_model`.
+      decoder: of the captioner; whoever captions again and again keeps it, since it is compiled at its first call.
       features: `[num_images, feature_dim]` float32, X_img.
       config: of the beam search.
       show_progress: whether to draw a bar.
@@ -92,7 +92,7 @@ def caption_features(
     Returns:
       For each image at most `config.width` sentences, best first.
     """
-    decoder, sentences = Decoder(model), []
+    sentences = []
     with progress.progress_bar(len(features), "image", "captions", disable=not show_progress) as bar:
         for first in range(0, len(features), _IMAGES_AT_ONCE):
             batch = features[first : first + _IMAGES_AT_ONCE]

@@ -60,10 +60,10 @@ class Captioner:
     @property
     def feature_dim(self) -> int:
         """Size of X_img."""
-        return self.image_embedding.shape[0]
+        return self.text_space.shape[0]
 
     @property
-    def image_embedding(self) -> np.ndarray:
+    def text_space(self) -> np.ndarray:
         """W_img (Eq. 4): `[feature_dim, text_space_dim]` float32."""
         return self.model.get_layer(IMAGE_EMBEDDING).get_weights()[0]
 

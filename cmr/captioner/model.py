@@ -1,7 +1,7 @@
 """The Show-and-Tell captioner (NIC): an LSTM that reads the image once, then writes its sentence word by word.
 
-    model = captioner.captioner_model(captioner.CaptionerConfig(feature_dim=2048, vocabulary_size=8000))
-    logits = model({"image_features": features, "caption": ids})     # of each word, given those before it
+    captioner = model.captioner_model(CaptionerConfig(feature_dim=2048, vocabulary_size=8000))
+    logits = captioner({"image_features": features, "caption": ids})     # of each word, given those before it
 
 The vocabulary has no start word, so the captioner's own word table has one row more than the vocabulary: row
 `vocabulary_size` is the start word, fed after the image to predict the first word. It is never predicted itself.
@@ -10,11 +10,10 @@ Reference: Vinyals, Toshev, Bengio, Erhan, "Show and Tell: lessons learned from 
 challenge", 2016, and its implementation im2txt, whose LSTM has biases and an output tanh(c) that the paper's lacks.
 """
 
-import dataclasses
-
 import keras
 from keras import ops
 
+from cmr.config import CaptionerConfig
 from cmr.data import input_names
 
 # The Dense layer whose kernel is W_img; it bears the name that Show and Tell gives it.
@@ -28,30 +27,6 @@ LOGITS = "logits"
 # Section 4 of the paper and im2txt's configuration.
 _INITIAL_RANGE = 0.08
 _FORGET_BIAS = 1.0
-
-
-@dataclasses.dataclass(frozen=True)
-class CaptionerConfig:
-    """What the captioner is made of.
-
-    Attributes:
-      feature_dim: size of X_img, the CNN's feature.
-      vocabulary_size: number of word ids, the special ones included.
-      embedding_dim: size of X_txt and of a word embedding: both are the LSTM's input.
-      lstm_units: size of the LSTM's state.
-      dropout: rate on the LSTM's input, the image included, and on its output; the state is never dropped.
-    """
-
-    feature_dim: int
-    vocabulary_size: int
-    embedding_dim: int = 512
-    lstm_units: int = 512
-    dropout: float = 0.3
-
-    @property
-    def start_id(self) -> int:
-        """Row of the word table that is the start word."""
-        return self.vocabulary_size
 
 
 def _uniform() -> keras.initializers.Initializer:

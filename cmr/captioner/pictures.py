@@ -8,6 +8,7 @@ import numpy as np
 
 from cmr.captioner import decoding
 from cmr.captioner.beam_search import SearchConfig
+from cmr.captioner.decoding import Decoder
 from cmr.captioner.files import Captioner
 from cmr.errors import DataError
 from cmr.pictures.cnn import Cnn
@@ -73,6 +74,7 @@ def caption_pictures(
     Yields:
       One for each path, in order.
     """
+    decoder = Decoder(captioner.model)
     for first in range(0, len(paths), _PICTURES_AT_ONCE):
         batch = paths[first : first + _PICTURES_AT_ONCE]
         failures, squares = {}, []
@@ -83,7 +85,7 @@ def caption_pictures(
                 failures[path] = str(error)
         sentences = iter(())
         if squares:
-            sentences = iter(decoding.caption_features(captioner.model, cnn.features(np.stack(squares)), config))
+            sentences = iter(decoding.caption_features(decoder, cnn.features(np.stack(squares)), config))
         for path in batch:
             if path in failures:
                 yield PictureCaption(path, "", -np.inf, failures[path])

@@ -6,11 +6,12 @@ import pathlib
 import keras
 from absl import flags
 
+from cmr import config
 from cmr.captioner import files
-from cmr.captioner.config import CaptionerRunConfig, CaptionerTrainConfig
 from cmr.captioner.files import Captioner
-from cmr.captioner.model import CaptionerConfig, captioner_model, model_config
+from cmr.captioner.model import captioner_model, model_config
 from cmr.captioner.trainer import TrainedCnn
+from cmr.config import CaptionerConfig, CaptionerRunConfig, CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import ConfigError
@@ -20,7 +21,12 @@ from cmr.workspace.paths import Workspace
 
 # First rates by optimizer and by whether the CNN is trained; those of sgd, and how often its first phase halves the
 # rate, are im2txt's.
-_RATES = {("sgd", False): 2.0, ("sgd", True): 5e-4, ("adam", False): 1e-3, ("adam", True): 1e-5}
+_RATES = {
+    ("sgd", False): 2.0,
+    ("sgd", True): 5e-4,
+    ("adam", False): CaptionerTrainConfig.learning_rate,
+    ("adam", True): 1e-5,
+}
 _HALVE_EVERY = 8
 
 
@@ -56,10 +62,10 @@ class CaptionerSetup:
           model: with the best weights.
           perplexity: of those on the validation split.
         """
-        config, known = self.run_config, self.run_config.checksums
+        run_config, known = self.run_config, self.run_config.checksums
         kept = {files.CAPTIONS: known["captions.csv"]}
-        if not config.trains_cnn:
-            kept[files.FEATURES] = known[config.image_features]
+        if not run_config.trains_cnn:
+            kept[files.FEATURES] = known[run_config.image_features]
         train_ids = set(self.inputs.split("train").image_ids)
         if self.begins_with is not None:
             train_ids |= set(self.begins_with.train_image_ids)
@@ -67,12 +73,12 @@ class CaptionerSetup:
             model=model,
             vocabulary=self.inputs.vocabulary,
             train_image_ids=tuple(sorted(train_ids)),
-            dataset=config.dataset,
-            features=tuned_features(config.image_features) if config.trains_cnn else config.image_features,
+            dataset=run_config.dataset,
+            features=tuned_features(run_config.image_features) if run_config.trains_cnn else run_config.image_features,
             checksums=kept,
             validation_perplexity=perplexity,
-            settings=dataclasses.asdict(config.train),
-            seed=config.train.seed,
+            settings=dataclasses.asdict(run_config.train),
+            seed=run_config.train.seed,
         )
 
     @classmethod
@@ -99,11 +105,12 @@ class CaptionerSetup:
             raise ConfigError("--phase_1_captioner is what --finetune_cnn begins with; give both or none")
         else:
             begins_with, trained_cnn, path = None, None, workspace.captioner_dir
-            model = CaptionerConfig(
+            model = config.from_values(
+                CaptionerConfig,
+                values,
                 feature_dim=inputs.feature_dim(input_names.IMAGE_FEATURES),
                 vocabulary_size=len(inputs.vocabulary),
                 embedding_dim=values.text_space_dim,
-                lstm_units=values.lstm_units,
                 dropout=values.caption_dropout,
             )
         run_config = CaptionerRunConfig(
@@ -153,14 +160,12 @@ def _cnn_checksum(workspace: Workspace, name: str) -> str:
 
 def _train_config(values: flags.FlagValues) -> CaptionerTrainConfig:
     rate = values.pretrain_learning_rate
-    return CaptionerTrainConfig(
-        optimizer=values.optimizer,
+    return config.from_values(
+        CaptionerTrainConfig,
+        values,
         batch_size=values.pretrain_batch_size,
         learning_rate=_RATES[values.optimizer, values.finetune_cnn] if rate is None else rate,
         halve_every=_HALVE_EVERY if values.optimizer == "sgd" and not values.finetune_cnn else 0,
         clip_norm=values.pretrain_clip_norm,
         max_epochs=values.pretrain_epochs,
-        patience=values.patience,
-        checkpoint_steps=values.checkpoint_steps,
-        seed=values.seed,
     )

@@ -9,6 +9,7 @@ import numpy as np
 
 from cmr.captioner import decoding, files
 from cmr.captioner.beam_search import SearchConfig
+from cmr.captioner.decoding import Decoder
 from cmr.captioner.files import Captioner
 from cmr.captioner.scores import CaptionScores, require_scorers, score_captions
 from cmr.errors import WorkspaceError
@@ -133,7 +134,7 @@ def caption_split(
         vectors = np.asarray(features.array[features.rows(references.index.tolist())])
     else:
         vectors = own_cnn.features_of_files([image_dir / name for name in images_of(rows)["file_name"]])
-    best_sentences = decoding.caption_features(captioner.model, vectors, config, show_progress=True)
+    best_sentences = decoding.caption_features(Decoder(captioner.model), vectors, config, show_progress=True)
     texts = [decoding.text(sentences[0].words, captioner.vocabulary) for sentences in best_sentences]
     return SplitCaptions(
         dataset=workspace.dataset,

@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from cmr.captioner.config import CaptionerTrainConfig
 from cmr.captioner.loss import word_losses
+from cmr.config import CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.training.adam import FusedAdam
 

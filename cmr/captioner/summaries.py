@@ -3,12 +3,12 @@
 import math
 import pathlib
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from cmr.captioner import decoding
 from cmr.captioner.beam_search import SearchConfig
+from cmr.captioner.decoding import Decoder
 from cmr.data.examples import Examples, FeatureRows
 from cmr.pictures.panel import GREEN, GREY, picture_panel
 from cmr.training import curves
@@ -50,16 +50,16 @@ class CaptionerRecorder(TrainingCurves):
         with self._writer.as_default(step=epoch):
             tf.summary.scalar("epoch/perplexity", math.exp(min(loss, 700.0)))
 
-    def validation(self, epoch: int, perplexity: float, model: keras.Model, features: FeatureRows) -> None:
+    def validation(self, epoch: int, perplexity: float, decoder: Decoder, features: FeatureRows) -> None:
         """Perplexity after an epoch, and the most probable words for a few pictures, one of their own sentences below.
 
         Args:
           epoch: from 1.
           perplexity: of the validation split.
-          model: the captioner.
+          decoder: of the captioner.
           features: of the validation images.
         """
-        said_of_shown = decoding.caption_features(model, features.take(self._shown), _GREEDY)
+        said_of_shown = decoding.caption_features(decoder, features.take(self._shown), _GREEDY)
         with self._writer.as_default(step=epoch):
             tf.summary.scalar("val/perplexity", perplexity)
             for image, sentences in zip(self._shown, said_of_shown, strict=True):

@@ -11,10 +11,11 @@ import tensorflow as tf
 
 from cmr.captioner import files
 from cmr.captioner.batches import feature_batches, picture_batches, with_features_of
-from cmr.captioner.config import CaptionerTrainConfig
+from cmr.captioner.decoding import Decoder
 from cmr.captioner.loss import SplitLosses
 from cmr.captioner.step import CaptionerStep
 from cmr.captioner.summaries import CaptionerRecorder
+from cmr.config import CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.data.examples import Examples
 from cmr.errors import ConfigError
@@ -78,6 +79,7 @@ class CaptionerTrainer:
         self._recorder = recorder
         self._trained_cnn = trained_cnn
         self._losses = SplitLosses(model)
+        self._decoder = Decoder(model)
         cnn_model = trained_cnn.encoder.model if trained_cnn else None
         self._step = CaptionerStep(model, config, self.steps_per_epoch, cnn_model)
 
@@ -118,7 +120,7 @@ class CaptionerTrainer:
         if self._trained_cnn is not None:
             val = with_features_of(self._trained_cnn.encoder, val, self._trained_cnn.image_dir)
         perplexity = self._losses.perplexity(val)
-        self._recorder.validation(epoch, perplexity, self._model, val.features[input_names.IMAGE_FEATURES])
+        self._recorder.validation(epoch, perplexity, self._decoder, val.features[input_names.IMAGE_FEATURES])
         score = -perplexity if math.isfinite(perplexity) else -math.inf
         return Validation(score, {"perplexity": perplexity}, f"perplexity {perplexity:.3f}")
 

@@ -1,70 +1,21 @@
 """Every flag of the cmr commands, defined once, in the groups that `--help` prints.
 
-A command passes the groups it takes to `command.run`. `apply_dataset_defaults` fills what the user left open with
-the data set's own default.
+A command passes the groups it takes to `command.run`. What the user left open has the data set's own default
+(`datasets.apply_defaults`).
 """
-
-import re
 
 from absl import flags
 
 from cmr import config
-from cmr.cli import command
+from cmr.cli import command, datasets
+from cmr.config import CaptionerConfig, CaptionerTrainConfig, ModelConfig, TrainConfig
 from cmr.workspace import paths
-
-DATASETS = ("scenes", "flickr8k", "flickr30k", "mscoco", "custom")
-# `tfds:NAME` is the data set NAME of tensorflow-datasets.
-TFDS = "tfds:"
-
-_REAL_IMAGES = {
-    "vgg_model": "vgg16",
-    "image_model": "inception_v3",
-    "word_dim": 1024,
-    "gru_units": 1024,
-    "learning_rate": 2e-4,
-    "max_epochs": 30,
-    "lstm_units": 512,
-    "pretrain_epochs": 30,
-}
-
-# Batch sizes: section 4.2 of the paper. The embedded data set is small, so it takes small networks and a higher rate.
-DATASET_DEFAULTS = {
-    "scenes": {
-        "vgg_model": "scene_cnn",
-        "image_model": "scene_cnn",
-        "batch_size": 40,
-        "word_dim": 128,
-        "gru_units": 256,
-        "learning_rate": 1e-3,
-        "max_epochs": 15,
-        "lstm_units": 128,
-        "pretrain_epochs": 10,
-    },
-    "flickr8k": {**_REAL_IMAGES, "batch_size": 40},
-    "flickr30k": {**_REAL_IMAGES, "batch_size": 100},
-    "mscoco": {**_REAL_IMAGES, "batch_size": 100},
-    "custom": {**_REAL_IMAGES, "batch_size": 40},
-    "tfds": {**_REAL_IMAGES, "batch_size": 100},
-}
-
-
-def apply_dataset_defaults(values: flags.FlagValues) -> None:
-    """Sets every flag that the user left open to the default of `values.dataset`."""
-    for name, default in DATASET_DEFAULTS[values.dataset.partition(":")[0]].items():
-        if name in values and values[name].value is None:
-            values[name].value = default
 
 
 def flagfile_text(values: flags.FlagValues) -> str:
     """Every flag of this module as lines that `--flagfile` reads back."""
     given = (flag for flag in values.flags_by_module_dict()[__name__] if flag.value is not None)
     return "".join(f"{flag.serialize()}\n" for flag in sorted(given, key=lambda flag: flag.name))
-
-
-def _by_dataset(name: str) -> str:
-    """The sentence in a flag's help that lists its defaults by data set."""
-    listed = ", ".join(f"{dataset} {defaults[name]}" for dataset, defaults in DATASET_DEFAULTS.items())
-    return f"Default by data set: {listed}."
 
 
 def define_folder_name(name: str, help_text: str) -> None:
@@ -82,20 +33,18 @@ def define_workspace_dir() -> None:
     flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
 
 
-def _is_dataset(name: str) -> bool:
-    return name in DATASETS or re.fullmatch(rf"{TFDS}\w+(/[\w.:-]+)?", name) is not None
-
-
 @command.flag_group("Data set and workspace")
 def workspace_flags() -> None:
     flags.DEFINE_string(
         "dataset",
         "scenes",
-        f"Data set: {', '.join(DATASETS)} (your own pictures) or {TFDS}NAME of tensorflow-datasets. scenes is drawn "
-        "on the spot and needs no download.",
+        f"Data set: {', '.join(datasets.NAMES)} (your own pictures) or {datasets.TFDS}NAME of tensorflow-datasets. "
+        "scenes is drawn on the spot and needs no download.",
     )
     flags.register_validator(
-        "dataset", _is_dataset, message=f"choose {', '.join(DATASETS)} or {TFDS}NAME of tensorflow-datasets"
+        "dataset",
+        datasets.is_dataset,
+        message=f"choose {', '.join(datasets.NAMES)} or {datasets.TFDS}NAME of tensorflow-datasets",
     )
     define_workspace_dir()
 
@@ -106,7 +55,8 @@ def cnn_flags() -> None:
         "vgg_model",
         None,
         ("vgg16", "vgg19", "scene_cnn"),
-        "CNN of X_vgg; scene_cnn is the small one trained on the spot on the scenes. " + _by_dataset("vgg_model"),
+        "CNN of X_vgg; scene_cnn is the small one trained on the spot on the scenes. "
+        + datasets.defaults_of("vgg_model"),
     )
     flags.DEFINE_enum(
         "vgg_layer",
@@ -129,7 +79,7 @@ def _image_cnn() -> None:
         None,
         ("inception_v3", "efficientnet_lite2", "hub", "scene_cnn"),
         "CNN of X_img (Eq. 3), whose pooled feature the captioner's W_img maps into the text space. "
-        + _by_dataset("image_model"),
+        + datasets.defaults_of("image_model"),
     )
     flags.DEFINE_string("hub_module", "", "Path or URL of the tensorflow-hub module of --image_model=hub.")
     flags.DEFINE_enum("crops", "1", ("1", "10"), "Crops averaged for an image: the whole image, or ten as in VSE.")
@@ -154,7 +104,7 @@ def text_space_flags() -> None:
     flags.DEFINE_enum(
         "image_embedding",
         None,
-        config.IMAGE_EMBEDDINGS,
+        config.TEXT_SPACES,
         "What makes X_txt of X_img (Eq. 4). captioner: W_img of a trained captioner (the paper). linear: a linear map "
         "trained on the training sentences' words. raw: no map, X_txt is X_img. random: a random projection drawn from "
         "--seed. By default captioner, or linear where the workspace has no captioner, which the command says.",
@@ -172,14 +122,16 @@ def text_space_flags() -> None:
     )
     _text_space_dim()
     flags.DEFINE_bool(
-        "train_text_space", False, "Let W_img go on learning; the paper takes it from the captioner as it is."
+        "train_text_space",
+        ModelConfig.train_text_space,
+        "Let W_img go on learning; the paper takes it from the captioner as it is.",
     )
 
 
 def _text_space_dim() -> None:
     flags.DEFINE_integer(
         "text_space_dim",
-        512,
+        ModelConfig.text_space_dim,
         "Size of X_txt (Eq. 4), 512 in Show and Tell. A captioner brings its own; raw features have theirs.",
         lower_bound=1,
     )
@@ -189,10 +141,14 @@ def _text_space_dim() -> None:
 def captioner_flags() -> None:
     _text_space_dim()
     flags.DEFINE_integer(
-        "lstm_units", None, "Units of the captioner's LSTM. " + _by_dataset("lstm_units"), lower_bound=1
+        "lstm_units", None, "Units of the captioner's LSTM. " + datasets.defaults_of("lstm_units"), lower_bound=1
     )
     flags.DEFINE_float(
-        "caption_dropout", 0.3, "Dropout on the LSTM's input and output (Show and Tell's).", 0.0, upper_bound=0.99
+        "caption_dropout",
+        CaptionerConfig.dropout,
+        "Dropout on the LSTM's input and output (Show and Tell's).",
+        0.0,
+        upper_bound=0.99,
     )
     flags.DEFINE_string(
         "captioner_dir",
@@ -206,11 +162,13 @@ def captioner_flags() -> None:
 def pretrain_flags() -> None:
     flags.DEFINE_enum(
         "optimizer",
-        "adam",
+        CaptionerTrainConfig.optimizer,
         config.OPTIMIZERS,
         "adam, or im2txt's sgd, whose rate is halved every 8 epochs.",
     )
-    flags.DEFINE_integer("pretrain_batch_size", 32, "Sentences a step (im2txt's).", lower_bound=1)
+    flags.DEFINE_integer(
+        "pretrain_batch_size", CaptionerTrainConfig.batch_size, "Sentences a step (im2txt's).", lower_bound=1
+    )
     flags.DEFINE_float(
         "pretrain_learning_rate",
         None,
@@ -218,8 +176,15 @@ def pretrain_flags() -> None:
         "(im2txt's).",
         0.0,
     )
-    flags.DEFINE_float("pretrain_clip_norm", 5.0, "Global norm to which the gradient is clipped (im2txt's).", 1e-6)
-    flags.DEFINE_integer("pretrain_epochs", None, "Epochs at most. " + _by_dataset("pretrain_epochs"), lower_bound=1)
+    flags.DEFINE_float(
+        "pretrain_clip_norm",
+        CaptionerTrainConfig.clip_norm,
+        "Global norm to which the gradient is clipped (im2txt's).",
+        1e-6,
+    )
+    flags.DEFINE_integer(
+        "pretrain_epochs", None, "Epochs at most. " + datasets.defaults_of("pretrain_epochs"), lower_bound=1
+    )
     flags.DEFINE_bool(
         "finetune_cnn",
         False,
@@ -237,11 +202,11 @@ def model_flags() -> None:
         "vse: X_vgg through one linear map (the baseline). single: X_txt through one linear map. fusion: both (Eq. 5).",
     )
     flags.DEFINE_integer(
-        "word_dim", None, "Size of a word embedding (Eq. 1). " + _by_dataset("word_dim"), lower_bound=1
+        "word_dim", None, "Size of a word embedding (Eq. 1). " + datasets.defaults_of("word_dim"), lower_bound=1
     )
     flags.DEFINE_float(
         "word_dropout",
-        0.0,
+        ModelConfig.word_dropout,
         "Share of a sentence's words that training replaces by <unk>, drawn anew each time; the paper names none.",
         lower_bound=0.0,
         upper_bound=0.9,
@@ -249,32 +214,34 @@ def model_flags() -> None:
     flags.DEFINE_integer(
         "gru_units",
         None,
-        "Units of the GRU (Eq. 2), which is the size of the joint space. " + _by_dataset("gru_units"),
+        "Units of the GRU (Eq. 2), which is the size of the joint space. " + datasets.defaults_of("gru_units"),
         lower_bound=1,
     )
     flags.DEFINE_bool(
         "bidirectional",
-        False,
+        ModelConfig.bidirectional,
         "Average the GRU's states with those of a second one of the same size that reads backwards, as SCAN does.",
     )
     flags.DEFINE_bool(
         "gru_reset_after",
-        False,
+        ModelConfig.gru_reset_after,
         "Reset gate after the recurrent product (cuDNN's form, fast on a GPU), not before (Eq. 2).",
     )
     flags.DEFINE_enum(
         "text_pooling",
-        "last",
+        ModelConfig.text_pooling,
         config.TEXT_POOLINGS,
         "last: the GRU's state after the end word is the sentence (the paper). mean: the mean of the states behind its "
         "words. attention: their mean by learned weights.",
     )
     flags.DEFINE_bool(
-        "normalize_features", True, "L2-normalise X_vgg and X_txt before their maps, as VSE did with fc7."
+        "normalize_features",
+        ModelConfig.normalize_features,
+        "L2-normalise X_vgg and X_txt before their maps, as VSE did with fc7.",
     )
     flags.DEFINE_float(
         "dropout",
-        0.0,
+        ModelConfig.dropout,
         "Dropout, in training, on the image's features; the paper names none. 0.3 keeps a model from learning "
         "Flickr8K's 6,000 images by heart.",
         lower_bound=0.0,
@@ -289,36 +256,38 @@ def model_flags() -> None:
 def loss_flags() -> None:
     flags.DEFINE_enum(
         "loss",
-        "hinge",
+        TrainConfig.loss,
         config.LOSSES,
         "hinge: Eq. 6, with its margin. softmax: cross entropy of picking the right one among the negatives, with a "
         "learned temperature and no margin (CLIP's).",
     )
     flags.DEFINE_float(
         "margin",
-        0.7,
+        TrainConfig.margin,
         "Margin of the pairwise ranking loss (Eq. 6), in cosine distance. The paper chose 0.7 from 0.1 ... 0.9 on "
         "validation.",
         lower_bound=0.0,
         upper_bound=2.0,
     )
-    flags.DEFINE_enum("reduction", "sum", config.REDUCTIONS, "Sum (VSE) or mean of the loss over a batch's queries.")
+    flags.DEFINE_enum(
+        "reduction", TrainConfig.reduction, config.REDUCTIONS, "Sum (VSE) or mean of the loss over a batch's queries."
+    )
     flags.DEFINE_enum(
         "negatives",
-        "epoch",
+        TrainConfig.negatives,
         config.NEGATIVES,
         "epoch: drawn again every epoch from the whole training set (the paper). batch: the other pairs of the batch "
         "(the VSE code). hardest: the most similar of them (VSE++).",
     )
     flags.DEFINE_integer(
         "num_negatives",
-        0,
+        TrainConfig.num_negatives,
         "Sentences, and as many images, that --negatives=epoch brings to each batch; 0: as many as the batch.",
         lower_bound=0,
     )
     flags.DEFINE_integer(
         "warm_up_epochs",
-        0,
+        TrainConfig.warm_up_epochs,
         "First epochs in which --negatives=hardest takes all pairs of the batch: the most similar ones of a model that "
         "has learnt nothing tell it little.",
         lower_bound=0,
@@ -330,7 +299,7 @@ def loss_flags() -> None:
     )
     flags.DEFINE_bool(
         "image_norm_in_loss",
-        True,
+        ModelConfig.image_norm_in_loss,
         "Unit image embeddings in the loss; false is the VSE code's behaviour, in which the margin only rescales the "
         "image map.",
     )
@@ -344,16 +313,26 @@ def loss_flags() -> None:
 @command.flag_group("Training")
 def training_flags() -> None:
     flags.DEFINE_integer(
-        "batch_size", None, "Pairs a step, over all replicas (section 4.2). " + _by_dataset("batch_size"), lower_bound=2
+        "batch_size",
+        None,
+        "Pairs a step, over all replicas (section 4.2). " + datasets.defaults_of("batch_size"),
+        lower_bound=2,
     )
-    flags.DEFINE_float("learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + _by_dataset("learning_rate"), 0.0)
+    flags.DEFINE_float(
+        "learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + datasets.defaults_of("learning_rate"), 0.0
+    )
     flags.DEFINE_integer(
-        "decay_epochs", 0, "Epochs after which the rate falls to a tenth, as in VSE++; 0: never, as in VSE.", 0
+        "decay_epochs",
+        TrainConfig.decay_epochs,
+        "Epochs after which the rate falls to a tenth, as in VSE++; 0: never, as in VSE.",
+        0,
     )
-    flags.DEFINE_float("clip_norm", 2.0, "Global norm to which the gradient is clipped (the VSE code's).", 1e-6)
+    flags.DEFINE_float(
+        "clip_norm", TrainConfig.clip_norm, "Global norm to which the gradient is clipped (the VSE code's).", 1e-6
+    )
     flags.DEFINE_float(
         "average_weights",
-        0.0,
+        TrainConfig.average_weights,
         "Validate and keep a moving average of the weights, not the last ones; this is its decay a step: 0.999 looks "
         "back over about 1,000 steps. 0: none.",
         lower_bound=0.0,
@@ -361,12 +340,12 @@ def training_flags() -> None:
     )
     flags.DEFINE_enum(
         "precision",
-        "float32",
+        TrainConfig.precision,
         config.PRECISIONS,
         "Of the factors of the text encoder's products; weights, optimizer, loss and similarities stay float32. "
         "mixed_bfloat16 is twice as fast on a CPU that multiplies it; mixed_float16 scales the loss and is for GPUs.",
     )
-    flags.DEFINE_integer("max_epochs", None, "Epochs at most. " + _by_dataset("max_epochs"), lower_bound=1)
+    flags.DEFINE_integer("max_epochs", None, "Epochs at most. " + datasets.defaults_of("max_epochs"), lower_bound=1)
     flags.DEFINE_enum(
         "strategy",
         "default",
@@ -383,13 +362,18 @@ def training_flags() -> None:
 def course_flags() -> None:
     flags.DEFINE_integer(
         "patience",
-        3,
+        TrainConfig.patience,
         "Epochs without a better validation (sum of recalls, or perplexity of a captioner) before training stops.",
         lower_bound=1,
     )
-    flags.DEFINE_integer("seed", 0, "Seed of the initial weights and of the order of batches.", lower_bound=0)
     flags.DEFINE_integer(
-        "checkpoint_steps", 500, "Steps between two saved states, beside each epoch's end.", lower_bound=1
+        "seed", TrainConfig.seed, "Seed of the initial weights and of the order of batches.", lower_bound=0
+    )
+    flags.DEFINE_integer(
+        "checkpoint_steps",
+        TrainConfig.checkpoint_steps,
+        "Steps between two saved states, beside each epoch's end.",
+        lower_bound=1,
     )
 
 

@@ -1,6 +1,7 @@
 """Embeds a whole split for evaluation: unit vectors, so that a dot product is the cosine."""
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -27,47 +28,61 @@ class Embeddings:
     captions: np.ndarray
 
 
-def embed_split(model: keras.Model, split: Examples) -> Embeddings:
-    """Embeds every image and every sentence of a split, images once each.
+class SplitEmbedder:
+    """Embeds splits with a model as it stands at each call.
+
+    The encoders are compiled once for batches of any size, so whoever embeds again and again keeps the object.
 
     Args:
       model: of `model.retrieval_model`.
-      split: the examples; features are read from the memory map by blocks.
+
+    Attributes:
+      model: the same.
     """
-    encode_images = _compiled(model.get_layer("image_encoder"))
-    encode_captions = _compiled(model.get_layer("text_encoder"))
-    dim = model.output["caption"].shape[-1]
-    images = np.empty((split.num_images, dim), np.float32)
-    for start in range(0, split.num_images, _BATCH):
-        rows = np.arange(start, min(start + _BATCH, split.num_images))
-        images[rows] = _unit(encode_images(split.image_inputs(rows)).numpy())
-    captions = np.empty((split.num_captions, dim), np.float32)
-    # Sentences of one length together: no padding is computed.
-    by_length = np.argsort(split.lengths, kind="stable")
-    for start in range(0, split.num_captions, _BATCH):
-        rows = by_length[start : start + _BATCH]
-        captions[rows] = encode_captions(split.padded(rows)).numpy()
-    return Embeddings(images, captions)
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        self._dim = model.output["caption"].shape[-1]
+        self._embed_images = _compiled(model.get_layer("image_encoder"))
+        self._embed_captions = _compiled(model.get_layer("text_encoder"))
+
+    def embed(self, split: Examples) -> Embeddings:
+        """Embeds every image and every sentence of a split, images once each.
+
+        Args:
+          split: the examples; features are read from the memory map by blocks.
+        """
+        images = np.empty((split.num_images, self._dim), np.float32)
+        for start in range(0, split.num_images, _BATCH):
+            rows = np.arange(start, min(start + _BATCH, split.num_images))
+            images[rows] = _unit(self._embed_images(split.image_inputs(rows)).numpy())
+        captions = np.empty((split.num_captions, self._dim), np.float32)
+        # Sentences of one length together: no padding is computed.
+        by_length = np.argsort(split.lengths, kind="stable")
+        for start in range(0, split.num_captions, _BATCH):
+            rows = by_length[start : start + _BATCH]
+            captions[rows] = self._embed_captions(split.padded(rows)).numpy()
+        return Embeddings(images, captions)
 
 
-def evaluate_folds(model: keras.Model, split: Examples, folds: int) -> tuple[BothDirections, QueryRanks]:
-    """Metrics of a split that is cut into equal parts, as the mean over them: MSCOCO's five folds of 1,000 images.
+def embed_split(model: keras.Model, split: Examples) -> Embeddings:
+    """Embeds a split once; see `SplitEmbedder`."""
+    return SplitEmbedder(model).embed(split)
+
+
+def evaluate_embeddings(embeddings: Embeddings, split: Examples, folds: int = 1) -> tuple[BothDirections, QueryRanks]:
+    """Metrics of a split, or the mean over its equal parts, such as MSCOCO's five folds of 1,000 images.
 
     Args:
-      model: of `model.retrieval_model`.
+      embeddings: of the split.
       split: the examples; a fold is images that stand together.
       folds: number of parts; 1: the whole split at once.
 
     Returns:
       The metrics, and the ranks within the folds that they came from.
     """
-    return measure_folds(embed_split(model, split), split, folds)
-
-
-def measure_folds(embeddings: Embeddings, split: Examples, folds: int) -> tuple[BothDirections, QueryRanks]:
-    """The same of a split that is embedded already."""
     ranks = [
-        QueryRanks.measure(
+        QueryRanks.of_embeddings(
             embeddings.images[images], embeddings.captions[captions], split.image_of_caption[captions] - images.start
         )
         for images, captions in split.folds(folds)
@@ -75,14 +90,10 @@ def measure_folds(embeddings: Embeddings, split: Examples, folds: int) -> tuple[
     return metrics.mean_over_folds([fold.metrics() for fold in ranks]), QueryRanks.concatenate(ranks)
 
 
-def evaluate_split(model: keras.Model, split: Examples) -> tuple[BothDirections, Embeddings]:
-    """Metrics of both directions over a split, and the embeddings they came from."""
-    embeddings = embed_split(model, split)
-    return metrics.evaluate(embeddings.images, embeddings.captions, split.image_of_caption), embeddings
-
-
-def _compiled(encoder: keras.Model):
-    return tf.function(lambda inputs: encoder(inputs, training=False), reduce_retracing=True)
+def _compiled(encoder: keras.Model) -> Callable:
+    # Left to itself TensorFlow traces the first batch's sizes, and sizes in general with the second batch.
+    signature = tf.nest.map_structure(lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype), encoder.input)
+    return tf.function(lambda inputs: encoder(inputs, training=False), input_signature=[signature])
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

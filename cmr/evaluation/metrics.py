@@ -104,6 +104,12 @@ def evaluate(
 ) -> BothDirections:
     """Metrics of both directions.
 
+    >>> images = np.eye(2)
+    >>> captions = np.array([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]])
+    >>> both = cmr.evaluate(images, captions, image_of_caption=np.array([0, 0, 1]))
+    >>> both.sentence_retrieval.recall_at_1, round(both.image_retrieval.recall_at_1, 1)
+    (100.0, 66.7)
+
     Args:
       image_embeddings: `[num_images, dim]`.
       caption_embeddings: `[num_captions, dim]`.

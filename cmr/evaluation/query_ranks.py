@@ -29,7 +29,7 @@ class QueryRanks:
     image_of_caption: np.ndarray
 
     @classmethod
-    def measure(
+    def of_embeddings(
         cls, image_embeddings: np.ndarray, caption_embeddings: np.ndarray, image_of_caption: np.ndarray
     ) -> "QueryRanks":
         """Ranks of embeddings, whose arguments and errors are those of `metrics.evaluate`."""

@@ -117,14 +117,32 @@ def describe_features(vgg: dict | None, image: dict | None) -> str:
     Returns:
       Such as `VGG features vgg16-pool5_avg: stands in for VGG16 fc7; image features inception_v3`.
     """
-    parts = []
-    for title, extractor in (("VGG features", vgg), ("image features", image)):
-        if extractor is not None:
-            paper, networks = _ROLES[title]
-            # Features may be used in a role that they were not extracted for.
-            is_stand_in = extractor["stand_in"] or extractor["model"] not in networks
-            parts.append(f"{title} {extractor['name']}" + (f": stands in for {paper}" if is_stand_in else ""))
-    return "; ".join(parts)
+    stood_for = {each["role"]: f": stands in for {each['for']}" for each in stand_ins(vgg, image)}
+    return "; ".join(
+        f"{role} {extractor['name']}{stood_for.get(role, '')}" for role, extractor in _in_roles(vgg, image).items()
+    )
+
+
+def stand_ins(vgg: dict | None, image: dict | None) -> list[dict[str, str]]:
+    """The features that stand in for the paper's, as metrics.json keeps them.
+
+    Args:
+      vgg: as of `describe_features`.
+      image: likewise.
+
+    Returns:
+      Such as `{"features": "vgg16-pool5_avg", "role": "VGG features", "for": "VGG16 fc7"}`, at most one a role.
+    """
+    return [
+        {"features": extractor["name"], "role": role, "for": _ROLES[role][0]}
+        for role, extractor in _in_roles(vgg, image).items()
+        # Features may be used in a role that they were not extracted for.
+        if extractor["stand_in"] or extractor["model"] not in _ROLES[role][1]
+    ]
+
+
+def _in_roles(vgg: dict | None, image: dict | None) -> dict[str, dict]:
+    return {role: extractor for role, extractor in zip(_ROLES, (vgg, image), strict=True) if extractor is not None}
 
 
 def describe_splits(protocol: str, splits: Sequence[SplitCounts]) -> str:

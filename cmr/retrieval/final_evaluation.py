@@ -48,14 +48,15 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
     """
     model = finished_run.best_model(run, run_config)
     test = inputs.split("test")
-    measured, ranks = encoding.evaluate_folds(model, test, inputs.test_folds)
+    measured, ranks = encoding.evaluate_embeddings(encoding.embed_split(model, test), test, inputs.test_folds)
     chance = metrics.mean_over_folds(
         [
             metrics.random_ranking(np.bincount(test.image_of_caption[captions] - images.start))
             for images, captions in test.folds(inputs.test_folds)
         ]
     )
-    features_note = results_table.describe_features(*_extractors(inputs))
+    extractors = _extractors(inputs)
+    features_note = results_table.describe_features(*extractors)
     notes = _text_space_notes(run_config)
     splits = [SplitCounts(name, *sizes) for name, sizes in inputs.split_sizes().items()]
     table = results_table.format_results(
@@ -72,6 +73,7 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
         "random_ranking": chance.to_dict(),
         "test_folds": inputs.test_folds,
         "features": features_note,
+        "stand_ins": results_table.stand_ins(*extractors),
         "notes": notes,
         "protocol": inputs.protocol,
         "splits": {each.split: {"images": each.images, "captions": each.captions} for each in splits},

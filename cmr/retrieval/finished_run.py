@@ -1,6 +1,7 @@
 """A finished run opened again: its settings, what it reads, and its model with the best weights."""
 
 import dataclasses
+import os
 import pathlib
 
 import keras
@@ -33,8 +34,15 @@ class FinishedRun:
         return best_model(self.run, self.config)
 
 
-def open_run(run_dir: pathlib.Path) -> FinishedRun:
+def open_run(run_dir: str | os.PathLike) -> FinishedRun:
     """Opens a finished run where it lies, below its data set in a workspace.
+
+    >>> opened = cmr.open_run("workspace/scenes/runs/fusion-1a2b3c4d")
+    >>> opened.config.model.model, opened.config.dataset
+    ('fusion', 'scenes')
+    >>> sorted(opened.model().output)
+    ['caption', 'image']
+    >>> test = opened.inputs.split("test")
 
     Args:
       run_dir: `<workspace>/<dataset>/runs/<name>`.
@@ -43,7 +51,7 @@ def open_run(run_dir: pathlib.Path) -> FinishedRun:
       WorkspaceError: it is no finished run, not in its place, or its inputs have changed since.
     """
     # runs/<name> lies in the data set's folder, which lies in the workspace.
-    run = Run(run_dir.resolve())
+    run = Run(pathlib.Path(run_dir).resolve())
     run_config = run.read_config()
     run.read_metrics()
     workspace = Workspace(run.path.parent.parent.parent, run_config.dataset)

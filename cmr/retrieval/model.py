@@ -13,13 +13,19 @@ from cmr.retrieval.text_encoder import WordDropout
 
 
 def retrieval_model(
-    config: ModelConfig, text_space_kernel: np.ndarray | None = None, precision: str = "float32"
+    config: ModelConfig, text_space: np.ndarray | None = None, precision: str = "float32"
 ) -> keras.Model:
     """Builds `vse`, `single` or `fusion` (config.model).
 
+    >>> config = cmr.ModelConfig("vse", vgg_dim=4096, image_dim=0, vocabulary_size=50, word_dim=8, gru_units=16)
+    >>> model = cmr.retrieval_model(config)
+    >>> two_of_each = {"vgg_features": np.ones((2, 4096), np.float32), "caption": np.array([[3, 4, 2], [5, 2, 0]])}
+    >>> {name: tuple(embeddings.shape) for name, embeddings in model(two_of_each).items()}
+    {'image': (2, 16), 'caption': (2, 16)}
+
     Args:
       config: sizes and readings.
-      text_space_kernel: W_img, `[image_dim, text_space_dim]` float32; None leaves a random one (weights follow), or
+      text_space: W_img, `[image_dim, text_space_dim]` float32; None leaves a random one (weights follow), or
         there is none (text_space_dim 0).
       precision: of the factors of the text encoder's products, one of `config.PRECISIONS`; weights and outputs are
         float32.
@@ -49,20 +55,20 @@ def retrieval_model(
     inputs = {name: keras.Input(tensor.shape[1:], name=name) for name, tensor in images.input.items()}
     outputs = {"image": images(inputs), "caption": captions(heard)}
     model = keras.Model({**inputs, input_names.CAPTION: caption}, outputs, name=config.model)
-    if config.reads_image_features and text_space_kernel is not None:
-        _set_text_space(images, text_space_kernel)
+    if config.reads_image_features and text_space is not None:
+        _set_text_space(images, text_space)
     return model
 
 
-def _set_text_space(images: keras.Model, kernel: np.ndarray) -> None:
+def _set_text_space(images: keras.Model, text_space: np.ndarray) -> None:
     layer = images.get_layer(IMAGE_EMBEDDING)
     expected = tuple(layer.kernel.shape)
-    if kernel.shape != expected:
+    if text_space.shape != expected:
         raise ConfigError(
-            f"W_img is {list(kernel.shape)} but the image features and --text_space_dim need {list(expected)}; "
+            f"W_img is {list(text_space.shape)} but the image features and --text_space_dim need {list(expected)}; "
             "give a captioner trained on the same features (--captioner, --image_features)"
         )
-    layer.set_weights([kernel])
+    layer.set_weights([text_space])
 
 
 def model_diagram(model: keras.Model) -> pydot.Dot:

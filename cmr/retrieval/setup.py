@@ -11,7 +11,6 @@ from cmr.config import ModelConfig, RunConfig, TrainConfig
 from cmr.data import input_names
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.text_space import choice
-from cmr.text_space.choice import TextSpace
 from cmr.workspace import paths
 from cmr.workspace.paths import Workspace
 
@@ -24,13 +23,13 @@ class RunSetup:
       workspace: of the data set.
       inputs: the opened captions, vocabulary and features.
       run_config: the settings.
-      text_space_kernel: W_img `[image_dim, text_space_dim]` float32; None for a model without one.
+      text_space: W_img `[image_dim, text_space_dim]` float32; None for a model without one.
     """
 
     workspace: Workspace
     inputs: Inputs
     run_config: RunConfig
-    text_space_kernel: np.ndarray | None
+    text_space: np.ndarray | None
 
     @classmethod
     def from_flags(cls, values: flags.FlagValues) -> "RunSetup":
@@ -48,8 +47,15 @@ class RunSetup:
         text_space = choice.from_flags(values, workspace, inputs, image_features)
         run_config = RunConfig(
             dataset=values.dataset,
-            model=_model_config(values, inputs, text_space),
-            train=_train_config(values),
+            model=config.from_values(
+                ModelConfig,
+                values,
+                vgg_dim=inputs.feature_dim(input_names.VGG_FEATURES),
+                image_dim=inputs.feature_dim(input_names.IMAGE_FEATURES),
+                vocabulary_size=len(inputs.vocabulary),
+                text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
+            ),
+            train=config.from_values(TrainConfig, values),
             vgg_features=vgg_features,
             image_features=image_features,
             text_space=text_space.origin,
@@ -66,45 +72,4 @@ def _feature_names(values: flags.FlagValues) -> tuple[str, str]:
     return (
         values.vgg_features or paths.vgg_features_name(values.vgg_model, values.vgg_layer, crops),
         values.image_features or paths.image_features_name(values.image_model, values.hub_module, crops),
-    )
-
-
-def _model_config(values: flags.FlagValues, inputs: Inputs, text_space: TextSpace) -> ModelConfig:
-    return ModelConfig(
-        model=values.model,
-        vgg_dim=inputs.feature_dim(input_names.VGG_FEATURES),
-        image_dim=inputs.feature_dim(input_names.IMAGE_FEATURES),
-        vocabulary_size=len(inputs.vocabulary),
-        word_dim=values.word_dim,
-        word_dropout=values.word_dropout,
-        gru_units=values.gru_units,
-        bidirectional=values.bidirectional,
-        text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
-        gru_reset_after=values.gru_reset_after,
-        text_pooling=values.text_pooling,
-        normalize_features=values.normalize_features,
-        image_norm_in_loss=values.image_norm_in_loss,
-        train_text_space=values.train_text_space,
-        dropout=values.dropout,
-    )
-
-
-def _train_config(values: flags.FlagValues) -> TrainConfig:
-    return TrainConfig(
-        loss=values.loss,
-        margin=values.margin,
-        reduction=values.reduction,
-        negatives=values.negatives,
-        num_negatives=values.num_negatives,
-        warm_up_epochs=values.warm_up_epochs,
-        batch_size=values.batch_size,
-        learning_rate=values.learning_rate,
-        decay_epochs=values.decay_epochs,
-        clip_norm=values.clip_norm,
-        average_weights=values.average_weights,
-        max_epochs=values.max_epochs,
-        patience=values.patience,
-        checkpoint_steps=values.checkpoint_steps,
-        seed=values.seed,
-        precision=values.precision,
     )

@@ -18,7 +18,7 @@ from cmr.training.adam import FusedAdam
 
 WHOLE = "whole step"
 
-_CLIP_NORM = 2.0
+_CLIP_NORM = TrainConfig.clip_norm
 
 
 def time_parts(

@@ -10,6 +10,7 @@ from cmr.config import TrainConfig
 from cmr.data.examples import Examples
 from cmr.data.order import Schedule
 from cmr.evaluation import encoding
+from cmr.evaluation.encoding import SplitEmbedder
 from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.retrieval.batches import check_replicas, training_batches
 from cmr.retrieval.step import TrainingStep
@@ -56,6 +57,7 @@ class Trainer:
         self._val = val
         self._recorder = recorder
         self._schedule = Schedule(train.lengths, config)
+        self._embedder = SplitEmbedder(model)
         self._step = TrainingStep(model, config, strategy, self._schedule.steps_per_epoch)
 
     def fit(self) -> None:
@@ -99,7 +101,8 @@ class Trainer:
     def validate(self, epoch: int) -> Validation:
         """Measures both directions on the validation split."""
         with self._step.averaged_weights():
-            measured, embeddings = encoding.evaluate_split(self._model, self._val)
+            embeddings = self._embedder.embed(self._val)
+        measured, _ = encoding.evaluate_embeddings(embeddings, self._val)
         self._recorder.validation(epoch, measured, embeddings)
         return Validation(measured.sum_of_recalls, measured.to_dict(), _one_line(measured))
 

@@ -1,6 +1,7 @@
 """Which W_img (Eq. 4) a run takes: a captioner's, a linear map, a random projection, or none."""
 
 import dataclasses
+import hashlib
 import pathlib
 
 import numpy as np
@@ -62,10 +63,10 @@ def from_flags(values: flags.FlagValues, workspace: Workspace, inputs: Inputs, i
         return TextSpace("raw")
     if kind == "random":
         dim = inputs.feature_dim(input_names.IMAGE_FEATURES)
-        kernel = linear.random_kernel(dim, values.text_space_dim, values.seed)
+        kernel = random_kernel(dim, values.text_space_dim, values.seed)
         return TextSpace(f"random, seed {values.seed}", kernel)
     kernel = linear.linear_kernel(
-        workspace.linear_embedding_npz(image_features),
+        workspace.linear_text_space_npz(image_features),
         inputs.split("train"),
         len(inputs.vocabulary),
         values.text_space_dim,
@@ -92,13 +93,24 @@ def _of_captioner(values: flags.FlagValues, workspace: Workspace, inputs: Inputs
             "cmr.pretrain or give --captioner"
         )
     path = pathlib.Path(values.captioner) if values.captioner else workspace.captioner_dir
-    embedding = from_captioner.read_embedding(path)
+    text_space = from_captioner.read_text_space(path)
     features = inputs.features[input_names.IMAGE_FEATURES]
-    from_captioner.check_features(embedding, values.dataset, features, inputs.checksums)
-    leak = from_captioner.leak(embedding, values.dataset, inputs.captions, values.allow_leak)
-    print(f"W_img is of {embedding.description} ({path})", flush=True)
-    return TextSpace(linear.kernel_checksum(embedding.kernel), embedding.kernel, embedding.description, leak)
+    from_captioner.check_features(text_space, values.dataset, features, inputs.checksums)
+    leak = from_captioner.leak(text_space, values.dataset, inputs.captions, values.allow_leak)
+    print(f"W_img is of {text_space.description} ({path})", flush=True)
+    return TextSpace(kernel_checksum(text_space.kernel), text_space.kernel, text_space.description, leak)
 
 
 def _is_finished(folder: pathlib.Path) -> bool:
     return (folder / files.CAPTIONER_JSON).exists()
+
+
+def kernel_checksum(kernel: np.ndarray) -> str:
+    """SHA-256 of a W_img's values."""
+    return hashlib.sha256(np.ascontiguousarray(kernel, np.float32).tobytes()).hexdigest()
+
+
+def random_kernel(feature_dim: int, units: int, seed: int) -> np.ndarray:
+    """A random projection that keeps lengths on average: `[feature_dim, units]` float32, N(0, 1 / units)."""
+    values = np.random.default_rng(seed).normal(size=(feature_dim, units))
+    return (values / np.sqrt(units)).astype(np.float32)

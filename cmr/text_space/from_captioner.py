@@ -21,7 +21,7 @@ _UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile, OSError, Type
 
 
 @dataclasses.dataclass(frozen=True)
-class CaptionerEmbedding:
+class CaptionerTextSpace:
     """A captioner as far as retrieval takes it.
 
     Attributes:
@@ -43,7 +43,7 @@ class CaptionerEmbedding:
     features_checksum: str = ""
 
 
-def read_embedding(path: pathlib.Path) -> CaptionerEmbedding:
+def read_text_space(path: pathlib.Path) -> CaptionerTextSpace:
     """Reads W_img out of a captioner.
 
     Args:
@@ -56,13 +56,13 @@ def read_embedding(path: pathlib.Path) -> CaptionerEmbedding:
     if not path.exists():
         raise WorkspaceError(f"--captioner={path} does not exist; give a captioner's folder, .keras or .npz file")
     if not path.is_dir():
-        return CaptionerEmbedding(path, _file_kernel(path), f"the captioner in {path.name}")
+        return CaptionerTextSpace(path, _file_kernel(path), f"the captioner in {path.name}")
     captioner = files.read_captioner(path)
     perplexity = captioner.validation_perplexity
     measured = "" if perplexity is None else f", validation perplexity {perplexity:.2f}"
-    return CaptionerEmbedding(
+    return CaptionerTextSpace(
         path=path,
-        kernel=captioner.image_embedding,
+        kernel=captioner.text_space,
         description=f"a captioner trained on {captioner.dataset} with the features {captioner.features}{measured}",
         train_image_ids=captioner.train_image_ids,
         dataset=captioner.dataset,
@@ -88,12 +88,12 @@ def _file_kernel(path: pathlib.Path) -> np.ndarray:
 
 
 def check_features(
-    embedding: CaptionerEmbedding, dataset: str, image_features: Features, checksums: Mapping[str, str]
+    text_space: CaptionerTextSpace, dataset: str, image_features: Features, checksums: Mapping[str, str]
 ) -> None:
     """Refuses a captioner that was trained on other features than those it is to map.
 
     Args:
-      embedding: the captioner's embedding.
+      text_space: the captioner's.
       dataset: of the retrieval.
       image_features: X_img there.
       checksums: of `inputs.Inputs`.
@@ -106,28 +106,29 @@ def check_features(
         f"train a captioner on them (cmr.pretrain --image_features={name} --captioner_dir=PATH, then --captioner=PATH) "
         "or give --image_embedding=linear"
     )
-    if embedding.features and embedding.features != name:
+    if text_space.features and text_space.features != name:
         raise ConfigError(
-            f"the captioner {embedding.path} was trained on the features {embedding.features}, not on {name}; give "
-            f"--image_features={embedding.features}, or {mend}"
+            f"the captioner {text_space.path} was trained on the features {text_space.features}, not on {name}; give "
+            f"--image_features={text_space.features}, or {mend}"
         )
-    if embedding.kernel.ndim != 2 or embedding.kernel.shape[0] != dim:
+    if text_space.kernel.ndim != 2 or text_space.kernel.shape[0] != dim:
         raise ConfigError(
-            f"W_img of the captioner {embedding.path} is {list(embedding.kernel.shape)}, but the image features {name} "
-            f"have {dim} values; {mend}"
+            f"W_img of the captioner {text_space.path} is {list(text_space.kernel.shape)}, but the image features "
+            f"{name} have {dim} values; {mend}"
         )
     # The features of another data set are of other images, so only the name can be compared.
-    if embedding.dataset == dataset and embedding.features_checksum not in ("", checksums[name]):
+    if text_space.dataset == dataset and text_space.features_checksum not in ("", checksums[name]):
         raise ConfigError(
-            f"the captioner {embedding.path} was trained on features {name} that have since been extracted anew; {mend}"
+            f"the captioner {text_space.path} was trained on features {name} that have since been extracted anew; "
+            f"{mend}"
         )
 
 
-def leak(embedding: CaptionerEmbedding, dataset: str, table: pd.DataFrame, allow_leak: bool) -> str:
+def leak(text_space: CaptionerTextSpace, dataset: str, table: pd.DataFrame, allow_leak: bool) -> str:
     """What is to be said of images that a captioner learnt from and that retrieval is measured on.
 
     Args:
-      embedding: the captioner's embedding.
+      text_space: the captioner's.
       dataset: of the retrieval.
       table: captions.csv.
       allow_leak: whether to go on all the same.
@@ -138,17 +139,17 @@ def leak(embedding: CaptionerEmbedding, dataset: str, table: pd.DataFrame, allow
     Raises:
       ConfigError: there is a leak and it is not allowed.
     """
-    if not embedding.train_image_ids:
+    if not text_space.train_image_ids:
         unknown = "it is not known which images the captioner learnt from"
-        if embedding.dataset == dataset and not allow_leak:
+        if text_space.dataset == dataset and not allow_leak:
             raise ConfigError(
-                f"the captioner {embedding.path} was trained on {dataset}, but {unknown}, so a leak can't be ruled "
+                f"the captioner {text_space.path} was trained on {dataset}, but {unknown}, so a leak can't be ruled "
                 "out; train one on the training split alone (cmr.pretrain), or give --allow_leak for a deliberate "
                 "ablation"
             )
-        warning = "POSSIBLE LEAK (--allow_leak): " if embedding.dataset == dataset else ""
+        warning = "POSSIBLE LEAK (--allow_leak): " if text_space.dataset == dataset else ""
         return f"{warning}{unknown[0].upper()}{unknown[1:]}; a leak can't be ruled out."
-    learnt, images = set(embedding.train_image_ids), captions.images_of(table)
+    learnt, images = set(text_space.train_image_ids), captions.images_of(table)
     met = images[images["split"].isin(_EVALUATED) & images["image_id"].isin(learnt)]
     if met.empty:
         return ""
@@ -156,7 +157,7 @@ def leak(embedding: CaptionerEmbedding, dataset: str, table: pd.DataFrame, allow
     shared = " and ".join(f"{count} of the {split} split" for count, split in counts if count)
     if not allow_leak:
         raise ConfigError(
-            f"the captioner {embedding.path} learnt from images that retrieval is measured on: {shared}, such as "
+            f"the captioner {text_space.path} learnt from images that retrieval is measured on: {shared}, such as "
             f"{met['image_id'].iloc[0]}; train one on the training split alone (cmr.pretrain), or give --allow_leak "
             "for a deliberate ablation"
         )

@@ -1,12 +1,13 @@
-"""W_img (Eq. 4) without a captioner: a plain linear map trained here, or a random projection."""
+"""W_img (Eq. 4) without a captioner: a plain linear map, trained here on the training sentences' words."""
 
 import contextlib
-import hashlib
 import pathlib
 import zipfile
+from collections.abc import Iterator
 
 import keras
 import numpy as np
+import tqdm
 
 from cmr import progress
 from cmr.captioner.model import IMAGE_EMBEDDING
@@ -19,17 +20,6 @@ _UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile)
 _EPOCHS = 20
 _BATCH = 128
 _LEARNING_RATE = 1e-3
-
-
-def kernel_checksum(kernel: np.ndarray) -> str:
-    """SHA-256 of a W_img's values."""
-    return hashlib.sha256(np.ascontiguousarray(kernel, np.float32).tobytes()).hexdigest()
-
-
-def random_kernel(feature_dim: int, units: int, seed: int) -> np.ndarray:
-    """A random projection that keeps lengths on average: `[feature_dim, units]` float32, N(0, 1 / units)."""
-    values = np.random.default_rng(seed).normal(size=(feature_dim, units))
-    return (values / np.sqrt(units)).astype(np.float32)
 
 
 def linear_kernel(
@@ -73,18 +63,43 @@ def _train(train: Examples, vocabulary_size: int, units: int) -> np.ndarray:
     words = keras.layers.Dense(vocabulary_size, activation="softmax", kernel_initializer=initializer)(text)
     model = keras.Model(image, words)
     model.compile(keras.optimizers.Adam(_LEARNING_RATE), "categorical_crossentropy")
+    steps = -(-train.num_images // _BATCH)
+    with progress.progress_bar(_EPOCHS * train.num_images, "image", "linear W_img") as bar:
+        model.fit(
+            _batches(train, vocabulary_size, scale),
+            steps_per_epoch=steps,
+            epochs=_EPOCHS,
+            shuffle=False,
+            verbose=0,
+            callbacks=[_BarOfImages(bar, train.num_images)],
+        )
+    return model.get_layer(IMAGE_EMBEDDING).get_weights()[0] / scale
+
+
+def _batches(train: Examples, vocabulary_size: int, scale: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """All epochs' batches: features `[images, dim]` and shares of words `[images, vocabulary_size]`, both float32."""
     random = np.random.default_rng(0)
+    features = train.features[input_names.IMAGE_FEATURES]
     captions = np.argsort(train.image_of_caption, kind="stable")
     first = np.searchsorted(train.image_of_caption[captions], np.arange(train.num_images + 1))
-    with progress.progress_bar(_EPOCHS * train.num_images, "image", "linear W_img") as bar:
-        for _ in range(_EPOCHS):
-            order = random.permutation(train.num_images)
-            for batch in np.split(order, range(_BATCH, len(order), _BATCH)):
-                counts = np.zeros((len(batch), vocabulary_size), np.float32)
-                for row, image_row in enumerate(batch):
-                    ids = train.padded(captions[first[image_row] : first[image_row + 1]])
-                    np.add.at(counts[row], ids[ids > vocabulary.END_ID], 1.0)
-                counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
-                model.train_on_batch(features.take(batch) / scale, counts)
-                bar.update(len(batch))
-    return model.get_layer(IMAGE_EMBEDDING).get_weights()[0] / scale
+    for _ in range(_EPOCHS):
+        order = random.permutation(train.num_images)
+        for batch in np.split(order, range(_BATCH, len(order), _BATCH)):
+            counts = np.zeros((len(batch), vocabulary_size), np.float32)
+            for row, image_row in enumerate(batch):
+                ids = train.padded(captions[first[image_row] : first[image_row + 1]])
+                np.add.at(counts[row], ids[ids > vocabulary.END_ID], 1.0)
+            counts /= np.maximum(counts.sum(axis=1, keepdims=True), 1.0)
+            yield features.take(batch) / scale, counts
+
+
+class _BarOfImages(keras.callbacks.Callback):
+    """Moves a bar by the images of each batch."""
+
+    def __init__(self, bar: tqdm.tqdm, num_images: int):
+        super().__init__()
+        self._bar = bar
+        self._num_images = num_images
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._bar.update(min(_BATCH, self._num_images - batch * _BATCH))

@@ -110,6 +110,10 @@ def dropout_states(model: keras.Model) -> list[tf.Variable]:
 class TrainingLoop:
     """Trains a task to early stopping.
 
+    It is not Keras's `fit`: when Keras 3 resumes, BackupAndRestore restores no batch, so an epoch that was interrupted
+    begins again with weights that have seen some of it, and EarlyStopping has forgotten the best score and how long it
+    has waited.
+
     What it has done stands in `state`, which is saved with what the task trains; everything else follows from (seed,
     epoch, step), so a run that was killed goes on to the weights it would have had.
 

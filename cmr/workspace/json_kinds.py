@@ -175,14 +175,16 @@ def of_dataclass(settings: type) -> Record:
 
     Args:
       settings: the class. Its fields are of int, float, bool, str, `Literal`, `X | None`, `dict[str, X]` and
-        `tuple[X, ...]` of these, or such dataclasses; fields with a default may be missing, as in files of older
-        versions.
+        `tuple[X, ...]` of these, or such dataclasses. Files of older versions lack fields: those named in the class's
+        `ADDED_LATER`, or where it has no such list all that have a default.
     """
     hints = typing.get_type_hints(settings)
+    added_later = getattr(settings, "ADDED_LATER", None)
     required, optional = {}, {}
     for field in dataclasses.fields(settings):
         has_default = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
-        (optional if has_default else required)[field.name] = _of_hint(hints[field.name])
+        may_lack = has_default if added_later is None else field.name in added_later
+        (optional if may_lack else required)[field.name] = _of_hint(hints[field.name])
     return Record(required, optional, others=False)
 
 

@@ -66,7 +66,7 @@ class Workspace:
     def features_dir(self, name: str) -> pathlib.Path:
         return self.dataset_dir / "features" / name
 
-    def linear_embedding_npz(self, image_features: str) -> pathlib.Path:
+    def linear_text_space_npz(self, image_features: str) -> pathlib.Path:
         return self.dataset_dir / "linear_embedding" / f"{image_features}.npz"
 
     def run_dir(self, name: str) -> pathlib.Path:

@@ -43,6 +43,7 @@ PERPLEXITY = Record({"perplexity": Number()})
 _METRICS = Record(
     {"test": BOTH_DIRECTIONS, "features": Text(), "notes": Listed(Text())},
     optional={
+        "stand_ins": Listed(Record({"features": Text(), "role": Text(), "for": Text()})),
         "random_ranking": BOTH_DIRECTIONS,
         "test_folds": Whole(at_least=1),
         "protocol": Text(),

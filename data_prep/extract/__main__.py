@@ -10,7 +10,7 @@ import pathlib
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 from cmr.workspace import captions
@@ -30,7 +30,7 @@ GROUPS = (
 
 def check_flags() -> None:
     """Refuses flags that can't go together."""
-    cmr_flags.apply_dataset_defaults(FLAGS)
+    datasets.apply_defaults(FLAGS)
     if FLAGS.cnn == "both" and (FLAGS.features_name or _is_path(FLAGS.weights)):
         flag = "features_name" if FLAGS.features_name else "weights=PATH"
         raise ConfigError(f"--{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")

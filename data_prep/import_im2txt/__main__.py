@@ -29,9 +29,7 @@ def main() -> None:
     if (folder / files.CAPTIONER_JSON).exists():
         raise ConfigError(f"{folder} holds a captioner already; remove the folder, or give another --workspace_dir")
     imported = importing.import_im2txt(FLAGS.checkpoint, pathlib.Path(FLAGS.word_counts), folder)
-    size = (
-        f"{len(imported.vocabulary):,} words, X_img of {imported.feature_dim} into {imported.image_embedding.shape[1]}"
-    )
+    size = f"{len(imported.vocabulary):,} words, X_img of {imported.feature_dim} into {imported.text_space.shape[1]}"
     print(f"wrote {folder}: {size}; it learnt from MSCOCO, from which images is not known")
     place = f"--dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}"
     weights = folder / importing.INCEPTION_WEIGHTS

@@ -19,9 +19,9 @@ from cmr.captioner.model import (
     LSTM,
     LSTM_INPUT,
     WORD_EMBEDDING,
-    CaptionerConfig,
     captioner_model,
 )
+from cmr.config import CaptionerConfig
 from cmr.errors import DataError
 from data_prep.import_im2txt.checkpoint import Checkpoint
 from data_prep.import_im2txt.words import Im2txtWords

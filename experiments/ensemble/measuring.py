@@ -16,7 +16,7 @@ from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.ensemble import selection
 from experiments.trainings import queue
-from experiments.trainings.results import RowResult, RunResult
+from experiments.trainings.results import RowResult, RunResult, distinct_stand_ins
 
 
 def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], max_members: int) -> RowResult:
@@ -63,7 +63,7 @@ def _measure(run: Run, members: Sequence[RunResult]) -> None:
     embedded, test = _embed(members, "test")
     both = selection.mean_cosine(list(embedded.values()))
     folds = members[0].metrics_json["test_folds"]
-    measured, ranks = encoding.measure_folds(both, test, folds)
+    measured, ranks = encoding.evaluate_embeddings(both, test, folds)
     ranks.write(run.test_ranks_npz)
     kept = ("random_ranking", "test_folds", "protocol", "splits")
     run.write_metrics(
@@ -71,6 +71,7 @@ def _measure(run: Run, members: Sequence[RunResult]) -> None:
             **{name: members[0].metrics_json[name] for name in kept},
             "test": measured.to_dict(),
             "features": "; ".join(dict.fromkeys(member.metrics_json["features"] for member in members)),
+            "stand_ins": distinct_stand_ins(members),
             "notes": [f"The ensemble is the mean cosine of {', '.join(embedded)}, chosen on validation."],
             "members": list(embedded),
         }

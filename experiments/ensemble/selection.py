@@ -41,7 +41,7 @@ def mean_cosine(members: Sequence[Embeddings]) -> Embeddings:
 def ranks(members: Sequence[Embeddings], image_of_caption: np.ndarray) -> QueryRanks:
     """Ranks of the members' mean cosine; a single member's are its own."""
     both = mean_cosine(members)
-    return QueryRanks.measure(both.images, both.captions, image_of_caption)
+    return QueryRanks.of_embeddings(both.images, both.captions, image_of_caption)
 
 
 def select(candidates: Mapping[str, Embeddings], image_of_caption: np.ndarray, max_members: int) -> Selection:

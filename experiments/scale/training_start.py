@@ -15,19 +15,7 @@ _MORE_STEPS = 5
 
 
 # Section 4.2 of the paper for MSCOCO.
-_PAPER = TrainConfig(
-    margin=0.7,
-    reduction="sum",
-    negatives="epoch",
-    num_negatives=0,
-    batch_size=100,
-    learning_rate=2e-4,
-    clip_norm=2.0,
-    max_epochs=30,
-    patience=3,
-    checkpoint_steps=500,
-    seed=0,
-)
+_PAPER = TrainConfig(batch_size=100)
 
 
 def seconds_to_first_step(workspace: Workspace) -> float:

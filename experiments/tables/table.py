@@ -25,8 +25,6 @@ STILL_RISING_MARK = "↑"
 _STAND_IN_FOOTNOTE = (
     f"{STAND_IN_MARK} marks a row whose features are not of the paper's networks but of others that stand in for them."
 )
-# So `results_table.describe_features` names a stand-in.
-_STAND_IN_WORDS = "stands in for"
 _STILL_RISING_FOOTNOTE = (
     f"{STILL_RISING_MARK} marks a row of which a run was at its best on validation in its last epoch: it was still "
     "rising, and more epochs may raise it."
@@ -226,7 +224,7 @@ def _our_row(row: RowResult, description: str, footnotes: tuple[int, ...]) -> Ta
         cells=_measured_cells(row),
         features=row.features,
         description=description,
-        stand_in=_is_stand_in(row),
+        stand_in=bool(row.stand_ins),
         still_rising=_is_still_rising(row),
         seeds=len(row.runs),
         runs=tuple(result.run.path.name for result in row.runs),
@@ -240,15 +238,11 @@ def _sentences(row: RowResult) -> list[str]:
     return [
         "One seed." if seeds == 1 else f"Mean ± sample standard deviation over {seeds} seeds.",
         _INTERVAL_SENTENCE,
-        *([_STAND_IN_FOOTNOTE] if _is_stand_in(row) else []),
+        *([_STAND_IN_FOOTNOTE] if row.stand_ins else []),
         *([_STILL_RISING_FOOTNOTE] if _is_still_rising(row) else []),
         f"Features: {row.features}.",
         *row.notes,
     ]
-
-
-def _is_stand_in(row: RowResult) -> bool:
-    return _STAND_IN_WORDS in row.features
 
 
 def _is_still_rising(row: RowResult) -> bool:

@@ -15,6 +15,10 @@ from experiments.trainings.training import Training
 
 # As notes name that of a run, which is another one for each run of a row.
 _SEED = re.compile(r"\bseed (\d+)")
+# A run from before metrics.json had `stand_ins` says them in the sentence `features` alone.
+_STAND_IN_SENTENCE = re.compile(
+    r"(?P<role>VGG features|image features) (?P<features>[^:;]+): stands in for (?P<for>[^;]+)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +35,12 @@ class RunResult:
     def metrics_json(self) -> dict:
         """All of metrics.json (WORKSPACE.md)."""
         return self.run.read_metrics()
+
+    @property
+    def stand_ins(self) -> list[dict[str, str]]:
+        """The features that stand in for the paper's; see `results_table.stand_ins`."""
+        kept = self.metrics_json.get("stand_ins")
+        return _stand_ins_of_sentence(self.metrics_json["features"]) if kept is None else kept
 
     @functools.cached_property
     def run_config(self) -> RunConfig:
@@ -101,6 +111,11 @@ class RowResult:
         return "; ".join(_united(parts))
 
     @property
+    def stand_ins(self) -> list[dict[str, str]]:
+        """The features of all its runs that stand in for the paper's, each once."""
+        return distinct_stand_ins(self.runs)
+
+    @property
     def notes(self) -> list[str]:
         """What else has to be said of any of its runs, such as where W_img came from."""
         return _united([note for result in self.runs for note in result.metrics_json["notes"]])
@@ -121,6 +136,16 @@ def _united(sentences: Sequence[str]) -> list[str]:
 
 def _with_seeds(sentence: str, seeds: Sequence[str]) -> str:
     return _SEED.sub(f"seeds {', '.join(seeds)}", sentence) if len(seeds) > 1 else sentence
+
+
+def distinct_stand_ins(results: Sequence[RunResult]) -> list[dict[str, str]]:
+    """The features of several runs that stand in for the paper's, each once."""
+    each_once = {tuple(stand_in.items()): stand_in for result in results for stand_in in result.stand_ins}
+    return list(each_once.values())
+
+
+def _stand_ins_of_sentence(features: str) -> list[dict[str, str]]:
+    return [match.groupdict() for match in _STAND_IN_SENTENCE.finditer(features)]
 
 
 def read_row(name: str, row_runs: Sequence[Run]) -> RowResult:

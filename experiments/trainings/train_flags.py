@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 
@@ -49,7 +49,7 @@ def read(flagfiles: Sequence[pathlib.Path], further: Sequence[str]) -> flags.Fla
         raise ConfigError(f"{_PROGRAM} refuses {names} together: {error}") from error
     if not values["dataset"].present:
         raise ConfigError(f"no flag of {', '.join(map(str, flagfiles))} names a --dataset; put it into {flagfiles[0]}")
-    cmr_flags.apply_dataset_defaults(values)
+    datasets.apply_defaults(values)
     return values
 
 

@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import types
 
 import pytest
 
 from cmr import config
-from cmr.config import ModelConfig, RunConfig, TrainConfig
+from cmr.config import CaptionerTrainConfig, ModelConfig, RunConfig, TrainConfig
+from cmr.workspace import json_kinds
 
 TRAIN = TrainConfig(0.7, "sum", "epoch", 0, 40, 2e-4, 2.0, 30, 3, 500, 0)
 MODEL = ModelConfig("fusion", 4096, 2048, 8000)
@@ -60,12 +62,32 @@ def test_the_short_hash_does_not_depend_on_the_order_of_the_checksums():
 
 def test_a_config_from_before_an_option_reads_as_its_default():
     kept = json.loads(RUN.to_json())
-    for part, kind in (("model", ModelConfig), ("train", TrainConfig)):
-        for field in dataclasses.fields(kind):
-            if field.default is not dataclasses.MISSING:
-                kept[part].pop(field.name, None)
+    for field in dataclasses.fields(ModelConfig):
+        if field.default is not dataclasses.MISSING:
+            del kept["model"][field.name]
+    for name in TrainConfig.ADDED_LATER:
+        kept["train"].pop(name, None)
 
+    assert json_kinds.of_dataclass(RunConfig).flaw(kept, "") is None
     assert RunConfig.from_json(json.dumps(kept)) == RUN
+
+
+@pytest.mark.parametrize("kind", [TrainConfig, CaptionerTrainConfig])
+def test_a_setting_that_every_version_wrote_is_missed_though_it_has_a_default(kind):
+    whole = dataclasses.asdict(kind())
+    lost = {name: {key: value for key, value in whole.items() if key != name} for name in whole}
+
+    flaws = {name: json_kinds.of_dataclass(kind).flaw(rest, "") for name, rest in lost.items()}
+
+    assert [name for name, flaw in flaws.items() if flaw is None] == sorted(kind.ADDED_LATER, key=list(whole).index)
+
+
+def test_settings_take_the_values_of_their_fields_names_and_those_worked_out():
+    values = types.SimpleNamespace(**dataclasses.asdict(TRAIN), dataset="flickr8k")
+
+    made = config.from_values(TrainConfig, values, seed=7)
+
+    assert made == dataclasses.replace(TRAIN, seed=7)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_every_file_says_which_overlays_made_it(reproduced):
     workspace, _, _ = reproduced
 
     for path in workspace.experiments_dir.glob("scenes-vse_paper-single-tiny.*"):
-        text = re.sub("<[^>]*>", "", path.read_text()).replace("\\", "").replace("{-}", "-")
+        text = re.sub(r"<[^>]*>|\\mbox|[\\{}]", "", path.read_text())
         assert "read after them: tiny (--batch_size=15 " in text, path
         assert "--max_epochs=1 " in text, path
 

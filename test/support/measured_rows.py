@@ -11,6 +11,7 @@ from experiments.trainings import results
 from experiments.trainings.results import RowResult
 
 LAYOUT = np.repeat(np.arange(40), 5)
+STAND_IN_VGG = {"features": "vgg16-pool5_avg", "role": "VGG features", "for": "VGG16 fc7"}
 STAND_IN = "VGG features vgg16-pool5_avg: stands in for VGG16 fc7; image features inception_v3"
 RANDOM = metrics.random_ranking([5] * 40)
 
@@ -23,7 +24,7 @@ def row(
     notes: tuple[str, ...] = (),
     highest: int = 30,
 ) -> RowResult:
-    """A row whose ranks are drawn up to `highest`."""
+    """A row whose ranks are drawn up to `highest`; the features `STAND_IN` are kept with `STAND_IN_VGG`."""
     return results.read_row(
         name, [_run(folder / f"{name}-seed{seed}", seed, features, notes, highest) for seed in range(seeds)]
     )
@@ -35,5 +36,12 @@ def _run(path: pathlib.Path, seed: int, features: str, notes: tuple[str, ...], h
     ranks = QueryRanks(random.integers(1, highest, 40), random.integers(1, highest, len(LAYOUT)), LAYOUT.copy())
     path.mkdir(parents=True)
     ranks.write(run.test_ranks_npz)
-    run.write_metrics({"test": ranks.metrics().to_dict(), "features": features, "notes": list(notes)})
+    run.write_metrics(
+        {
+            "test": ranks.metrics().to_dict(),
+            "features": features,
+            "notes": list(notes),
+            "stand_ins": [STAND_IN_VGG] if features == STAND_IN else [],
+        }
+    )
     return run

@@ -55,10 +55,10 @@ def _search(table: _Table, config: SearchConfig) -> list[list[Found]]:
     return beam_search.beam_search(table.step, table.start(), _START, _END, config)
 
 
-def _assert_same(found: list[Found], expected: list[Found]) -> None:
-    assert [one.words for one in found] == [one.words for one in expected]
-    np.testing.assert_allclose([one.log_probability for one in found], [one.log_probability for one in expected])
-    np.testing.assert_allclose([one.score for one in found], [one.score for one in expected])
+def _assert_same(sentences: list[Found], expected: list[Found]) -> None:
+    assert [one.words for one in sentences] == [one.words for one in expected]
+    np.testing.assert_allclose([one.log_probability for one in sentences], [one.log_probability for one in expected])
+    np.testing.assert_allclose([one.score for one in sentences], [one.score for one in expected])
 
 
 @settings(deadline=None)
@@ -76,10 +76,10 @@ def test_a_width_that_drops_nothing_finds_what_exhaustive_search_finds(
     table = _Table(seed, num_words, max_words, num_images, impossible)
     config = SearchConfig(num_words ** (max_words + 1), max_words, length_factor)
 
-    found = _search(table, config)
+    sentences_of_images = _search(table, config)
 
     for image in range(num_images):
-        _assert_same(found[image], table.sentences(image, config))
+        _assert_same(sentences_of_images[image], table.sentences(image, config))
 
 
 @settings(deadline=None)
@@ -87,7 +87,7 @@ def test_a_width_that_drops_nothing_finds_what_exhaustive_search_finds(
 def test_a_width_of_one_takes_the_best_word_each_time(seed, max_words):
     table = _Table(seed, 4, max_words)
 
-    found = _search(table, SearchConfig(1, max_words))[0]
+    sentences = _search(table, SearchConfig(1, max_words))[0]
 
     words, total, prefix = [], 0.0, 0
     while True:
@@ -97,7 +97,7 @@ def test_a_width_of_one_takes_the_best_word_each_time(seed, max_words):
             break
         words.append(word)
         prefix = prefix * 4 + word + 1
-    _assert_same(found, [Found(tuple(words), total, total)])
+    _assert_same(sentences, [Found(tuple(words), total, total)])
 
 
 @settings(deadline=None)
@@ -111,13 +111,13 @@ def test_whatever_the_width_sentences_are_real_distinct_and_sorted(seed, width, 
     table = _Table(seed, 4, max_words)
     config = SearchConfig(width, max_words, length_factor)
 
-    found = _search(table, config)[0]
+    sentences = _search(table, config)[0]
 
     real = {one.words: one for one in table.sentences(0, config)}
-    assert 1 <= len(found) <= width
-    assert len({one.words for one in found}) == len(found)
-    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
-    _assert_same(found, [real[one.words] for one in found])
+    assert 1 <= len(sentences) <= width
+    assert len({one.words for one in sentences}) == len(sentences)
+    assert [one.score for one in sentences] == sorted((one.score for one in sentences), reverse=True)
+    _assert_same(sentences, [real[one.words] for one in sentences])
 
 
 def _chain(*rows: list[float]) -> Step:
@@ -149,18 +149,18 @@ def test_without_normalisation_short_sentences_win_and_with_it_long_ones_can():
 def test_a_sentence_that_never_ends_by_itself_is_ended_at_max_words():
     step = _chain([1, 0], [1e-9, 1 - 1e-9], [0, 1])
 
-    found = beam_search.beam_search(step, (np.zeros(1),), _START, _END, SearchConfig(1, 4))[0]
+    sentences = beam_search.beam_search(step, (np.zeros(1),), _START, _END, SearchConfig(1, 4))[0]
 
-    assert [one.words for one in found] == [(1, 1, 1, 1)]
+    assert [one.words for one in sentences] == [(1, 1, 1, 1)]
 
 
 def test_the_best_candidate_is_never_dropped_for_a_sentence_that_ended():
     # Two ends rank above the beginning that leads to the best sentence of all: it goes on beside them.
     step = _chain([1, 0, 0], [0.9, 0.05, 0.05], [0.02, 0.49, 0.49], [0.1, 0.5, 0.4])
 
-    found = beam_search.beam_search(step, (np.zeros(1),), _START, _END, SearchConfig(2, 3))[0]
+    sentences = beam_search.beam_search(step, (np.zeros(1),), _START, _END, SearchConfig(2, 3))[0]
 
-    assert [one.words for one in found] == [(1,), (2, 1)]
+    assert [one.words for one in sentences] == [(1,), (2, 1)]
 
 
 def test_images_do_not_see_each_other():

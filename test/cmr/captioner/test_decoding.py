@@ -7,7 +7,8 @@ import pytest
 from cmr.captioner import decoding
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.decoding import Decoder
-from cmr.captioner.model import CaptionerConfig, captioner_model
+from cmr.captioner.model import LstmCell, captioner_model
+from cmr.config import CaptionerConfig
 from cmr.data import input_names
 from cmr.workspace import vocabulary
 from cmr.workspace.vocabulary import Vocabulary
@@ -39,14 +40,14 @@ def test_step_by_step_the_words_have_the_probabilities_that_training_sees(model,
     captions = np.random.default_rng(1).integers(2, 9, size=(4, 6)).astype(np.int32)
     decoder = Decoder(model)
 
-    state, previous, found = decoder.start(features[:4]), np.full(4, decoder.start_id), []
+    state, previous, outputs = decoder.start(features[:4]), np.full(4, decoder.start_id), []
     for words in captions.T:
         log_probabilities, state = decoder.step(state, previous)
-        found.append(log_probabilities)
+        outputs.append(log_probabilities)
         previous = words
 
     expected = _log_probabilities(model, features[:4], captions)
-    np.testing.assert_allclose(np.stack(found, axis=1)[..., 2:], expected[..., 2:], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.stack(outputs, axis=1)[..., 2:], expected[..., 2:], rtol=1e-4, atol=1e-5)
 
 
 def test_pad_and_unk_are_never_said(model, features):
@@ -58,10 +59,10 @@ def test_pad_and_unk_are_never_said(model, features):
 
 
 def test_a_sentences_log_probability_is_the_full_models(model, features):
-    found = decoding.caption_features(model, features, SearchConfig(width=2, max_words=5))
+    sentences = decoding.caption_features(Decoder(model), features, SearchConfig(width=2, max_words=5))
 
     for number in (0, 63, 64, 69):
-        best = found[number][0]
+        best = sentences[number][0]
         caption = np.array([[*best.words, vocabulary.END_ID]], np.int32)
         scores = _log_probabilities(model, features[number : number + 1], caption)[0]
         expected = sum(row[word] for row, word in zip(scores, caption[0], strict=True))
@@ -71,14 +72,15 @@ def test_a_sentences_log_probability_is_the_full_models(model, features):
 def test_an_image_is_captioned_alike_alone_and_among_others(model, features):
     config = SearchConfig(width=3, max_words=6, length_factor=0.7)
 
-    together = decoding.caption_features(model, features, config)
+    together = decoding.caption_features(Decoder(model), features, config)
 
-    alone = [decoding.caption_features(model, features[n : n + 1], config)[0] for n in (0, 65)]
-    assert [[one.words for one in found] for found in alone] == [[one.words for one in together[n]] for n in (0, 65)]
+    alone = [decoding.caption_features(Decoder(model), features[n : n + 1], config)[0] for n in (0, 65)]
+    among = [together[n] for n in (0, 65)]
+    assert [[one.words for one in each] for each in alone] == [[one.words for one in each] for each in among]
 
 
 def test_no_image_no_sentence(model):
-    assert decoding.caption_features(model, np.zeros((0, 6), np.float32), SearchConfig()) == []
+    assert decoding.caption_features(Decoder(model), np.zeros((0, 6), np.float32), SearchConfig()) == []
 
 
 def test_the_text_of_a_sentence_encodes_to_its_words_again():
@@ -86,3 +88,22 @@ def test_the_text_of_a_sentence_encodes_to_its_words_again():
     ids = words.encode("A dog runs.")
 
     assert decoding.text(tuple(ids[:-1]), words) == "a dog runs"
+
+
+def test_a_decoder_traces_its_steps_once(model, features, monkeypatch):
+    traced = []
+    call = LstmCell.call
+
+    def counted(cell, *arguments, **others):
+        traced.append(cell.name)
+        return call(cell, *arguments, **others)
+
+    monkeypatch.setattr(LstmCell, "call", counted)
+    decoder = Decoder(model)
+    decoding.caption_features(decoder, features[:3], SearchConfig(width=2, max_words=5))
+    decoding.caption_features(decoder, features[:7], SearchConfig(width=3, max_words=5))
+    so_far = len(traced)
+
+    decoding.caption_features(decoder, features, SearchConfig(width=3, max_words=5))
+
+    assert len(traced) == so_far > 0

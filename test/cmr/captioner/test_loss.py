@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from cmr.captioner.loss import SplitLosses, caption_batch, word_losses
-from cmr.captioner.model import CaptionerConfig, captioner_model
+from cmr.captioner.model import captioner_model
+from cmr.config import CaptionerConfig
 from cmr.data import input_names
 from cmr.workspace import vocabulary
 
@@ -103,9 +104,9 @@ def scenes_model(val, scenes_inputs):
 def test_a_sentences_loss_is_the_sum_over_its_words_whatever_the_order(scenes_model, val):
     sentences = np.array([7, 0, 3])
 
-    found = SplitLosses(scenes_model).of_sentences(val, sentences)
+    losses = SplitLosses(scenes_model).of_sentences(val, sentences)
 
-    for loss, sentence in zip(found, sentences, strict=True):
+    for loss, sentence in zip(losses, sentences, strict=True):
         batch = {name: tf.constant(value) for name, value in caption_batch(val, np.array([sentence])).items()}
         np.testing.assert_allclose(loss, reference_losses(scenes_model, batch).sum(), rtol=1e-5)
 

@@ -66,11 +66,11 @@ def reference_log_probabilities(features, caption, weights):
     weights = {re.sub(r"lstm/lstm_cell(_\d+)?/", "lstm/cell/", path): value for path, value in weights.items()}
     hidden = memory = np.zeros(UNITS)
     hidden, memory = lstm_step(features @ weights["image_embedding/kernel"], hidden, memory, weights)
-    found = []
+    outputs = []
     for word in [START, *caption[:-1]]:
         hidden, memory = lstm_step(weights["word_embedding/embeddings"][word], hidden, memory, weights)
-        found.append(log_softmax(hidden @ weights["logits/kernel"] + weights["logits/bias"]))
-    return np.stack(found)
+        outputs.append(log_softmax(hidden @ weights["logits/kernel"] + weights["logits/bias"]))
+    return np.stack(outputs)
 
 
 def test_the_words_have_the_probabilities_of_the_lstm_equations(model):
@@ -78,10 +78,10 @@ def test_the_words_have_the_probabilities_of_the_lstm_equations(model):
 
     log_probabilities = keras.ops.log_softmax(model(INPUTS, training=False)).numpy()
 
-    for found, features, caption in zip(log_probabilities, FEATURES.astype(np.float64), CAPTIONS, strict=True):
+    for output, features, caption in zip(log_probabilities, FEATURES.astype(np.float64), CAPTIONS, strict=True):
         length = np.count_nonzero(caption)
         expected = reference_log_probabilities(features, caption[:length], weights)
-        np.testing.assert_allclose(found[:length], expected, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(output[:length], expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_words_probability_depends_on_no_later_word(model):

@@ -48,11 +48,11 @@ def _cider_d(image: int) -> float:
     """10 / m sum_j 1/4 sum_n exp(-(l - l_j)^2 / (2 sigma^2)) min(g, g_j) . g_j / (|g| |g_j|), g the n-grams' tf-idf."""
 
     def vector(counts: collections.Counter, n: int) -> dict:
-        found = {}
+        weights = {}
         for ngram, count in counts.items():
             images = sum(any(ngram in _ngrams(text, n) for text in texts) for texts in _REFERENCES)
-            found[ngram] = count * (math.log(len(_REFERENCES)) - math.log(max(images, 1)))
-        return found
+            weights[ngram] = count * (math.log(len(_REFERENCES)) - math.log(max(images, 1)))
+        return weights
 
     def norm(values: dict) -> float:
         return math.sqrt(sum(value**2 for value in values.values()))
@@ -70,30 +70,30 @@ def _cider_d(image: int) -> float:
 
 
 def test_bleu_is_clipped_precision_with_a_brevity_penalty():
-    found = score_captions(_CAPTIONS, _REFERENCES).scores
+    scores = score_captions(_CAPTIONS, _REFERENCES).scores
 
     for n in (1, 2, 3):
-        assert found[f"BLEU-{n}"] == pytest.approx(100 * _bleu(n), rel=1e-6)
+        assert scores[f"BLEU-{n}"] == pytest.approx(100 * _bleu(n), rel=1e-6)
 
 
 def test_cider_is_cider_d():
-    found = score_captions(_CAPTIONS, _REFERENCES)
+    scored = score_captions(_CAPTIONS, _REFERENCES)
 
     expected = [100 * _cider_d(image) for image in range(3)]
-    np.testing.assert_allclose(found.cider_of_images, expected, rtol=1e-6)
-    assert found.scores["CIDEr"] == pytest.approx(np.mean(expected))
+    np.testing.assert_allclose(scored.cider_of_images, expected, rtol=1e-6)
+    assert scored.scores["CIDEr"] == pytest.approx(np.mean(expected))
 
 
 def test_what_somebody_wrote_is_perfect_however_it_is_punctuated():
-    found = score_captions([texts[0].upper() + " !" for texts in _REFERENCES], _REFERENCES).scores
+    scores = score_captions([texts[0].upper() + " !" for texts in _REFERENCES], _REFERENCES).scores
 
-    assert [round(found[name], 3) for name in BLEU_NAMES] == [100, 100, 100, 100]
+    assert [round(scores[name], 3) for name in BLEU_NAMES] == [100, 100, 100, 100]
 
 
 def test_an_empty_caption_scores_nothing():
-    found = score_captions(["", *_CAPTIONS[1:]], _REFERENCES)
+    scored = score_captions(["", *_CAPTIONS[1:]], _REFERENCES)
 
-    assert found.cider_of_images[0] == 0
+    assert scored.cider_of_images[0] == 0
 
 
 def test_the_table_shows_nics_numbers_where_they_were_published():

@@ -61,9 +61,9 @@ def workspace(tiny_workspace):
 
 def finish_first_phase(workspace, **changed):
     setup = CaptionerSetup.from_flags(flags_of(workspace, **changed))
-    found = setup.finished(setup.model(), perplexity=9.0)
-    files.write_captioner(setup.path, found)
-    return found
+    captioner = setup.finished(setup.model(), perplexity=9.0)
+    files.write_captioner(setup.path, captioner)
+    return captioner
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_the_tuned_cnns_features_have_a_name_of_their_own(workspace):
     finish_first_phase(workspace)
     setup = CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
 
-    found = setup.finished(setup.model(), perplexity=8.0)
+    captioner = setup.finished(setup.model(), perplexity=8.0)
 
-    assert found.features == "tiny-finetuned"
-    assert files.FEATURES not in found.checksums
+    assert captioner.features == "tiny-finetuned"
+    assert files.FEATURES not in captioner.checksums
 
 
 def test_a_second_phase_remembers_the_first_ones_images(workspace):

@@ -13,8 +13,9 @@ from PIL import Image
 from cmr.captioner import files, split
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.files import Captioner
-from cmr.captioner.model import CaptionerConfig, captioner_model
+from cmr.captioner.model import captioner_model
 from cmr.captioner.pictures import caption_pictures, find_pictures
+from cmr.config import CaptionerConfig
 from cmr.errors import DataError, WorkspaceError
 from cmr.pictures import cnn
 from cmr.pictures.cnn import Cnn
@@ -51,25 +52,25 @@ def _colour_captioner(dataset: Workspace) -> Captioner:
 @pytest.fixture(scope="module")
 def dataset(tmp_path_factory) -> Workspace:
     """Six plain pictures, whose features are their mean colours, with a sentence of two words each."""
-    found = Workspace(tmp_path_factory.mktemp("captions") / "workspace", "scenes")
-    found.dataset_dir.mkdir(parents=True)
-    found.write_description({"dataset": "scenes", "image_dir": "images"})
-    (found.dataset_dir / "images").mkdir()
+    workspace = Workspace(tmp_path_factory.mktemp("captions") / "workspace", "scenes")
+    workspace.dataset_dir.mkdir(parents=True)
+    workspace.write_description({"dataset": "scenes", "image_dir": "images"})
+    (workspace.dataset_dir / "images").mkdir()
     rows, vectors = [], []
     for number, (name, colour) in enumerate([*_COLOURS.items()] * 2):
         image_id = f"{number}.png"
-        Image.new("RGB", (9, 7), colour).save(found.dataset_dir / "images" / image_id)
+        Image.new("RGB", (9, 7), colour).save(workspace.dataset_dir / "images" / image_id)
         rows += [(image_id, image_id, "test", f"{image_id}#{n}", f"{text} {name}.") for n, text in enumerate("aA")]
         vectors.append(np.array(colour) / 255)
-    captions.write_captions(found.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
-    folder = found.features_dir("mean_colour")
+    captions.write_captions(workspace.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
+    folder = workspace.features_dir("mean_colour")
     folder.mkdir(parents=True)
     np.save(folder / features.FEATURES_NPY, np.array(vectors, np.float32))
     pictures = keras.Input((4, 4, 3))
     cnn.write_cnn(folder, keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(pictures / 255.0)))
     features.write_description(folder, [f"{n}.png" for n in range(6)], EXTRACTOR)
-    files.write_captioner(found.captioner_dir, _colour_captioner(found))
-    return found
+    files.write_captioner(workspace.captioner_dir, _colour_captioner(workspace))
+    return workspace
 
 
 @pytest.fixture(scope="module")
@@ -78,13 +79,13 @@ def colours(dataset) -> Captioner:
 
 
 def test_a_split_is_captioned_from_its_cached_features_and_scored(dataset, colours):
-    found = split.caption_split(dataset, colours, None, "test", _SEARCH)
+    said = split.caption_split(dataset, colours, None, "test", _SEARCH)
 
-    assert found.image_ids == [f"{n}.png" for n in range(6)]
-    assert found.captions == [*_COLOURS] * 2
-    assert found.references[1] == ["a green.", "A green."]
+    assert said.image_ids == [f"{n}.png" for n in range(6)]
+    assert said.captions == [*_COLOURS] * 2
+    assert said.references[1] == ["a green.", "A green."]
     # Every word is right, each caption is one word short.
-    assert found.scores.scores["BLEU-1"] == pytest.approx(100 * np.exp(-1), rel=1e-5)
+    assert said.scores.scores["BLEU-1"] == pytest.approx(100 * np.exp(-1), rel=1e-5)
 
 
 def test_a_captioner_with_a_cnn_of_its_own_sees_the_pictures_through_it(dataset, colours):
@@ -93,9 +94,9 @@ def test_a_captioner_with_a_cnn_of_its_own_sees_the_pictures_through_it(dataset,
     swapped = keras.layers.GlobalAveragePooling2D()(keras.ops.roll(pictures, 1, axis=-1) / 255.0)
     own_cnn = Cnn(keras.Model(pictures, swapped), 1)
 
-    found = split.caption_split(dataset, colours, own_cnn, "test", _SEARCH)
+    said = split.caption_split(dataset, colours, own_cnn, "test", _SEARCH)
 
-    assert found.captions == ["green", "blue", "red"] * 2
+    assert said.captions == ["green", "blue", "red"] * 2
 
 
 def test_images_that_the_captioner_learnt_from_are_counted(colours):
@@ -123,12 +124,12 @@ def test_pictures_are_captioned_in_order_and_the_unreadable_are_named(dataset, c
     (tmp_path / "bad.png").write_text("no picture")
     paths = [images / "2.png", tmp_path / "bad.png", images / "0.png"] * 7
 
-    found = list(caption_pictures(paths, cnn.read_cnn(dataset.features_dir("mean_colour")), colours, _SEARCH))
+    captioned = list(caption_pictures(paths, cnn.read_cnn(dataset.features_dir("mean_colour")), colours, _SEARCH))
 
-    assert [one.path for one in found] == paths
-    assert [one.caption for one in found] == ["blue", "", "red"] * 7
-    assert "bad.png is not a picture" in found[1].failure
-    assert found[0].log_probability == pytest.approx(0, abs=0.1)
+    assert [one.path for one in captioned] == paths
+    assert [one.caption for one in captioned] == ["blue", "", "red"] * 7
+    assert "bad.png is not a picture" in captioned[1].failure
+    assert captioned[0].log_probability == pytest.approx(0, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -145,9 +146,9 @@ def test_a_pattern_finds_files_sorted(tmp_path, pattern, names):
     for name in ("b[1].jpg", "a.jpg", "below/c.jpg", "notes.txt"):
         (tmp_path / name).touch()
 
-    found = find_pictures(f"{tmp_path}/{pattern}")
+    paths = find_pictures(f"{tmp_path}/{pattern}")
 
-    assert found == [tmp_path / name for name in names]
+    assert paths == [tmp_path / name for name in names]
 
 
 def test_a_pattern_of_nothing_is_refused(tmp_path):

@@ -9,12 +9,12 @@ import pytest
 from PIL import Image
 
 from cmr.captioner.batches import feature_batches, picture_batches
-from cmr.captioner.config import CaptionerTrainConfig
 from cmr.captioner.loss import SplitLosses
-from cmr.captioner.model import CaptionerConfig, captioner_model
+from cmr.captioner.model import captioner_model
 from cmr.captioner.step import CaptionerStep
 from cmr.captioner.summaries import CaptionerRecorder
 from cmr.captioner.trainer import CaptionerTrainer, TrainedCnn
+from cmr.config import CaptionerConfig, CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.errors import ConfigError, DataError
 from cmr.pictures.cnn import Cnn
@@ -27,8 +27,8 @@ SIZE = 8
 def splits(scenes_workspace):
     from cmr.data import inputs
 
-    found = inputs.read_inputs(scenes_workspace, "", "scene_cnn-layout")
-    return found, found.split("train"), found.split("val")
+    scenes = inputs.read_inputs(scenes_workspace, "", "scene_cnn-layout")
+    return scenes, scenes.split("train"), scenes.split("val")
 
 
 def settings(**changed):
@@ -52,9 +52,9 @@ def new_model(splits, feature_dim=14):
 
 
 def trainer_of(path, splits, config, model=None, trained_cnn=None):
-    found, train, val = splits
+    scenes, train, val = splits
     run = Run(path)
-    recorder = CaptionerRecorder(run.tensorboard_dir, "--seed=5\n", val, found.vocabulary, found.image_dir)
+    recorder = CaptionerRecorder(run.tensorboard_dir, "--seed=5\n", val, scenes.vocabulary, scenes.image_dir)
     model = model or new_model(splits)
     return CaptionerTrainer(model, config, run, train, val, recorder, trained_cnn), model
 

@@ -1,11 +1,15 @@
 """Flags: defaults by data set, and flags.txt as a flagfile."""
 
+import types
+
 import pytest
 import tiny_runs
 from absl import flags
 
-from cmr import train
+from cmr import config, train
+from cmr.cli import datasets
 from cmr.cli import flags as cmr_flags
+from cmr.config import TrainConfig
 
 
 def parsed(*arguments):
@@ -14,16 +18,16 @@ def parsed(*arguments):
         for define in train.GROUPS:
             define()
         values(["cmr.train", *arguments])
-        cmr_flags.apply_dataset_defaults(values)
+        datasets.apply_defaults(values)
         named = {flag.name: flag.value for flag in values.flags_by_module_dict()[cmr_flags.__name__]}
         return named, cmr_flags.flagfile_text(values)
 
 
-@pytest.mark.parametrize("dataset", cmr_flags.DATASETS)
+@pytest.mark.parametrize("dataset", datasets.NAMES)
 def test_every_data_set_has_a_default_for_each_flag_left_open(dataset):
     values, _ = parsed(f"--dataset={dataset}")
 
-    # Whether there is a captioner decides about the image embedding, not the data set.
+    # Whether there is a captioner decides about the text space, not the data set.
     assert [name for name, value in values.items() if value is None] == ["image_embedding"]
 
 
@@ -48,6 +52,15 @@ def test_the_papers_setting_is_the_default_on_its_data_sets(dataset, batch_size)
         "image_norm_in_loss": True,
     }
     assert {name: values[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("dataset", "settings"), [("flickr8k", TrainConfig()), ("mscoco", TrainConfig(batch_size=100))]
+)
+def test_settings_without_arguments_are_what_the_flags_give(dataset, settings):
+    values, _ = parsed(f"--dataset={dataset}")
+
+    assert config.from_values(TrainConfig, types.SimpleNamespace(**values)) == settings
 
 
 def test_what_the_user_gave_is_kept():

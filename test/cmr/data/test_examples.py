@@ -26,15 +26,15 @@ VOCABULARY = Vocabulary.from_captions(["a dog runs", "a dog", "runs runs runs"])
 
 
 @pytest.fixture
-def found(tmp_path):
+def features(tmp_path):
     """Features whose rows stand in another order than the captions' images."""
     array = np.array([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]], np.float32)
     return {"vgg_features": Features(tmp_path / "made", array, ("a", "c", "b"), {})}
 
 
 @pytest.fixture
-def train(found):
-    return examples.split_examples(CAPTIONS, "train", VOCABULARY, found)
+def train(features):
+    return examples.split_examples(CAPTIONS, "train", VOCABULARY, features)
 
 
 def test_a_split_holds_its_own_images_and_sentences_alone(train):
@@ -66,22 +66,22 @@ def test_features_are_found_by_image_id_not_by_order(train):
     assert train.image_inputs(np.array([0, 1, 0]))["vgg_features"].tolist() == [[4, 5], [0, 1], [4, 5]]
 
 
-def test_words_that_training_never_saw_are_unknown(found):
-    val = examples.split_examples(CAPTIONS, "val", VOCABULARY, found)
+def test_words_that_training_never_saw_are_unknown(features):
+    val = examples.split_examples(CAPTIONS, "val", VOCABULARY, features)
 
     assert val.tokens.tolist() == [VOCABULARY.ids["a"], vocabulary.UNK_ID, vocabulary.END_ID]
 
 
-def test_an_image_without_features_is_refused_by_name(found):
+def test_an_image_without_features_is_refused_by_name(features):
     more = pd.concat([CAPTIONS, frame(("z", "z.png", "train", "z#0", "A dog."))])
 
     with pytest.raises(WorkspaceError, match="no row for 1 of 3 images, such as z"):
-        examples.split_examples(more, "train", VOCABULARY, found)
+        examples.split_examples(more, "train", VOCABULARY, features)
 
 
-def test_an_empty_split_is_refused(found):
+def test_an_empty_split_is_refused(features):
     with pytest.raises(WorkspaceError, match="no image in the test split"):
-        examples.split_examples(CAPTIONS, "test", VOCABULARY, found)
+        examples.split_examples(CAPTIONS, "test", VOCABULARY, features)
 
 
 @pytest.mark.parametrize(("number", "images"), [(1, [slice(0, 5)]), (2, [slice(0, 2), slice(2, 5)])])

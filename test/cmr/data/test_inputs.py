@@ -13,7 +13,7 @@ VGG, IMAGE = "scene_cnn-objects", "scene_cnn-layout"
 
 def test_the_inputs_are_the_workspaces_tables(scenes_inputs, scenes_workspace):
     assert scenes_inputs.captions.equals(captions.read_captions(scenes_workspace.captions_csv))
-    assert {name: found.name for name, found in scenes_inputs.features.items()} == {
+    assert {name: each.name for name, each in scenes_inputs.features.items()} == {
         VGG_FEATURES: VGG,
         IMAGE_FEATURES: IMAGE,
     }
@@ -22,24 +22,24 @@ def test_the_inputs_are_the_workspaces_tables(scenes_inputs, scenes_workspace):
 
 
 def test_features_that_are_not_named_are_not_read(scenes_workspace):
-    found = inputs.read_inputs(scenes_workspace, VGG, "")
+    opened = inputs.read_inputs(scenes_workspace, VGG, "")
 
-    assert set(found.features) == {VGG_FEATURES}
-    assert (found.feature_dim(VGG_FEATURES), found.feature_dim(IMAGE_FEATURES)) == (10, 0)
-    assert set(found.checksums) == {"captions.csv", "vocabulary", VGG}
+    assert set(opened.features) == {VGG_FEATURES}
+    assert (opened.feature_dim(VGG_FEATURES), opened.feature_dim(IMAGE_FEATURES)) == (10, 0)
+    assert set(opened.checksums) == {"captions.csv", "vocabulary", VGG}
 
 
 @pytest.mark.parametrize(("image_dir", "expected"), [("images", "{dataset}/images"), ("/photographs", "/photographs")])
 def test_pictures_lie_in_the_workspace_or_where_the_raw_data_is(tiny_workspace, image_dir, expected):
     tiny_workspace.write_description({"dataset": "scenes", "image_dir": image_dir})
 
-    found = inputs.read_inputs(tiny_workspace, VGG, "")
+    opened = inputs.read_inputs(tiny_workspace, VGG, "")
 
-    assert str(found.image_dir) == expected.format(dataset=tiny_workspace.dataset_dir)
+    assert str(opened.image_dir) == expected.format(dataset=tiny_workspace.dataset_dir)
 
 
-def change_features(found):
-    path = found.features_dir(VGG) / features.FEATURES_NPY
+def change_features(place):
+    path = place.features_dir(VGG) / features.FEATURES_NPY
     np.save(path, np.load(path) * 2)
 
 
@@ -47,10 +47,10 @@ def change_features(found):
     ("change", "name"),
     [
         (
-            lambda found: found.captions_csv.write_text(found.captions_csv.read_text().replace("A ", "The ")),
+            lambda place: place.captions_csv.write_text(place.captions_csv.read_text().replace("A ", "The ")),
             "captions.csv",
         ),
-        (lambda found: found.vocabulary_txt.write_text(found.vocabulary_txt.read_text() + "zebra\t1\n"), "vocabulary"),
+        (lambda place: place.vocabulary_txt.write_text(place.vocabulary_txt.read_text() + "zebra\t1\n"), "vocabulary"),
         (change_features, VGG),
     ],
 )

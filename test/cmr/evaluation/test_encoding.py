@@ -49,7 +49,7 @@ def test_embeddings_do_not_depend_on_the_order_of_images_and_sentences(model, va
         tokens=np.concatenate(pieces),
         starts=np.concatenate([[0], np.cumsum([len(piece) for piece in pieces])]),
         image_of_caption=np.argsort(images)[val.image_of_caption[captions]].astype(np.int32),
-        features={name: dataclasses.replace(found, rows=found.rows[images]) for name, found in val.features.items()},
+        features={name: dataclasses.replace(each, rows=each.rows[images]) for name, each in val.features.items()},
     )
 
     straight, turned = encoding.embed_split(model, val), encoding.embed_split(model, shuffled)
@@ -59,7 +59,9 @@ def test_embeddings_do_not_depend_on_the_order_of_images_and_sentences(model, va
 
 
 def test_a_split_is_measured_by_its_embeddings(model, val):
-    measured, embeddings = encoding.evaluate_split(model, val)
+    embeddings = encoding.embed_split(model, val)
+
+    measured, _ = encoding.evaluate_embeddings(embeddings, val)
 
     assert measured == metrics.evaluate(embeddings.images, embeddings.captions, val.image_of_caption)
     assert measured.sentence_retrieval.num_queries == val.num_images
@@ -74,12 +76,31 @@ def test_folds_are_measured_apart_and_averaged(model, val):
         images = embeddings.images[start : start + val.num_images // 2]
         halves.append(metrics.evaluate(images, embeddings.captions[captions], val.image_of_caption[captions] - start))
 
-    measured, ranks = encoding.evaluate_folds(model, val, 2)
+    measured, ranks = encoding.evaluate_embeddings(embeddings, val, 2)
 
     assert measured == metrics.mean_over_folds(halves)
     assert ranks.metrics().sentence_retrieval.recalls == pytest.approx(measured.sentence_retrieval.recalls)
     assert (ranks.image_of_caption == val.image_of_caption).all()
 
 
-def test_one_fold_is_the_whole_split(model, val):
-    assert encoding.evaluate_folds(model, val, 1)[0] == encoding.evaluate_split(model, val)[0]
+def test_a_second_embedding_traces_nothing_and_sees_new_weights(model, val, monkeypatch):
+    traced = []
+    call = keras.Model.__call__
+
+    def counted(layer, *arguments, **others):
+        traced.append(layer.name)
+        return call(layer, *arguments, **others)
+
+    monkeypatch.setattr(keras.Model, "__call__", counted)
+    embedder = encoding.SplitEmbedder(model)
+    first = embedder.embed(val)
+    assert sorted(traced) == ["image_encoder", "text_encoder"]
+    weights = model.get_weights()
+
+    model.set_weights([weight * 2 + 0.1 for weight in weights])
+    second = embedder.embed(val)
+
+    assert sorted(traced) == ["image_encoder", "text_encoder"]
+    np.testing.assert_allclose(second.captions, encoding.embed_split(model, val).captions, rtol=1e-5, atol=1e-6)
+    assert np.abs(second.captions - first.captions).max() > 0.01
+    model.set_weights(weights)

@@ -20,11 +20,11 @@ def embeddings():
 
 
 def test_their_metrics_are_those_of_the_embeddings(embeddings):
-    assert QueryRanks.measure(*embeddings).metrics() == metrics.evaluate(*embeddings)
+    assert QueryRanks.of_embeddings(*embeddings).metrics() == metrics.evaluate(*embeddings)
 
 
 def test_they_come_back_from_the_disk(embeddings, tmp_path):
-    ranks = QueryRanks.measure(*embeddings)
+    ranks = QueryRanks.of_embeddings(*embeddings)
 
     ranks.write(tmp_path / "ranks.npz")
     again = QueryRanks.read(tmp_path / "ranks.npz")
@@ -35,7 +35,7 @@ def test_they_come_back_from_the_disk(embeddings, tmp_path):
 
 
 def test_folds_keep_their_ranks_and_number_their_images_on(embeddings):
-    ranks = QueryRanks.measure(*embeddings)
+    ranks = QueryRanks.of_embeddings(*embeddings)
 
     both = QueryRanks.concatenate([ranks, ranks])
 
@@ -69,7 +69,7 @@ def test_a_missing_or_damaged_file_is_named(tmp_path, content):
     ],
 )
 def test_numbers_that_are_no_ranks_are_refused(embeddings, tmp_path, changed):
-    ranks = vars(QueryRanks.measure(*embeddings))
+    ranks = vars(QueryRanks.of_embeddings(*embeddings))
     np.savez(tmp_path / "ranks.npz", **{**ranks, **changed})
 
     with pytest.raises(WorkspaceError, match=r"ranks.npz is missing or damaged; remove it"):
@@ -80,7 +80,7 @@ def test_numbers_that_are_no_ranks_are_refused(embeddings, tmp_path, changed):
 @given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), is_cut=st.booleans())
 def test_a_file_with_any_byte_changed_or_cut_off_is_read_or_refused(embeddings, tmp_path, place, byte, is_cut):
     path = tmp_path / "ranks.npz"
-    ranks = QueryRanks.measure(*embeddings)
+    ranks = QueryRanks.of_embeddings(*embeddings)
     ranks.write(path)
     content = bytearray(path.read_bytes())
     place = int(place * len(content))

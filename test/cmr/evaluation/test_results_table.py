@@ -170,6 +170,16 @@ def test_features_are_named_with_what_they_stand_in_for():
     assert results_table.describe_features(None, image) == "image features inception_v3"
 
 
+def test_stand_ins_are_values_too():
+    vgg = {"name": "vgg16-pool5_avg", "model": "vgg16", "stand_in": "VGG16 fc7"}
+    image = {"name": "inception_v3", "model": "inception_v3", "stand_in": ""}
+
+    assert results_table.stand_ins(vgg, image) == [
+        {"features": "vgg16-pool5_avg", "role": "VGG features", "for": "VGG16 fc7"}
+    ]
+    assert results_table.stand_ins(None, image) == []
+
+
 def test_features_in_the_other_role_are_a_stand_in():
     image = {"name": "inception_v3", "model": "inception_v3", "stand_in": ""}
 

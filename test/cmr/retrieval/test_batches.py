@@ -175,10 +175,10 @@ def assert_same_batches(some, others):
 def test_a_batch_holds_the_words_features_and_images_of_its_queries_then_of_its_negatives(train):
     queries, negatives = schedule_of(train.lengths).epoch(1)
 
-    found = read(train)
+    batches_read = read(train)
 
-    assert len(found) == len(queries)
-    for batch, captions in zip(found, np.concatenate([queries, negatives], axis=1), strict=True):
+    assert len(batches_read) == len(queries)
+    for batch, captions in zip(batches_read, np.concatenate([queries, negatives], axis=1), strict=True):
         images = train.image_of_caption[captions]
         np.testing.assert_array_equal(batch["caption"], train.padded(captions))
         np.testing.assert_array_equal(batch["image_row"], images)

@@ -143,7 +143,7 @@ def plain_loss_of_embeddings(images, captions, log_scale, negatives):
 
 def slopes(array, function, step=1e-6):
     """Central differences in float64."""
-    found = np.zeros_like(array)
+    gradient = np.zeros_like(array)
     for index in np.ndindex(array.shape):
         kept = array[index]
         array[index] = kept + step
@@ -151,8 +151,8 @@ def slopes(array, function, step=1e-6):
         array[index] = kept - step
         below = function()
         array[index] = kept
-        found[index] = (above - below) / (2 * step)
-    return found
+        gradient[index] = (above - below) / (2 * step)
+    return gradient
 
 
 @pytest.mark.parametrize("negatives", config.NEGATIVES)

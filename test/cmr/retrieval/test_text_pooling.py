@@ -56,19 +56,19 @@ def states(words, weights, reset_after, gru="gru"):
         cell = f"{gru}/reset_before_cell/"
         recurrent = np.concatenate([weights[f"{cell}gates_kernel"], weights[f"{cell}candidate_kernel"]], axis=1)
     (u_z, u_r, u_h), (b_z, b_r, b_h) = np.split(recurrent, 3, axis=1), np.split(recurrent_bias, 3)
-    state, found = np.zeros(UNITS), []
+    state, every_state = np.zeros(UNITS), []
     for x in weights["word_embedding/embeddings"][words] @ kernel + bias:
         x_z, x_r, x_h = np.split(x, 3)
         z, r = sigmoid(x_z + state @ u_z + b_z), sigmoid(x_r + state @ u_r + b_r)
         candidate = np.tanh(x_h + (r * (state @ u_h + b_h) if reset_after else (r * state) @ u_h))
         state = z * state + (1 - z) * candidate
-        found.append(state)
-    return np.array(found)
+        every_state.append(state)
+    return np.array(every_state)
 
 
-def plain_attention(found, scores):
+def plain_attention(every_state, scores):
     weights = np.exp(scores) / np.sum(np.exp(scores))
-    return sum(weight * state for weight, state in zip(weights, found, strict=True))
+    return sum(weight * state for weight, state in zip(weights, every_state, strict=True))
 
 
 @pytest.mark.parametrize("reset_after", [False, True])
@@ -78,7 +78,9 @@ def test_the_mean_of_the_states_of_all_words_is_the_sentence(reset_after):
     embeddings = built(CAPTIONS).numpy()
 
     of_words = [states(caption[caption != 0], weights_of(built), reset_after) for caption in CAPTIONS]
-    np.testing.assert_allclose(embeddings, [unit(found.mean(axis=0)) for found in of_words], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        embeddings, [unit(every_state.mean(axis=0)) for every_state in of_words], rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("reset_after", [False, True])
@@ -89,7 +91,7 @@ def test_attention_weighs_the_states_by_the_softmax_of_their_scores(reset_after)
     embeddings = built(CAPTIONS).numpy()
 
     of_words = [states(caption[caption != 0], weights_of(built), reset_after) for caption in CAPTIONS]
-    expected = [unit(plain_attention(found, found @ score)) for found in of_words]
+    expected = [unit(plain_attention(every_state, every_state @ score)) for every_state in of_words]
     np.testing.assert_allclose(embeddings, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -99,7 +101,7 @@ def test_the_last_states_of_both_directions_are_averaged(reset_after):
 
     embeddings = built(CAPTIONS).numpy()
 
-    ends = [[found[-1] for found in both_ways(caption, built, reset_after)] for caption in CAPTIONS]
+    ends = [[every_state[-1] for every_state in both_ways(caption, built, reset_after)] for caption in CAPTIONS]
     expected = [unit((forwards + backwards) / 2) for forwards, backwards in ends]
     np.testing.assert_allclose(embeddings, expected, rtol=1e-5, atol=1e-6)
 
@@ -115,7 +117,7 @@ def test_the_states_of_both_directions_after_the_same_word_are_averaged(reset_af
         (forwards + backwards[::-1]) / 2
         for forwards, backwards in (both_ways(caption, built, reset_after) for caption in CAPTIONS)
     ]
-    expected = [unit(plain_attention(found, found @ score)) for found in of_words]
+    expected = [unit(plain_attention(every_state, every_state @ score)) for every_state in of_words]
     np.testing.assert_allclose(embeddings, expected, rtol=1e-5, atol=1e-6)
 
 
@@ -127,10 +129,10 @@ def both_ways(caption, built, reset_after):
 
 def test_attention_begins_as_the_mean():
     random = np.random.default_rng(1)
-    found = random.normal(size=(3, 4, UNITS)).astype(np.float32)
+    every_state = random.normal(size=(3, 4, UNITS)).astype(np.float32)
     mask = CAPTIONS != 0
 
-    attended, mean = (pooled(found, mask, pooling) for pooling in ("attention", "mean"))
+    attended, mean = (pooled(every_state, mask, pooling) for pooling in ("attention", "mean"))
 
     np.testing.assert_allclose(attended, mean, rtol=1e-5, atol=1e-6)
 

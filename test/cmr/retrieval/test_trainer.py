@@ -17,6 +17,7 @@ from commands import ROOT, run_command
 from cmr.config import ModelConfig, TrainConfig
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.evaluation import encoding
+from cmr.evaluation.encoding import SplitEmbedder
 from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.retrieval.model import retrieval_model
 from cmr.retrieval.step import TrainingStep
@@ -50,7 +51,8 @@ class Training:
         self.sums = iter(())
         self._train, self._val = inputs.split("train"), inputs.split("val")
         patch.setattr(TrainingStep, "__call__", lambda _, batch: self._step())
-        patch.setattr(encoding, "evaluate_split", lambda model, split: (scripted(next(self.sums)), None))
+        patch.setattr(SplitEmbedder, "embed", lambda embedder, split: None)
+        patch.setattr(encoding, "evaluate_embeddings", lambda embeddings, split: (scripted(next(self.sums)), None))
 
     def _step(self):
         self.steps += 1
@@ -155,11 +157,11 @@ def test_the_history_holds_the_mean_loss_of_each_epochs_steps_and_both_direction
 def test_validation_measures_the_average_of_the_weights_that_is_kept(tmp_path, scenes_inputs, monkeypatch):
     seen = []
 
-    def evaluate_split(model, split):
-        seen.append([weight.numpy() for weight in model.weights])
-        return scripted(100), None
+    def embed(embedder, split):
+        seen.append([weight.numpy() for weight in embedder.model.weights])
 
-    monkeypatch.setattr(encoding, "evaluate_split", evaluate_split)
+    monkeypatch.setattr(SplitEmbedder, "embed", embed)
+    monkeypatch.setattr(encoding, "evaluate_embeddings", lambda embeddings, split: (scripted(100), None))
     run = Run(tmp_path / "run")
 
     trained = stopped_trainings.fit(run, scenes_inputs, train={"average_weights": 0.9, "max_epochs": 1})
@@ -262,9 +264,9 @@ def test_a_warm_up_goes_on_where_it_was(tmp_path, scenes_inputs, monkeypatch):
     )
 
 
-def killed(found, hook):
+def killed(workspace, hook):
     """Runs cmr.train until the hook kills it with the signal that no process can catch."""
-    arguments = [*tiny_runs.place(found), *tiny_runs.TINY, "--model=fusion", "--run_name=killed"]
+    arguments = [*tiny_runs.place(workspace), *tiny_runs.TINY, "--model=fusion", "--run_name=killed"]
     program = f"""
 import os, signal, sys
 from cmr import train
@@ -304,10 +306,10 @@ summaries.RetrievalRecorder.validation = and_kill_at_the_next_flush
 
 def weights_of(path):
     """Every array of an HDF5 file by its path."""
-    found = {}
+    weights = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return found
+        file.visititems(lambda name, item: weights.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return weights
 
 
 def test_a_run_killed_twice_ends_as_if_it_never_was(scenes_workspace):
@@ -322,9 +324,9 @@ def test_a_run_killed_twice_ends_as_if_it_never_was(scenes_workspace):
 
     assert ended.returncode == 0, ended.stderr
     assert "going on from epoch 2, step 8" in ended.stdout
-    expected, found = weights_of(whole.best_weights), weights_of(again.best_weights)
-    assert expected.keys() == found.keys()
-    assert all(np.array_equal(expected[name], found[name]) for name in expected)
+    expected, resumed = weights_of(whole.best_weights), weights_of(again.best_weights)
+    assert expected.keys() == resumed.keys()
+    assert all(np.array_equal(expected[name], resumed[name]) for name in expected)
     assert tiny_runs.read_json(again.history_json) == tiny_runs.read_json(whole.history_json)
     measured, expected = tiny_runs.read_json(again.metrics_json), tiny_runs.read_json(whole.metrics_json)
     assert measured["test"] == expected["test"]

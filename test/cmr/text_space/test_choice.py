@@ -7,12 +7,13 @@ import pytest
 
 from cmr.captioner import files
 from cmr.captioner.files import Captioner
-from cmr.captioner.model import CaptionerConfig, captioner_model
-from cmr.config import ModelConfig
+from cmr.captioner.model import captioner_model
+from cmr.config import CaptionerConfig, ModelConfig
 from cmr.data import input_names
+from cmr.data.inputs import read_inputs
 from cmr.errors import ConfigError
 from cmr.retrieval.model import retrieval_model
-from cmr.text_space import choice, linear
+from cmr.text_space import choice
 from cmr.text_space.choice import TextSpace
 
 NAME = "scene_cnn-layout"
@@ -31,14 +32,14 @@ def flags_of(**changed):
     return types.SimpleNamespace(**{**base, **changed})
 
 
-def add_captioner(workspace, found):
+def add_captioner(workspace, inputs):
     kept = Captioner(
-        model=captioner_model(CaptionerConfig(14, len(found.vocabulary), 5, 4)),
-        vocabulary=found.vocabulary,
-        train_image_ids=tuple(found.split("train").image_ids),
+        model=captioner_model(CaptionerConfig(14, len(inputs.vocabulary), 5, 4)),
+        vocabulary=inputs.vocabulary,
+        train_image_ids=tuple(inputs.split("train").image_ids),
         dataset="scenes",
         features=NAME,
-        checksums={files.FEATURES: found.checksums[NAME]},
+        checksums={files.FEATURES: inputs.checksums[NAME]},
         validation_perplexity=7.5,
         settings={},
         seed=0,
@@ -48,55 +49,53 @@ def add_captioner(workspace, found):
 
 
 @pytest.fixture
-def found(tiny_workspace):
-    from cmr.data import inputs
-
-    return inputs.read_inputs(tiny_workspace, "", NAME)
+def inputs(tiny_workspace):
+    return read_inputs(tiny_workspace, "", NAME)
 
 
-def choose(workspace, found, **changed):
-    return choice.from_flags(flags_of(**changed), workspace, found, NAME)
+def choose(workspace, inputs, **changed):
+    return choice.from_flags(flags_of(**changed), workspace, inputs, NAME)
 
 
-def test_the_default_is_the_workspaces_captioner(tiny_workspace, found):
-    kept = add_captioner(tiny_workspace, found)
+def test_the_default_is_the_workspaces_captioner(tiny_workspace, inputs):
+    kept = add_captioner(tiny_workspace, inputs)
 
-    chosen = choose(tiny_workspace, found)
+    chosen = choose(tiny_workspace, inputs)
 
-    np.testing.assert_array_equal(chosen.kernel, kept.image_embedding)
-    assert chosen.origin == linear.kernel_checksum(kept.image_embedding)
+    np.testing.assert_array_equal(chosen.kernel, kept.text_space)
+    assert chosen.origin == choice.kernel_checksum(kept.text_space)
     assert chosen.captioner.startswith("a captioner trained on scenes")
 
 
-def test_without_a_captioner_the_default_is_the_linear_map_and_one_line_says_so(tiny_workspace, found, capsys):
-    chosen = choose(tiny_workspace, found)
+def test_without_a_captioner_the_default_is_the_linear_map_and_one_line_says_so(tiny_workspace, inputs, capsys):
+    chosen = choose(tiny_workspace, inputs)
 
     assert (chosen.origin, chosen.dim) == ("linear", 7)
     (line,) = capsys.readouterr().out.splitlines()
     assert line.startswith(f"no captioner in {tiny_workspace.captioner_dir}: W_img is a linear map")
 
 
-def test_a_captioner_that_is_still_trained_is_none(tiny_workspace, found):
-    add_captioner(tiny_workspace, found)
+def test_a_captioner_that_is_still_trained_is_none(tiny_workspace, inputs):
+    add_captioner(tiny_workspace, inputs)
     (tiny_workspace.captioner_dir / files.CAPTIONER_JSON).unlink()
 
-    assert choose(tiny_workspace, found).origin == "linear"
+    assert choose(tiny_workspace, inputs).origin == "linear"
 
 
-def test_asking_for_a_captioner_where_there_is_none_is_refused(tiny_workspace, found):
+def test_asking_for_a_captioner_where_there_is_none_is_refused(tiny_workspace, inputs):
     with pytest.raises(ConfigError, match=r"--image_embedding=captioner needs a captioner, .* run cmr\.pretrain"):
-        choose(tiny_workspace, found, image_embedding="captioner")
+        choose(tiny_workspace, inputs, image_embedding="captioner")
 
 
-def test_raw_features_have_no_w_img(tiny_workspace, found):
-    chosen = choose(tiny_workspace, found, image_embedding="raw")
+def test_raw_features_have_no_w_img(tiny_workspace, inputs):
+    chosen = choose(tiny_workspace, inputs, image_embedding="raw")
 
     assert (chosen.origin, chosen.kernel, chosen.dim) == ("raw", None, 0)
 
 
-def test_a_random_projection_is_of_the_seed_and_keeps_lengths_on_average(tiny_workspace, found):
+def test_a_random_projection_is_of_the_seed_and_keeps_lengths_on_average(tiny_workspace, inputs):
     chosen, again, other = (
-        choose(tiny_workspace, found, image_embedding="random", text_space_dim=2000, seed=seed) for seed in (3, 3, 4)
+        choose(tiny_workspace, inputs, image_embedding="random", text_space_dim=2000, seed=seed) for seed in (3, 3, 4)
     )
 
     assert chosen.origin == "random, seed 3"
@@ -105,25 +104,33 @@ def test_a_random_projection_is_of_the_seed_and_keeps_lengths_on_average(tiny_wo
     np.testing.assert_allclose(np.linalg.norm(chosen.kernel, axis=1), 1.0, atol=0.1)
 
 
-def test_the_linear_map_is_there_beside_a_captioner_when_asked_for(tiny_workspace, found):
-    add_captioner(tiny_workspace, found)
+def test_the_checksum_is_that_of_the_values():
+    kernel = np.random.default_rng(0).normal(size=(14, 5)).astype(np.float32)
 
-    assert choose(tiny_workspace, found, image_embedding="linear").origin == "linear"
+    assert choice.kernel_checksum(kernel) == choice.kernel_checksum(kernel.astype(np.float64))
+    assert choice.kernel_checksum(kernel) != choice.kernel_checksum(kernel.T)
+    assert choice.kernel_checksum(kernel) != choice.kernel_checksum(kernel + 1e-3)
+
+
+def test_the_linear_map_is_there_beside_a_captioner_when_asked_for(tiny_workspace, inputs):
+    add_captioner(tiny_workspace, inputs)
+
+    assert choose(tiny_workspace, inputs, image_embedding="linear").origin == "linear"
 
 
 @pytest.mark.parametrize("kind", ["linear", "raw", "random"])
-def test_another_kind_takes_no_captioner(tiny_workspace, found, kind):
+def test_another_kind_takes_no_captioner(tiny_workspace, inputs, kind):
     with pytest.raises(ConfigError, match=f"--image_embedding={kind} takes no captioner; leave --captioner out"):
-        choose(tiny_workspace, found, image_embedding=kind, captioner="somewhere")
+        choose(tiny_workspace, inputs, image_embedding=kind, captioner="somewhere")
 
 
-def test_raw_features_have_no_w_img_to_train(tiny_workspace, found):
+def test_raw_features_have_no_w_img_to_train(tiny_workspace, inputs):
     with pytest.raises(ConfigError, match="has no W_img to train"):
-        choose(tiny_workspace, found, image_embedding="raw", train_text_space=True)
+        choose(tiny_workspace, inputs, image_embedding="raw", train_text_space=True)
 
 
-def test_a_model_that_does_not_read_x_img_needs_none_of_it(tiny_workspace, found):
-    assert choice.from_flags(flags_of(), tiny_workspace, found, "") == TextSpace("")
+def test_a_model_that_does_not_read_x_img_needs_none_of_it(tiny_workspace, inputs):
+    assert choice.from_flags(flags_of(), tiny_workspace, inputs, "") == TextSpace("")
 
 
 @pytest.mark.parametrize("name", ["single", "fusion"])

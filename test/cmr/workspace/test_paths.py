@@ -17,7 +17,7 @@ def test_every_file_lies_where_the_contract_says(workspace):
         workspace.captions_csv,
         workspace.vocabulary_txt,
         workspace.features_dir("inception_v3"),
-        workspace.linear_embedding_npz("inception_v3"),
+        workspace.linear_text_space_npz("inception_v3"),
         workspace.captioner_dir,
         workspace.run_dir("fusion-1a2b3c4d"),
     ]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from cmr.cli import flags
+from cmr.cli import datasets
 from cmr.errors import ConfigError
 from data_prep.download import sources
 
@@ -51,7 +51,7 @@ def test_scenes_needs_no_download_whatever_the_parts():
         sources.chosen("scenes", ["images"])
 
 
-@pytest.mark.parametrize("dataset", [*flags.DATASETS, "tfds:coco_captions"])
+@pytest.mark.parametrize("dataset", [*datasets.NAMES, "tfds:coco_captions"])
 def test_every_data_set_is_fetched_or_refused_in_one_sentence(dataset):
     try:
         assert sources.chosen(dataset, [])

@@ -37,7 +37,7 @@ def retrieval(folds=1):
         image_of_caption=IMAGE_OF_CAPTION,
         features={},
     )
-    _, ranks = encoding.measure_folds(embeddings, split, folds)
+    _, ranks = encoding.evaluate_embeddings(embeddings, split, folds)
     return TestRetrieval(split, IMAGE_DIR, embeddings, ranks, folds), embeddings
 
 
@@ -151,7 +151,7 @@ def test_failures_are_the_queries_with_the_largest_ranks():
 def test_a_split_smaller_than_what_is_shown_is_shown_whole():
     two = Examples(["a", "b"], ["a", "b"], ["A.", "B."], np.zeros(2), np.arange(3), np.array([0, 1]), {})
     embeddings = Embeddings(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))
-    ranks = QueryRanks.measure(embeddings.images, embeddings.captions, two.image_of_caption)
+    ranks = QueryRanks.of_embeddings(embeddings.images, embeddings.captions, two.image_of_caption)
     searched = TestRetrieval(two, IMAGE_DIR, embeddings, ranks)
 
     groups = pick_examples(searched, [], seed=0)

@@ -5,6 +5,7 @@ import measured_rows
 import pytest
 
 from cmr.errors import WorkspaceError
+from cmr.evaluation import results_table
 from cmr.workspace.runs import Run
 from experiments.trainings import results
 
@@ -34,6 +35,29 @@ def test_an_ensemble_is_no_trained_row(row):
     row.runs[1].run.config_json.unlink()
 
     assert not row.is_trained
+
+
+VGG = {"features": "vgg16-pool5_avg", "role": "VGG features", "for": "VGG16 fc7"}
+IMAGE = {"features": "efficientnet_lite2", "role": "image features", "for": "Inception v3"}
+
+
+def test_a_row_has_the_stand_ins_of_all_its_runs_each_once(row):
+    for result, stand_ins in zip(row.runs, ([VGG], [VGG, IMAGE]), strict=True):
+        result.run.write_metrics({**result.run.read_metrics(), "stand_ins": stand_ins})
+
+    assert row.stand_ins == [VGG, IMAGE]
+
+
+@pytest.mark.parametrize("kept", [[], [VGG], [IMAGE], [VGG, IMAGE]])
+def test_stand_ins_of_a_run_that_has_the_sentence_alone_are_read_from_it(row, kept):
+    extractors = [
+        {"name": stand_in["features"], "model": "another" if stand_in in kept else "", "stand_in": ""}
+        for stand_in in (VGG, IMAGE)
+    ]
+    run = row.runs[0].run
+    run.write_metrics({**run.read_metrics(), "features": results_table.describe_features(*extractors)})
+
+    assert row.runs[0].stand_ins == kept == results_table.stand_ins(*extractors)
 
 
 def test_runs_on_other_captions_are_not_put_into_one_table(row, tmp_path):
