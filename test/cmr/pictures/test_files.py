@@ -105,17 +105,17 @@ def test_a_transparent_colour_of_a_palette_is_white(tmp_path):
 def test_a_cmyk_photograph_has_its_colours(tmp_path):
     Image.fromarray(_quarters()).convert("CMYK").save(tmp_path / "print.jpg", quality=95)
 
-    found = np.array(_corner_colours(_read(tmp_path / "print.jpg", 64)))
+    colours = np.array(_corner_colours(_read(tmp_path / "print.jpg", 64)))
 
-    assert np.abs(found - [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]).max() <= 12
+    assert np.abs(colours - [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]).max() <= 12
 
 
 def test_a_huge_photograph_is_read_at_a_fraction_of_its_size(tmp_path):
     Image.fromarray(_quarters()).resize((9000, 8000), Image.Resampling.NEAREST).save(tmp_path / "huge.jpg")
 
-    found = np.array(_corner_colours(_read(tmp_path / "huge.jpg")))
+    colours = np.array(_corner_colours(_read(tmp_path / "huge.jpg")))
 
-    assert np.abs(found - [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]).max() <= 12
+    assert np.abs(colours - [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]).max() <= 12
 
 
 def test_ten_crops_are_corners_and_centre_and_their_mirror_images(tmp_path):

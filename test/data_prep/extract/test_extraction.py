@@ -25,11 +25,11 @@ def test_every_image_has_its_row(tmp_path, crops):
 
     extract(pictures, tmp_path / "features", crops=crops)
 
-    found = features.read_features(tmp_path / "features")
-    assert found.array.dtype == np.float32
-    assert found.image_ids == tuple(pictures.image_ids)
-    np.testing.assert_allclose(found.array, colours, atol=1e-3)
-    assert found.extractor["crops"] == crops
+    written = features.read_features(tmp_path / "features")
+    assert written.array.dtype == np.float32
+    assert written.image_ids == tuple(pictures.image_ids)
+    np.testing.assert_allclose(written.array, colours, atol=1e-3)
+    assert written.extractor["crops"] == crops
     assert sorted(path.name for path in (tmp_path / "features").iterdir()) == [
         cnn.CNN_KERAS,
         features.EXTRACTOR_JSON,
@@ -102,9 +102,9 @@ def test_a_grey_picture_stands_for_a_corrupt_one_where_asked_for(tmp_path):
 
     extract(pictures, tmp_path / "features", on_corrupt="blank")
 
-    found = features.read_features(tmp_path / "features")
-    assert found.extractor["blank_images"] == ["4.png"]
-    np.testing.assert_allclose(found.array, [*colours[:4], [127] * 3, colours[5]], atol=1e-3)
+    written = features.read_features(tmp_path / "features")
+    assert written.extractor["blank_images"] == ["4.png"]
+    np.testing.assert_allclose(written.array, [*colours[:4], [127] * 3, colours[5]], atol=1e-3)
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path):
@@ -179,5 +179,5 @@ def test_rows_of_other_settings_are_not_gone_on_from(tmp_path):
 
     extract(pictures, tmp_path / "features")
 
-    found = features.read_features(tmp_path / "features").array
-    np.testing.assert_allclose(found, [[0, 0, 0], *colours[1:]], atol=1e-3)
+    rows = features.read_features(tmp_path / "features").array
+    np.testing.assert_allclose(rows, [[0, 0, 0], *colours[1:]], atol=1e-3)

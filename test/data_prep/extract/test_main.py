@@ -26,15 +26,15 @@ LITE_NAME = "efficientnet_lite2-random"
 
 def make_dataset(root, name):
     """A prepared data set of four plain pictures with two sentences each."""
-    found = Workspace(root / "workspace", name)
+    dataset = Workspace(root / "workspace", name)
     pictures = root / "pictures"
     pictures.mkdir(parents=True)
     for image_id, colour in zip(IMAGE_IDS, ("red", "green", "blue", "white"), strict=True):
         Image.new("RGB", (32, 24), colour).save(pictures / image_id)
     rows = [(image_id, image_id, "train", f"{image_id}#{n}", "a dog") for image_id in IMAGE_IDS for n in range(2)]
-    captions.write_captions(found.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
-    found.write_description({"dataset": name, "image_dir": str(pictures)})
-    return found
+    captions.write_captions(dataset.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
+    dataset.write_description({"dataset": name, "image_dir": str(pictures)})
+    return dataset
 
 
 @pytest.fixture
@@ -79,9 +79,9 @@ def test_the_command_prints_a_summary_and_the_next_command(dataset):
     assert summary.startswith(f"{folder}: 4 images x 512 in ")
     assert summary.endswith(" s; stands in for VGG16 fc7")
     assert following == f"next: python -m cmr.train --dataset=flickr8k --workspace_dir={dataset.root}"
-    found = features.read_features(folder)
-    assert (found.image_ids, found.array.shape) == (IMAGE_IDS, (4, 512))
-    assert len(np.unique(found.array, axis=0)) == 4
+    written = features.read_features(folder)
+    assert (written.image_ids, written.array.shape) == (IMAGE_IDS, (4, 512))
+    assert len(np.unique(written.array, axis=0)) == 4
 
 
 def test_an_error_of_the_command_is_one_line(dataset):
