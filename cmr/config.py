@@ -13,6 +13,9 @@ STRATEGIES = ("default", "mirrored", "multi_worker")
 IMAGE_EMBEDDINGS = ("captioner", "linear", "raw", "random")
 OPTIMIZERS = ("adam", "sgd")
 
+# Pixels that the readers of pictures hold at once. The largest camera phones take 200 million a photograph.
+MAX_PIXELS = 200_000_000
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
