@@ -12,7 +12,7 @@ from cmr.captioner import loss
 from cmr.data import input_names, order
 from cmr.data.examples import Examples, FeatureRows
 from cmr.errors import DataError
-from cmr.pictures import files
+from cmr.pictures import files, streaming
 from cmr.pictures.cnn import Cnn
 
 # Stream of `order.shuffled_batches`.
@@ -82,7 +82,7 @@ def read_pictures(split: Examples, image_dir: pathlib.Path, size: int, images: n
 
 def with_features_of(encoder: Cnn, split: Examples, image_dir: pathlib.Path) -> Examples:
     """A split with the features that a CNN gives its pictures now."""
-    rows = encoder.features_of_files([image_dir / name for name in split.file_names])
+    rows = streaming.features_of_files(encoder, [image_dir / name for name in split.file_names])
     features = FeatureRows(rows, np.arange(split.num_images))
     return dataclasses.replace(split, features={input_names.IMAGE_FEATURES: features})
 

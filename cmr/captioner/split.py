@@ -12,6 +12,7 @@ from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.files import Captioner
 from cmr.captioner.scores import CaptionScores, require_scorers, score_captions
 from cmr.errors import WorkspaceError
+from cmr.pictures import streaming
 from cmr.pictures.cnn import Cnn
 from cmr.workspace import atomic_files
 from cmr.workspace.captions import images_of, in_split, read_captions
@@ -132,7 +133,7 @@ def caption_split(
         features = matching_features(workspace, captioner)
         vectors = np.asarray(features.array[features.rows(references.index.tolist())])
     else:
-        vectors = own_cnn.features_of_files([image_dir / name for name in images_of(rows)["file_name"]])
+        vectors = streaming.features_of_files(own_cnn, [image_dir / name for name in images_of(rows)["file_name"]])
     found = decoding.caption_features(captioner.model, vectors, config, show_progress=True)
     texts = [decoding.text(sentences[0].words, captioner.vocabulary) for sentences in found]
     return SplitCaptions(
