@@ -3,6 +3,7 @@
 import json
 import sys
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,6 +23,7 @@ VGG = ("--cnn=vgg", "--vgg_model=vgg16", "--vgg_layer=pool5_avg", "--weights=ran
 VGG_NAME = "vgg16-pool5_avg-random"
 LITE = ("--image_model=efficientnet_lite2", "--weights=random")
 LITE_NAME = "efficientnet_lite2-random"
+TRAIN = "python -m cmr.train --dataset=flickr8k"
 
 
 def make_dataset(root, name):
@@ -78,7 +80,7 @@ def test_the_command_prints_a_summary_and_the_next_command(dataset):
     summary, following = ended.stdout.splitlines()
     assert summary.startswith(f"{folder}: 4 images x 512 in ")
     assert summary.endswith(" s; stands in for VGG16 fc7")
-    assert following == f"next: python -m cmr.train --dataset=flickr8k --workspace_dir={dataset.root}"
+    assert following == f"next: {TRAIN} --workspace_dir={dataset.root} --model=vse --vgg_features={VGG_NAME}"
     written = features.read_features(folder)
     assert (written.image_ids, written.array.shape) == (IMAGE_IDS, (4, 512))
     assert len(np.unique(written.array, axis=0)) == 4
@@ -118,6 +120,8 @@ def test_flags_are_explained_and_refused_without_tensorflow(tmp_path, arguments,
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--cnn=vgg", "--weights=a.keras"], "name its features with --features_name"),
+        (["--max_pixels=0"], "flag --max_pixels=0: "),
         (["--cnn=both", "--features_name=mine"], "--features_name is of one CNN; give --cnn=vgg or --cnn=image"),
         (["--cnn=image", "--image_model=hub"], "--image_model=hub needs --hub_module=PATH_OR_URL"),
         (["--cnn=image", "--image_model=hub", "--hub_module=m", "--weights=random"], "hub brings its own weights"),
@@ -161,6 +165,22 @@ def test_a_second_cnn_that_cannot_work_is_refused_before_the_first_one_runs(data
     assert not (dataset.dataset_dir / "features").exists()
 
 
+def test_weights_of_a_second_cnn_that_are_not_to_be_had_are_missed_before_the_first_one_runs(dataset, run, monkeypatch):
+    def offline(name, origin, **_):
+        if "inception" in name:
+            raise Exception(f"URL fetch failure on {origin}: None -- no network")  # as keras.utils.get_file does
+        return str(dataset.root / "vgg.weights.h5")
+
+    keras.applications.VGG16(include_top=False, weights=None).save_weights(dataset.root / "vgg.weights.h5")
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", offline)
+
+    code, printed, error = run("--cnn=both", "--vgg_layer=pool5_avg")
+
+    assert (code, printed) == (1, "")
+    assert "inception_v3 needs ImageNet weights" in error
+    assert not (dataset.dataset_dir / "features").exists()
+
+
 def test_both_cnns_are_extracted_once(dataset, run):
     both = "--cnn=both", "--vgg_layer=pool5_avg", *LITE
     code, first, error = run(*both)
@@ -184,6 +204,10 @@ def test_a_trial_of_the_first_images_has_a_folder_of_its_own(dataset, run):
     assert printed.startswith(f"{dataset.features_dir('mine-first2')}: 2 images x 512")
     assert features.read_features(dataset.features_dir("mine-first2")).image_ids == IMAGE_IDS[:2]
     assert extracted(dataset) == ["mine-first2"]
+    place = f"--dataset=flickr8k --workspace_dir={dataset.root}"
+    following = printed.splitlines()[-1]
+    assert following.startswith("next: python -m data_prep.extract ")
+    assert sorted(following.split()[4:]) == sorted([*place.split(), *VGG, "--features_name=mine"])
 
 
 def test_a_corrupt_picture_stops_the_command_or_is_grey_as_asked_for(dataset, run):
