@@ -12,6 +12,7 @@ from commands import run_command
 from PIL import Image
 
 from cmr.cli import command
+from cmr.errors import WorkspaceError
 from cmr.workspace import captions, features
 from cmr.workspace.paths import Workspace
 from data_prep.extract import __main__ as extract
@@ -237,3 +238,33 @@ def test_a_picture_that_is_gone_is_named(dataset, run):
         f"error: 1 of 4 pictures are not there, such as {picture(dataset, 'b.png')}; restore them or run "
         "data_prep.prepare again\n"
     )
+
+
+def test_the_scenes_take_a_whole_cnn_of_a_file(tmp_path, run):
+    scenes = make_dataset(tmp_path / "scenes", "scenes")
+    squares = keras.Input((8, 8, 3))
+    keras.Model(squares, keras.layers.GlobalAveragePooling2D()(squares), name="tuned").save(tmp_path / "cnn.keras")
+    place = "--dataset=scenes", f"--workspace_dir={scenes.root}"
+
+    code, printed, error = run(
+        *place, "--cnn=image", f"--weights={tmp_path / 'cnn.keras'}", "--features_name=tuned", "--vgg_model=vgg16"
+    )
+
+    assert code == 0, error
+    assert printed.splitlines()[-1] == (
+        f"next: python -m cmr.train {' '.join(place)} --model=single --image_features=tuned"
+    )
+
+
+def test_damaged_features_are_extracted_by_the_command_that_their_reader_names(dataset, run):
+    run(*VGG)
+    array = dataset.features_dir(VGG_NAME) / features.FEATURES_NPY
+    whole = array.read_bytes()
+    array.write_bytes(whole[:-1000])
+    with pytest.raises(WorkspaceError, match=r"run data_prep\.extract again"):
+        features.read_features(dataset.features_dir(VGG_NAME))
+
+    _, printed, _ = run(*VGG)
+
+    assert "extracted before" not in printed
+    assert array.read_bytes() == whole
