@@ -18,7 +18,7 @@ from cmr.workspace.paths import Workspace
 
 FLAGS = flags.FLAGS
 
-GROUPS = (cmr_flags.workspace_flags, cmr_flags.caption_flags, cmr_flags.beam_search_flags)
+GROUPS = (cmr_flags.workspace_flags, cmr_flags.caption_flags, cmr_flags.beam_search_flags, cmr_flags.picture_flags)
 
 _SAMPLES = 10
 
@@ -50,7 +50,7 @@ def _caption_pictures(workspace, captioner, own_cnn, config) -> None:
     if cnn is None:
         cnn = read_cnn(split.matching_features(workspace, captioner).path)
     unreadable = 0
-    for picture in pictures.caption_pictures(paths, cnn, captioner, config):
+    for picture in pictures.caption_pictures(paths, cnn, captioner, config, FLAGS.max_pixels):
         if picture.failure:
             unreadable += 1
             print(f"skipped: {picture.failure}", file=sys.stderr, flush=True)
@@ -63,7 +63,7 @@ def _caption_pictures(workspace, captioner, own_cnn, config) -> None:
 def _caption_split(workspace, captioner, own_cnn, config, folder: pathlib.Path) -> None:
     from cmr.captioner import scores, split
 
-    captions = split.caption_split(workspace, captioner, own_cnn, FLAGS.split, config)
+    captions = split.caption_split(workspace, captioner, own_cnn, FLAGS.split, config, FLAGS.max_pixels)
     captions.write(folder / split.CAPTIONS_JSON)
     print(captions.samples(_SAMPLES))
     print(f"\n{len(captions.captions):,} captions of the {FLAGS.split} split of {FLAGS.dataset}, beam {config.width}:")

@@ -46,6 +46,10 @@ def from_values(kind: type[Config], values: object, **others: Any) -> Config:
     return kind(**{name: getattr(values, name) for name in names if name not in others}, **others)
 
 
+# Pixels that the readers of pictures hold at once. The largest camera phones take 200 million a photograph.
+MAX_PIXELS = 200_000_000
+
+
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
     """What the Keras model is made of: the paper's sizes, but for those of the inputs.

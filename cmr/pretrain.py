@@ -22,6 +22,7 @@ GROUPS = (
     cmr_flags.pretrain_flags,
     cmr_flags.course_flags,
     cmr_flags.image_features_flags,
+    cmr_flags.picture_flags,
 )
 
 

@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 
 from cmr.captioner import loss
+from cmr.config import MAX_PIXELS
 from cmr.data import input_names, order
 from cmr.data.examples import Examples, FeatureRows
 from cmr.errors import DataError
-from cmr.pictures import files
+from cmr.pictures import files, streaming
 from cmr.pictures.cnn import Cnn
 
 # Stream of `order.shuffled_batches`.
@@ -47,6 +48,7 @@ def picture_batches(
     seed: int,
     epoch: int,
     first_step: int,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[dict[str, tf.Tensor]]:
     """The same with pictures: `caption` and `pictures` `[batch, size, size, 3]` uint8.
 
@@ -56,7 +58,7 @@ def picture_batches(
 
     def read(sentences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images = split.image_of_caption[sentences]
-        return split.padded(sentences), read_pictures(split, image_dir, size, images)
+        return split.padded(sentences), read_pictures(split, image_dir, size, images, max_pixels)
 
     stage = _stage(read, input_names.PICTURES, tf.TensorSpec([None, size, size, 3], tf.uint8))
     dataset = _sentences(split, batch_size, seed, epoch, first_step).map(stage, num_parallel_calls=2).prefetch(2)
@@ -70,19 +72,21 @@ def picture_batches(
         raise DataError(sentence.group(1)) from error
 
 
-def read_pictures(split: Examples, image_dir: pathlib.Path, size: int, images: np.ndarray) -> np.ndarray:
+def read_pictures(
+    split: Examples, image_dir: pathlib.Path, size: int, images: np.ndarray, max_pixels: int = MAX_PIXELS
+) -> np.ndarray:
     """Pictures of images of a split, as extraction read them: `[len(images), size, size, 3]` uint8.
 
     Raises:
       DataError: one can't be read.
     """
     paths = [image_dir / split.file_names[image] for image in images]
-    return np.stack([files.read_crops(str(path), size, crops=1)[0] for path in paths])
+    return np.stack([files.read_crops(path, size, 1, max_pixels)[0] for path in paths])
 
 
-def with_features_of(encoder: Cnn, split: Examples, image_dir: pathlib.Path) -> Examples:
+def with_features_of(encoder: Cnn, split: Examples, image_dir: pathlib.Path, max_pixels: int = MAX_PIXELS) -> Examples:
     """A split with the features that a CNN gives its pictures now."""
-    rows = encoder.features_of_files([image_dir / name for name in split.file_names])
+    rows = streaming.features_of_files(encoder, [image_dir / name for name in split.file_names], max_pixels)
     features = FeatureRows(rows, np.arange(split.num_images))
     return dataclasses.replace(split, features={input_names.IMAGE_FEATURES: features})
 

@@ -1,6 +1,7 @@
 """Captions of picture files: file -> CNN -> captioner -> sentence."""
 
 import dataclasses
+import itertools
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -10,9 +11,10 @@ from cmr.captioner import decoding
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.decoding import Decoder
 from cmr.captioner.files import Captioner
+from cmr.config import MAX_PIXELS
 from cmr.errors import DataError
 from cmr.pictures.cnn import Cnn
-from cmr.pictures.files import read_crops
+from cmr.pictures.streaming import stream_features
 
 # Few enough that the first captions are soon there.
 _PICTURES_AT_ONCE = 16
@@ -62,6 +64,7 @@ def caption_pictures(
     cnn: Cnn,
     captioner: Captioner,
     config: SearchConfig,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[PictureCaption]:
     """Captions picture files, a few at once.
 
@@ -70,25 +73,21 @@ def caption_pictures(
       cnn: what gives X_img.
       captioner: what gives the sentence.
       config: of the beam search.
+      max_pixels: as in `pictures.files.read_rgb`.
 
     Yields:
       One for each path, in order.
     """
     decoder = Decoder(captioner.model)
-    for first in range(0, len(paths), _PICTURES_AT_ONCE):
-        batch = paths[first : first + _PICTURES_AT_ONCE]
-        failures, squares = {}, []
-        for path in batch:
-            try:
-                squares.append(read_crops(str(path), cnn.input_size, cnn.crops))
-            except DataError as error:
-                failures[path] = str(error)
+    remaining = iter(paths)
+    for batch in stream_features(cnn, paths, _PICTURES_AT_ONCE, max_pixels):
+        readable = [place for place in range(len(batch.rows)) if place not in batch.failures]
         sentences = iter(())
-        if squares:
-            sentences = iter(decoding.caption_features(decoder, cnn.features(np.stack(squares)), config))
-        for path in batch:
-            if path in failures:
-                yield PictureCaption(path, "", -np.inf, failures[path])
+        if readable:
+            sentences = iter(decoding.caption_features(decoder, batch.rows[readable], config))
+        for place, path in enumerate(itertools.islice(remaining, len(batch.rows))):
+            if place in batch.failures:
+                yield PictureCaption(path, "", -np.inf, batch.failures[place])
                 continue
             best = next(sentences)[0]
             yield PictureCaption(path, decoding.text(best.words, captioner.vocabulary), best.log_probability, "")

@@ -151,7 +151,7 @@ def _second_phase(
             f"the features {name} are means of {encoder.crops} crops, through which no CNN is trained; give --crops=1"
         )
     encoder.model.trainable = True
-    return begins_with, TrainedCnn(encoder, inputs.image_dir)
+    return begins_with, TrainedCnn(encoder, inputs.image_dir, values.max_pixels)
 
 
 def _cnn_checksum(workspace: Workspace, name: str) -> str:

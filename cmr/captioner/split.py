@@ -12,7 +12,9 @@ from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.decoding import Decoder
 from cmr.captioner.files import Captioner
 from cmr.captioner.scores import CaptionScores, require_scorers, score_captions
+from cmr.config import MAX_PIXELS
 from cmr.errors import WorkspaceError
+from cmr.pictures import streaming
 from cmr.pictures.cnn import Cnn
 from cmr.workspace import atomic_files
 from cmr.workspace.captions import images_of, in_split, read_captions
@@ -110,6 +112,7 @@ def caption_split(
     own_cnn: Cnn | None,
     split: str,
     config: SearchConfig,
+    max_pixels: int = MAX_PIXELS,
 ) -> SplitCaptions:
     """Captions every image of a split.
 
@@ -119,6 +122,7 @@ def caption_split(
       own_cnn: of `cnn.read_own_cnn`; None takes the cached features.
       split: `train`, `val` or `test`.
       config: of the beam search.
+      max_pixels: as in `pictures.files.read_rgb`; of pictures that go through `own_cnn`.
 
     Raises:
       WorkspaceError: the features are missing or others than the captioner's.
@@ -133,7 +137,9 @@ def caption_split(
         features = matching_features(workspace, captioner)
         vectors = np.asarray(features.array[features.rows(references.index.tolist())])
     else:
-        vectors = own_cnn.features_of_files([image_dir / name for name in images_of(rows)["file_name"]])
+        vectors = streaming.features_of_files(
+            own_cnn, [image_dir / name for name in images_of(rows)["file_name"]], max_pixels
+        )
     best_sentences = decoding.caption_features(Decoder(captioner.model), vectors, config, show_progress=True)
     texts = [decoding.text(sentences[0].words, captioner.vocabulary) for sentences in best_sentences]
     return SplitCaptions(

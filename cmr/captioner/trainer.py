@@ -15,7 +15,7 @@ from cmr.captioner.decoding import Decoder
 from cmr.captioner.loss import SplitLosses
 from cmr.captioner.step import CaptionerStep
 from cmr.captioner.summaries import CaptionerRecorder
-from cmr.config import CaptionerTrainConfig
+from cmr.config import MAX_PIXELS, CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.data.examples import Examples
 from cmr.errors import ConfigError
@@ -33,10 +33,12 @@ class TrainedCnn:
     Attributes:
       encoder: the CNN.
       image_dir: folder of the pictures.
+      max_pixels: as in `pictures.files.read_rgb`.
     """
 
     encoder: Cnn
     image_dir: pathlib.Path
+    max_pixels: int = MAX_PIXELS
 
 
 class CaptionerTrainer:
@@ -108,7 +110,7 @@ class CaptionerTrainer:
         if self._trained_cnn is None:
             return feature_batches(self._train, *order)
         pictures = self._trained_cnn.image_dir, self._trained_cnn.encoder.input_size
-        return picture_batches(self._train, *pictures, *order)
+        return picture_batches(self._train, *pictures, *order, self._trained_cnn.max_pixels)
 
     def step(self, batch) -> tuple[tf.Tensor, tf.Tensor]:
         """Trains by one batch; returns the mean loss of a word and the number of words."""
@@ -118,7 +120,8 @@ class CaptionerTrainer:
         """Measures the perplexity of the validation split."""
         val = self._val
         if self._trained_cnn is not None:
-            val = with_features_of(self._trained_cnn.encoder, val, self._trained_cnn.image_dir)
+            pictures = self._trained_cnn.image_dir, self._trained_cnn.max_pixels
+            val = with_features_of(self._trained_cnn.encoder, val, *pictures)
         perplexity = self._losses.perplexity(val)
         self._recorder.validation(epoch, perplexity, self._decoder, val.features[input_names.IMAGE_FEATURES])
         score = -perplexity if math.isfinite(perplexity) else -math.inf

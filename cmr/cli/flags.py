@@ -67,6 +67,17 @@ def cnn_flags() -> None:
     _image_cnn()
 
 
+@command.flag_group("Pictures")
+def picture_flags() -> None:
+    flags.DEFINE_integer(
+        "max_pixels",
+        config.MAX_PIXELS,
+        "Pixels that are held at once while pictures are read; a picture of more is not read. Most take 4 bytes a "
+        "pixel (0.8 GB at the default), the decoders of WebP, AVIF and JPEG 2000 up to 16.",
+        lower_bound=1,
+    )
+
+
 @command.flag_group("Image features")
 def image_features_flags() -> None:
     _image_cnn()

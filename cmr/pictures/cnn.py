@@ -1,28 +1,24 @@
-"""cnn.keras: the CNN of a features' folder or of a captioner's, for pictures outside the cached features."""
+"""A CNN that gives pictures their features, and the file cnn.keras that holds it for pictures to come."""
 
 import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from cmr import progress
 from cmr.errors import WorkspaceError
-from cmr.pictures import files
 from cmr.workspace import atomic_files, features
 
 CNN_KERAS = "cnn.keras"
 
-_PICTURES_AT_ONCE = 32
-
 
 @dataclasses.dataclass(frozen=True)
 class Cnn:
-    """A CNN as the features' folder describes it.
+    """A CNN that runs over pictures; `streaming.stream_features` brings files to it.
 
     Attributes:
       model: from `[batch, input_size, input_size, 3]` float32 RGB in 0 ... 255 to `[batch, feature_dim]` float32.
@@ -37,6 +33,11 @@ class Cnn:
         """Side of its pictures in pixels."""
         return self.model.input.shape[1]
 
+    @property
+    def feature_dim(self) -> int:
+        """Size of its features."""
+        return int(self.model.output.shape[1])
+
     def features(self, squares: np.ndarray) -> np.ndarray:
         """Features of pictures.
 
@@ -49,24 +50,6 @@ class Cnn:
         flat = squares.reshape(-1, *squares.shape[2:])
         rows = self._encode(tf.cast(flat, tf.float32)).numpy()
         return rows.reshape(len(squares), self.crops, -1).mean(axis=1, dtype=np.float32)
-
-    def features_of_files(self, paths: Sequence[pathlib.Path]) -> np.ndarray:
-        """Features of picture files, read a few at once, with a bar.
-
-        Returns:
-          `[len(paths), feature_dim]` float32.
-
-        Raises:
-          DataError: one can't be read.
-        """
-        rows = []
-        with progress.progress_bar(len(paths), "image", "features") as bar:
-            for first in range(0, len(paths), _PICTURES_AT_ONCE):
-                batch = paths[first : first + _PICTURES_AT_ONCE]
-                squares = [files.read_crops(str(path), self.input_size, self.crops) for path in batch]
-                rows.append(self.features(np.stack(squares)))
-                bar.update(len(batch))
-        return np.concatenate(rows)
 
     @functools.cached_property
     def _encode(self) -> Callable[[tf.Tensor], tf.Tensor]:

@@ -1,16 +1,37 @@
-"""Reads picture files of any kind as the arrays that a CNN takes."""
+"""Reads pictures of any kind as the arrays that a CNN takes: from files, bytes and file objects."""
 
+import functools
+import io
+import os
 import pathlib
+import warnings
+from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from cmr.config import MAX_PIXELS
 from cmr.errors import DataError
+from cmr.pictures import colours
+from cmr.pictures.budget import PixelBudget
 
-# Pillow warns above this and refuses above its double; its own limit is a third of it, below a large panorama.
-Image.MAX_IMAGE_PIXELS = 250_000_000
+Source = str | os.PathLike[str] | bytes | BinaryIO
 
-# A JPEG with a longer side is decoded at a fraction of its size: 100 megapixels would take 300 MB a reader.
+# Pillow knows others too, some of which are programs (EPS starts Ghostscript) or no photographs. JPEG has MPO in it,
+# PPM its siblings. Those that this Pillow was built without are left out.
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+
+# Of damage beside the pixels, which leaves the picture as good as it was; they don't say whose it is.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+
+# Ours speaks before a pixel is decoded, and names its flag.
+Image.MAX_IMAGE_PIXELS = None
+
+# glibc gives blocks above 32 MB back to the system at once, and keeps smaller ones for the thread that had them: with
+# Pillow's 16 MB a few readers in turn would come to hold several times the limit.
+Image.core.set_block_size(64 << 20)
+
+# A picture with a longer side is brought to a fraction of its size before anything else is done to it.
 _LARGE_SIDE = 4096
 
 # A ten-crop picture is larger than its crops by this, as 256 is to 224 (Krizhevsky et al., 2012).
@@ -18,24 +39,39 @@ _TEN_CROP_SCALE = 256 / 224
 
 GREY = 127
 
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
-def read_crops(path: str, size: int, crops: int) -> np.ndarray:
+_BUDGET = PixelBudget()
+
+
+def read_crops(source: Source, size: int, crops: int, max_pixels: int = MAX_PIXELS, name: str = "") -> np.ndarray:
     """Reads a picture as one or ten squares.
 
     Args:
-      path: the picture's file, in any format and mode that Pillow reads.
+      source: as in `read_rgb`.
       size: side of a square in pixels.
       crops: 1 takes the whole picture, its aspect not kept; 10 takes the corners and the centre, and their mirror
         images.
+      max_pixels: as in `read_rgb`.
+      name: as in `read_rgb`.
 
     Returns:
       `[crops, size, size, 3]` uint8 RGB.
 
     Raises:
-      DataError: the file can't be read as a picture.
+      DataError: it can't be read as a picture.
     """
     side = size if crops == 1 else round(size * _TEN_CROP_SCALE)
-    picture = np.asarray(read_rgb(pathlib.Path(path), side).resize((side, side), Image.Resampling.BICUBIC))
+    picture = np.asarray(read_rgb(source, side, max_pixels, name).resize((side, side), Image.Resampling.BICUBIC))
     if crops == 1:
         return picture[None]
     far, middle = side - size, (side - size) // 2
@@ -44,41 +80,91 @@ def read_crops(path: str, size: int, crops: int) -> np.ndarray:
     return np.stack([*plain, *(crop[:, ::-1] for crop in plain)])
 
 
-def read_rgb(path: pathlib.Path, side: int) -> Image.Image:
-    """Reads a picture upright, as a viewer shows it.
+def read_rgb(source: Source, side: int, max_pixels: int = MAX_PIXELS, name: str = "") -> Image.Image:
+    """Reads a picture upright, as a viewer shows it; of an animation the first frame.
 
     Args:
-      path: the picture's file, in any format and mode that Pillow reads.
-      side: that the caller will reduce it to; a huge photograph is decoded at no more than some times that.
+      source: a file's path, its bytes, or a file object that is open for reading bytes, in one of the formats JPEG,
+        PNG, GIF, BMP, TIFF, WebP, PPM, JPEG 2000 and AVIF.
+      side: that the caller will reduce it to; a huge picture is returned at no more than some times that.
+      max_pixels: a picture of more is refused before it is decoded. All readers of a process together hold no more: a
+        reader waits until the others leave it room. Most pictures take 4 bytes a pixel; the decoders of WebP, AVIF
+        and JPEG 2000 take up to 16.
+      name: of the picture in messages; by default its path.
 
     Returns:
       An RGB picture of its own aspect.
 
     Raises:
-      DataError: the file can't be read as a picture.
+      DataError: it can't be read as a picture.
     """
+    name = name or _name(source)
     try:
-        with Image.open(path) as opened:
-            if max(opened.size) > _LARGE_SIDE:
-                opened.draft("RGB", (2 * side, 2 * side))
-            return _rgb(ImageOps.exif_transpose(opened))
+        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats()) as opened:
+            width, height = opened.size
+            if width * height > max_pixels:
+                raise DataError(
+                    f"has {width:,} x {height:,} pixels, more than --max_pixels={max_pixels}; reduce the picture, or "
+                    "give a larger --max_pixels where the memory allows it"
+                )
+            with _BUDGET.hold(width * height, max_pixels):
+                return _upright_rgb(opened, side)
+    except DataError as error:
+        raise DataError(f"{name} {error}") from error
     except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist; restore it, or prepare the data set again") from error
+        raise DataError(f"{name} does not exist; restore it, or prepare the data set again") from error
     except UnidentifiedImageError as error:
-        reason = "is empty" if not path.stat().st_size else "is not a picture that Pillow reads"
-        raise DataError(f"{path} {reason}") from error
-    # Pillow's decoders raise all of these for damaged files.
-    except (OSError, ValueError, SyntaxError, IndexError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} can't be decoded ({error})") from error
+        reason = "is empty" if _is_empty(source) else f"is not a picture of a format that is read ({_listed()})"
+        raise DataError(f"{name} {reason}") from error
+    # A decoder may raise anything for a damaged file, and whatever it is, it is about this picture alone.
+    except Exception as error:
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
+        raise DataError(f"{name} can't be decoded ({reason})") from error
 
 
-def _rgb(picture: Image.Image) -> Image.Image:
-    """Eight-bit RGB as a viewer shows it: 16 bits scaled down, transparency over white."""
-    if picture.mode.startswith("I"):
-        # Pillow's own conversion clips 16-bit values at 255, which leaves a white picture.
-        return Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).astype(np.uint8)).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in picture.info:
-        layer = picture.convert("RGBA")
-        white = Image.new("RGBA", layer.size, "white")
-        return Image.alpha_composite(white, layer).convert("RGB")
-    return picture.convert("RGB")
+def _upright_rgb(opened: Image.Image, side: int) -> Image.Image:
+    if max(opened.size) > _LARGE_SIDE:
+        # A JPEG is decoded at an eighth, a quarter or half of its size; others have no such thing.
+        opened.draft("RGB", (2 * side, 2 * side))
+    opened.load()
+    turn = _TURNS.get(_orientation(opened))
+    to_rgb = colours.rgb_converter(opened)
+    factor = min(opened.size) // (2 * side) if max(opened.size) > _LARGE_SIDE else 1
+    picture = colours.reduced_rgb(opened, to_rgb, factor) if factor > 1 else to_rgb(opened)
+    return picture if turn is None else picture.transpose(turn)
+
+
+def _orientation(opened: Image.Image) -> int:
+    """What EXIF says of the camera's turn; 1, which is upright, where the block is damaged: the pixels are good."""
+    try:
+        exif = opened.getexif()
+        orientation = int(exif.get(_ORIENTATION, 1))
+        if orientation != 1:
+            # Written again, the whole block is checked: damage anywhere in it may have hit the turn too.
+            exif.tobytes()
+    except Exception:
+        return 1
+    return orientation
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
+
+
+def _listed() -> str:
+    *others, last = _formats()
+    return f"{', '.join(others)} or {last}"
+
+
+def _name(source: Source) -> str:
+    if isinstance(source, str | os.PathLike):
+        return os.fspath(source)
+    return str(getattr(source, "name", "")) or "the picture"
+
+
+def _is_empty(source: Source) -> bool:
+    if isinstance(source, bytes):
+        return not source
+    return isinstance(source, str | os.PathLike) and not pathlib.Path(source).stat().st_size

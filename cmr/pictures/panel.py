@@ -1,21 +1,21 @@
-"""Draws a picture with lines of text below, for TensorBoard."""
+"""Draws a picture with lines of text below, for TensorBoard; whatever they are, it never fails."""
 
+import contextlib
 import pathlib
-import textwrap
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw
 
 from cmr.errors import DataError
-from cmr.pictures import files
+from cmr.pictures import files, lettering
 
 # TensorBoard shows a picture some 400 pixels wide: this stays readable there without a click.
 _PICTURE = 240
 _WIDTH = 400
 _LINE = 18
 _MARGIN = 10
-_CHARACTERS = 52
+_LETTERS = 15
 # Longer texts end in dots; five of two lines are as high as any panel gets.
 _LINES_A_TEXT = 2
 
@@ -38,22 +38,29 @@ def picture_panel(picture: pathlib.Path, texts: Sequence[str], colours: Sequence
     panel = Image.new("RGB", (_WIDTH, height), "white")
     panel.paste(_thumbnail(picture), ((_WIDTH - _PICTURE) // 2, _MARGIN))
     draw = ImageDraw.Draw(panel)
-    font = ImageFont.load_default(size=15)
     top = _PICTURE + 2 * _MARGIN
     for text, colour in zip(texts, colours, strict=True):
-        for line in textwrap.wrap(text, _CHARACTERS, max_lines=_LINES_A_TEXT, placeholder=" ..."):
-            draw.text((_MARGIN, top), line, fill=colour, font=font)
-            top += _LINE
-        top += _MARGIN
+        _draw_text(draw, top, text, colour)
+        top += _LINES_A_TEXT * _LINE + _MARGIN
     return np.asarray(panel)
+
+
+def _draw_text(draw: ImageDraw.ImageDraw, top: int, text: str, colour: tuple[int, int, int]) -> None:
+    # A font of the machine may be broken in ways of its own, and no sentence is worth a training.
+    with contextlib.suppress(Exception):
+        for number, line in enumerate(lettering.wrapped(text, _LETTERS, _WIDTH - 2 * _MARGIN, _LINES_A_TEXT)):
+            lettering.draw_line(draw, (_MARGIN, top + number * _LINE), line, colour, _LETTERS)
 
 
 def _thumbnail(picture: pathlib.Path) -> Image.Image:
     square = Image.new("RGB", (_PICTURE, _PICTURE), (225, 225, 225))
     try:
-        small = ImageOps.contain(files.read_rgb(picture, _PICTURE), (_PICTURE, _PICTURE))
+        whole = files.read_rgb(picture, _PICTURE)
     except DataError:
-        ImageDraw.Draw(square).text((60, 110), "picture not found", fill=GREY, font=ImageFont.load_default(size=14))
+        _draw_text(ImageDraw.Draw(square), 110, "picture can't be read", GREY)
         return square
-    square.paste(small, ((_PICTURE - small.width) // 2, (_PICTURE - small.height) // 2))
+    scale = _PICTURE / max(whole.size)
+    # A picture may be some pixels wide and many thousands high.
+    width, height = (max(1, round(side * scale)) for side in whole.size)
+    square.paste(whole.resize((width, height)), ((_PICTURE - width) // 2, (_PICTURE - height) // 2))
     return square

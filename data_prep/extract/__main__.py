@@ -7,13 +7,14 @@ An extraction that was stopped goes on when the same command is given again.
 """
 
 import pathlib
+import shlex
 
 from absl import flags
 
 from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
-from cmr.workspace import captions
+from cmr.workspace import captions, paths
 from cmr.workspace.paths import Workspace
 from cmr.workspace.writer_lock import writer_lock
 from data_prep import flags as prep_flags
@@ -25,6 +26,7 @@ GROUPS = (
     prep_flags.extract_flags,
     prep_flags.features_name_flags,
     cmr_flags.cnn_flags,
+    cmr_flags.picture_flags,
 )
 
 
@@ -34,6 +36,10 @@ def check_flags() -> None:
     if FLAGS.cnn == "both" and (FLAGS.features_name or _is_path(FLAGS.weights)):
         flag = "features_name" if FLAGS.features_name else "weights=PATH"
         raise ConfigError(f"--{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
+    if _is_whole_cnn(FLAGS.weights):
+        if not FLAGS.features_name:
+            raise ConfigError("--weights=PATH.keras is a CNN of its own; name its features with --features_name")
+        return
     for role, model_name in _models().items():
         if model_name == "scene_cnn" and (FLAGS.dataset != "scenes" or FLAGS.weights != "imagenet"):
             raise ConfigError(
@@ -52,24 +58,51 @@ def check_flags() -> None:
 
 
 def main() -> None:
-    from data_prep.extract import extraction
-    from data_prep.extract.extraction import Pictures
+    from data_prep.extract.extraction import Extraction, Pictures
 
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     description = workspace.read_description()
-    images = captions.images_of(captions.read_captions(workspace.captions_csv))
-    if FLAGS.limit:
-        images = images.head(FLAGS.limit)
+    all_images = captions.images_of(captions.read_captions(workspace.captions_csv))
+    images = all_images.head(FLAGS.limit) if FLAGS.limit else all_images
     image_dir = workspace.dataset_dir / description["image_dir"]
     pictures = Pictures(images["image_id"].tolist(), [image_dir / name for name in images["file_name"]])
-    # A list, not a generator: what is wrong with the second CNN is said before the first one runs for hours.
-    for cnn in [_cnn(role, model_name, workspace) for role, model_name in _models().items()]:
+    extractions = {}
+    for role, model_name in _models().items():
+        cnn = _cnn(role, model_name, workspace)
         name = (FLAGS.features_name or cnn.name) + (f"-first{FLAGS.limit}" if FLAGS.limit else "")
         folder = workspace.features_dir(name)
-        with writer_lock(folder):
-            done = extraction.extract(cnn, pictures, folder, int(FLAGS.crops), FLAGS.image_batch, FLAGS.on_corrupt)
-        print(_summary(folder, done), flush=True)
-    print(f"next: python -m cmr.train --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
+        settings = int(FLAGS.crops), FLAGS.image_batch, FLAGS.on_corrupt, FLAGS.max_pixels
+        extractions[role] = Extraction(cnn, pictures, folder, *settings)
+    # What is wrong with the second CNN is said before the first one runs for hours.
+    for extraction in extractions.values():
+        extraction.prepare()
+    for extraction in extractions.values():
+        with writer_lock(extraction.folder):
+            done = extraction.run()
+        print(_summary(extraction.folder, done), flush=True)
+    made = {role: extraction.folder.name for role, extraction in extractions.items()}
+    print(f"next: {_next(workspace, made, all_images['image_id'].tolist())}")
+
+
+def _next(workspace: Workspace, made: dict[str, str], image_ids: list[str]) -> str:
+    from data_prep.extract import following
+
+    if FLAGS.limit:
+        given = [FLAGS[name].serialize() for name in _flag_names() if FLAGS[name].present and name != "limit"]
+        return shlex.join(["python", "-m", "data_prep.extract", *given])
+    usual = datasets.DEFAULTS[FLAGS.dataset.partition(":")[0]]
+    defaults = {
+        "vgg": paths.vgg_features_name(usual["vgg_model"], FLAGS["vgg_layer"].default),
+        "image": paths.image_features_name(usual["image_model"]),
+    }
+    place = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
+    return following.training(workspace, made, defaults, image_ids, place)
+
+
+def _flag_names() -> list[str]:
+    """The command's own flags, in the order of `--help`."""
+    module_of = FLAGS.find_module_defining_flag
+    return [name for name in FLAGS if module_of(name) in (cmr_flags.__name__, prep_flags.__name__)]
 
 
 def _models() -> dict[str, str]:
@@ -81,11 +114,9 @@ def _models() -> dict[str, str]:
 def _cnn(role: str, model_name: str, workspace: Workspace):
     from data_prep.extract import cnns
 
-    if FLAGS.weights.endswith(".keras"):
+    if _is_whole_cnn(FLAGS.weights):
         from data_prep.extract import saved_cnn
 
-        if not FLAGS.features_name:
-            raise ConfigError("--weights=PATH.keras is a CNN of its own; name its features with --features_name")
         return saved_cnn.saved_cnn(pathlib.Path(FLAGS.weights), cnns.PAPER_VGG if role == "vgg" else cnns.PAPER_IMAGE)
     crops = int(FLAGS.crops)
     if model_name == "scene_cnn":
@@ -100,6 +131,10 @@ def _cnn(role: str, model_name: str, workspace: Workspace):
 
 def _is_path(weights: str) -> bool:
     return weights not in ("imagenet", "random")
+
+
+def _is_whole_cnn(weights: str) -> bool:
+    return weights.endswith(".keras")
 
 
 def _summary(folder: pathlib.Path, done: dict) -> str:

@@ -27,8 +27,8 @@ PAPER_IMAGE = "Inception v3"
 
 
 @dataclasses.dataclass(frozen=True)
-class Extractor:
-    """A frozen feature extractor.
+class CnnDescription:
+    """A frozen CNN: what it is, where its weights come from, and how to build it.
 
     Attributes:
       name: folder name of its features.
@@ -55,7 +55,7 @@ class Extractor:
     is_saved: bool = True
 
 
-def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> Extractor:
+def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> CnnDescription:
     """VGG16 or VGG19 (Simonyan and Zisserman, 2015) from Keras applications: X_vgg.
 
     Args:
@@ -91,7 +91,7 @@ def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> Ext
     return _described(name, model_name, layer, weights, seed, VGG_SIZE, stand_in, PAPER_VGG, build)
 
 
-def inception_v3(weights: str, seed: int, crops: int) -> Extractor:
+def inception_v3(weights: str, seed: int, crops: int) -> CnnDescription:
     """Inception v3's 2048-d pool from Keras applications: X_img (Eq. 3)."""
 
     def build() -> keras.Model:
@@ -112,7 +112,7 @@ def inception_v3(weights: str, seed: int, crops: int) -> Extractor:
     return _described(name, "inception_v3", "pool", weights, seed, INCEPTION_SIZE, "", PAPER_IMAGE, build)
 
 
-def efficientnet_lite2(weights: str, seed: int, crops: int) -> Extractor:
+def efficientnet_lite2(weights: str, seed: int, crops: int) -> CnnDescription:
     """EfficientNet-Lite2's 1280-d pool; `weights` is a `.npz` file or `random`: Keras offers none for this network."""
 
     def build() -> keras.Model:
@@ -127,7 +127,7 @@ def efficientnet_lite2(weights: str, seed: int, crops: int) -> Extractor:
     return _described(name, "efficientnet_lite2", "pool", weights, seed, size, PAPER_IMAGE, PAPER_IMAGE, build)
 
 
-def hub(module: str, image_size: int, crops: int) -> Extractor:
+def hub(module: str, image_size: int, crops: int) -> CnnDescription:
     """A tensorflow-hub feature vector module in the role of X_img.
 
     Raises:
@@ -137,7 +137,7 @@ def hub(module: str, image_size: int, crops: int) -> Extractor:
 
     # Its size stands in the module itself, so it is loaded at once.
     model, size = hub_module.hub_model(module, image_size)
-    return Extractor(
+    return CnnDescription(
         name=paths.image_features_name("hub", module, crops),
         model_name="hub",
         layer="pool",
@@ -151,7 +151,7 @@ def hub(module: str, image_size: int, crops: int) -> Extractor:
     )
 
 
-def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> Extractor:
+def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> CnnDescription:
     """A small CNN that is trained on the training split's pictures and words when it is built.
 
     Args:
@@ -176,7 +176,7 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> Extractor
         "objects": paths.vgg_features_name("scene_cnn", "", crops),
         "layout": paths.image_features_name("scene_cnn", "", crops),
     }
-    return Extractor(
+    return CnnDescription(
         name=names[kind],
         model_name="scene_cnn",
         layer=kind,
@@ -204,7 +204,7 @@ def _described(
     stand_in: str,
     of_paper: str,
     build: Callable[[], keras.Model],
-) -> Extractor:
+) -> CnnDescription:
     checksum, label = "", weights
     if weights == "random":
         # Whatever the network, without training it is not what the paper used.
@@ -213,7 +213,7 @@ def _described(
         path = pathlib.Path(weights)
         check_weight_file(path)
         checksum, label = checksums.files_sha256([path]), path.name
-    return Extractor(name, model_name, layer, label, checksum, size, stand_in, build)
+    return CnnDescription(name, model_name, layer, label, checksum, size, stand_in, build)
 
 
 def _application(

@@ -7,10 +7,10 @@ import keras
 from cmr.errors import WorkspaceError
 from cmr.workspace import checksums
 from data_prep.extract import cnns
-from data_prep.extract.cnns import Extractor
+from data_prep.extract.cnns import CnnDescription
 
 
-def saved_cnn(path: pathlib.Path, stand_in: str) -> Extractor:
+def saved_cnn(path: pathlib.Path, stand_in: str) -> CnnDescription:
     """Reads a CNN that maps `[batch, size, size, 3]` float32 RGB in 0 ... 255 to `[batch, feature_dim]`.
 
     Args:
@@ -33,7 +33,7 @@ def saved_cnn(path: pathlib.Path, stand_in: str) -> Extractor:
         ) from error
     if height is None or height != width or channels != 3:
         raise WorkspaceError(f"--weights={path} takes {model.input.shape[1:]}, not squares of RGB")
-    return Extractor(
+    return CnnDescription(
         name=path.stem,
         model_name=model.name,
         layer="output",

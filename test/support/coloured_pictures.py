@@ -7,20 +7,20 @@ import numpy as np
 from PIL import Image
 
 from data_prep.extract import extraction
-from data_prep.extract.cnns import Extractor
+from data_prep.extract.cnns import CnnDescription
 from data_prep.extract.extraction import Pictures
 
 SIZE = 8
 
 
-def mean_colour(checksum: str = "") -> Extractor:
+def mean_colour(checksum: str = "") -> CnnDescription:
     """A CNN whose features are the picture's mean red, green and blue."""
 
     def build() -> keras.Model:
         pictures = keras.Input((SIZE, SIZE, 3))
         return keras.Model(pictures, keras.layers.GlobalAveragePooling2D()(pictures))
 
-    return Extractor("mean_colour", "mean", "pool", "none", checksum, SIZE, "nothing", build)
+    return CnnDescription("mean_colour", "mean", "pool", "none", checksum, SIZE, "nothing", build)
 
 
 def coloured_pictures(folder: pathlib.Path, count: int) -> tuple[Pictures, np.ndarray]:

@@ -35,6 +35,7 @@ def flags_of(workspace, **changed):
         "pretrain_epochs": 1,
         "patience": 1,
         "checkpoint_steps": 10,
+        "max_pixels": 200_000_000,
         "seed": 0,
         "image_model": "scene_cnn",
         "hub_module": "",

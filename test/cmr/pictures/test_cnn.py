@@ -28,11 +28,11 @@ def _describe(folder, extractor: dict) -> None:
 def test_a_pictures_features_are_the_mean_over_its_crops(folder):
     squares = np.random.default_rng(0).integers(256, size=(3, 10, 4, 4, 3)).astype(np.uint8)
 
-    found = cnn.read_cnn(folder)
+    averaging = cnn.read_cnn(folder)
 
-    assert (found.input_size, found.crops) == (4, 10)
-    np.testing.assert_allclose(found.features(squares), squares.mean(axis=(1, 2, 3)) / 255, rtol=1e-5)
-    assert found.features(squares).dtype == np.float32
+    assert (averaging.input_size, averaging.crops) == (4, 10)
+    np.testing.assert_allclose(averaging.features(squares), squares.mean(axis=(1, 2, 3)) / 255, rtol=1e-5)
+    assert averaging.features(squares).dtype == np.float32
 
 
 def test_a_cnn_that_is_not_there_is_explained(folder):

@@ -1,10 +1,12 @@
 """Pictures of every kind become the RGB squares that a viewer would show."""
 
+import io
 import pathlib
+import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile, JpegImagePlugin
 
 from cmr.errors import DataError
 from cmr.pictures import files
@@ -57,6 +59,43 @@ def test_a_rotated_photograph_stands_upright(tmp_path):
     assert np.array_equal(_read(tmp_path / "rotated.png", 64), _quarters())
 
 
+def test_a_photograph_whose_exif_is_damaged_stays_unturned(shared):
+    path = shared / "cases" / "bad-exif.jpg"
+
+    assert files.read_rgb(path, 64).size == Image.open(path).size
+
+
+@pytest.mark.parametrize("name", ["turned.jpg", "turned.png", "turned.webp"])
+@pytest.mark.parametrize(
+    "exif",
+    [
+        b"Exif\0\0MM\0*\0\0\0\x08\0\xff",  # ends within its first entry
+        b"Exif\0\0II*\0\xff\xff\xff\xff",  # begins beyond its end
+        b"Exif\0\0no TIFF header",
+        b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02\0\0\0\x04up\0\0\0\0\0\0",  # the turn is a word
+    ],
+)
+def test_no_damage_of_exif_is_a_pictures_failure(tmp_path, name, exif):
+    Image.fromarray(_quarters()).save(tmp_path / name, exif=exif, quality=95)
+
+    colours = np.array(_corner_colours(_read(tmp_path / name, 64)))
+
+    assert np.abs(colours - [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]).max() <= 40
+
+
+@pytest.mark.parametrize("error", [struct.error("unpack"), ZeroDivisionError(), MemoryError(), RuntimeError("a\nb")])
+def test_whatever_a_decoder_raises_is_the_pictures_failure(tmp_path, monkeypatch, error):
+    Image.fromarray(_quarters()).save(tmp_path / "plain.jpg")
+
+    def load(self):
+        raise error
+
+    monkeypatch.setattr(JpegImagePlugin.JpegImageFile, "load", load)
+
+    with pytest.raises(DataError, match=r"plain\.jpg can't be decoded \(.+\)$"):
+        _read(tmp_path / "plain.jpg")
+
+
 def test_grey_and_black_and_white_pictures_have_three_equal_channels(tmp_path):
     grey = Image.fromarray(_quarters()).convert("L")
     grey.save(tmp_path / "grey.png")
@@ -105,17 +144,17 @@ def test_a_transparent_colour_of_a_palette_is_white(tmp_path):
 def test_a_cmyk_photograph_has_its_colours(tmp_path):
     Image.fromarray(_quarters()).convert("CMYK").save(tmp_path / "print.jpg", quality=95)
 
-    found = np.array(_corner_colours(_read(tmp_path / "print.jpg", 64)))
+    colours = np.array(_corner_colours(_read(tmp_path / "print.jpg", 64)))
 
-    assert np.abs(found - [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]).max() <= 12
+    assert np.abs(colours - [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]).max() <= 12
 
 
 def test_a_huge_photograph_is_read_at_a_fraction_of_its_size(tmp_path):
     Image.fromarray(_quarters()).resize((9000, 8000), Image.Resampling.NEAREST).save(tmp_path / "huge.jpg")
 
-    found = np.array(_corner_colours(_read(tmp_path / "huge.jpg")))
+    colours = np.array(_corner_colours(_read(tmp_path / "huge.jpg")))
 
-    assert np.abs(found - [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]).max() <= 12
+    assert np.abs(colours - [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)]).max() <= 12
 
 
 def test_ten_crops_are_corners_and_centre_and_their_mirror_images(tmp_path):
@@ -136,6 +175,8 @@ def test_ten_crops_are_corners_and_centre_and_their_mirror_images(tmp_path):
     [
         (b"", "is empty"),
         (b"this is no picture", "is not a picture"),
+        # Pillow would start Ghostscript.
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n", "is not a picture of a format"),
         (b"\xff\xd8\xff\xe0\x00\x10JFIF", "can't be decoded"),
     ],
 )
@@ -160,3 +201,84 @@ def test_a_picture_that_was_cut_off_is_named(tmp_path, name):
 def test_a_picture_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match=r"none\.jpg does not exist"):
         _read(tmp_path / "none.jpg")
+
+
+@pytest.mark.parametrize("kind", ["ICO", "TGA", "PCX", "ICNS"])
+def test_formats_that_are_not_listed_are_refused_by_name(tmp_path, kind):
+    Image.fromarray(_quarters()).save(tmp_path / "other.jpg", kind)
+
+    with pytest.raises(DataError, match=r"other\.jpg is not a picture of a format that is read \(JPEG, PNG,"):
+        _read(tmp_path / "other.jpg")
+
+
+@pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "AVIF"])
+def test_of_an_animation_the_first_frame_is_read(tmp_path, kind):
+    if f".{kind.lower()}" not in Image.registered_extensions():
+        pytest.skip(f"this Pillow has no {kind}")
+    first, second = Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "blue")
+    first.save(tmp_path / "moving", kind, save_all=True, append_images=[second])
+
+    assert np.abs(_read(tmp_path / "moving")[16, 16].astype(int) - (255, 0, 0)).max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["bytes", "file", "stream"])
+def test_a_picture_may_be_bytes_or_a_file_object(tmp_path, kind):
+    Image.fromarray(_quarters()).save(tmp_path / "plain.png")
+    content = (tmp_path / "plain.png").read_bytes()
+    with open(tmp_path / "plain.png", "rb") as file:
+        source = {"bytes": content, "file": file, "stream": io.BytesIO(content)}[kind]
+
+        assert np.array_equal(files.read_crops(source, 64, 1)[0], _quarters())
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "said"),
+    [
+        (b"", "", "the picture is empty"),
+        (b"no picture", "", "the picture is not a picture of a format"),
+        (b"no picture", "upload.jpg", r"upload\.jpg is not a picture of a format"),
+        (io.BytesIO(b"no picture"), "", "the picture is not a picture of a format"),
+    ],
+)
+def test_bytes_that_are_no_picture_are_named_as_the_caller_names_them(source, name, said):
+    with pytest.raises(DataError, match=said):
+        files.read_rgb(source, 32, name=name)
+
+
+def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
+    Image.new("L", (30_000, 10_000)).save(tmp_path / "huge.png")
+
+    def load(self):
+        raise AssertionError("decoded")
+
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+
+    with pytest.raises(DataError, match=r"huge\.png has 30,000 x 10,000 pixels, more than --max_pixels=200000000; "):
+        _read(tmp_path / "huge.png")
+
+
+def test_the_bound_on_pixels_is_the_callers(tmp_path):
+    Image.fromarray(_quarters()).save(tmp_path / "plain.png")
+
+    assert files.read_crops(tmp_path / "plain.png", 32, 1, max_pixels=64 * 64).shape == (1, 32, 32, 3)
+    with pytest.raises(DataError, match="more than --max_pixels=4095"):
+        files.read_crops(tmp_path / "plain.png", 32, 1, max_pixels=64 * 64 - 1)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "P", "LA", "1"])
+def test_a_huge_picture_of_any_mode_is_reduced_with_its_colours(tmp_path, mode):
+    picture = Image.fromarray(_quarters()).convert(mode, dither=Image.Dither.NONE)
+    picture.resize((4200, 4100), Image.Resampling.NEAREST).save(tmp_path / "huge.png")
+
+    corners = np.array(_corner_colours(_read(tmp_path / "huge.png")))
+
+    assert np.abs(corners - _corner_colours(np.asarray(picture.convert("RGB")))).max() <= 1
+
+
+def test_a_huge_photograph_that_was_turned_stands_upright(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = Image.fromarray(np.rot90(_quarters(), 1).copy()).resize((4200, 4200), Image.Resampling.NEAREST)
+    turned.save(tmp_path / "turned.png", exif=exif)
+
+    assert _corner_colours(_read(tmp_path / "turned.png")) == _corner_colours(_quarters())

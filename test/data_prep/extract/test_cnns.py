@@ -34,10 +34,10 @@ def test_pool5_avg_is_the_mean_over_pool5s_positions(tmp_path):
     pictures = _noise(224)
 
     cnn = cnns.vgg("vgg16", "pool5_avg", str(tmp_path / "notop.weights.h5"), 0, 1)
-    found = _run(cnn.build(), pictures)
+    rows = _run(cnn.build(), pictures)
 
     pool5 = _run(reference, keras.applications.vgg16.preprocess_input(pictures.copy()))
-    np.testing.assert_allclose(found, pool5.mean(axis=(1, 2)), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(rows, pool5.mean(axis=(1, 2)), rtol=1e-4, atol=1e-4)
     assert (cnn.name, cnn.stand_in) == ("vgg16-pool5_avg", "VGG16 fc7")
 
 
@@ -50,12 +50,12 @@ def test_fc6_and_fc7_are_read_after_relu_from_a_file_in_keras_official_layout(tm
 
     for layer, name in (("fc6", "fc1"), ("fc7", "fc2")):
         cnn = cnns.vgg("vgg16", layer, str(next(tmp_path.iterdir())), 0, 1)
-        found = _run(cnn.build(), pictures)
+        rows = _run(cnn.build(), pictures)
 
         expected = _run(keras.Model(reference.input, reference.get_layer(name).output), inputs)
-        assert found.shape == (1, 4096)
-        assert found.min() == 0
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+        assert rows.shape == (1, 4096)
+        assert rows.min() == 0
+        np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-5)
         assert cnn.stand_in == ""
 
 
@@ -77,10 +77,10 @@ def test_inception_v3_gives_2048_values(tmp_path):
     pictures = _noise(299, 1)
 
     cnn = cnns.inception_v3(str(tmp_path / "inception.weights.h5"), 0, 1)
-    found = _run(cnn.build(), pictures)
+    rows = _run(cnn.build(), pictures)
 
-    assert found.shape == (1, 2048)
-    np.testing.assert_allclose(found, _run(reference, pictures / 127.5 - 1), rtol=1e-3, atol=1e-4)
+    assert rows.shape == (1, 2048)
+    np.testing.assert_allclose(rows, _run(reference, pictures / 127.5 - 1), rtol=1e-3, atol=1e-4)
     assert (cnn.name, cnn.input_size, cnn.stand_in) == ("inception_v3", 299, "")
 
 
@@ -103,9 +103,9 @@ def test_a_cnn_is_the_same_read_back_from_its_file(tmp_path, described):
     write_cnn(tmp_path, model)
 
     (tmp_path / features.EXTRACTOR_JSON).write_text(json.dumps({"model": described.model_name, "crops": 1}))
-    found = read_cnn(tmp_path)
-    assert found.input_size == described.input_size
-    np.testing.assert_allclose(found.features(pictures.astype(np.uint8)[None]), _run(model, pictures), rtol=1e-4)
+    read_back = read_cnn(tmp_path)
+    assert read_back.input_size == described.input_size
+    np.testing.assert_allclose(read_back.features(pictures.astype(np.uint8)[None]), _run(model, pictures), rtol=1e-4)
 
 
 def test_weights_of_another_network_are_refused_in_one_sentence(tmp_path):
@@ -180,9 +180,9 @@ def test_features_agree_with_those_computed_elsewhere_from_the_same_photographs(
     pictures = [
         files.read_crops(str(shared / "data/flickr8k/Flicker8k_Dataset" / image), cnn.input_size, 1) for image in images
     ]
-    found = _run(cnn.build(), np.concatenate(pictures).astype(np.float32))
+    rows = _run(cnn.build(), np.concatenate(pictures).astype(np.float32))
 
-    cosines = np.sum(found * expected, axis=1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
+    cosines = np.sum(rows * expected, axis=1) / np.linalg.norm(rows, axis=1) / np.linalg.norm(expected, axis=1)
     # Theirs were decoded by TensorFlow's quick inverse DCT and ours by Pillow's accurate one: the pixels differ by up
     # to 5 of 255.
     assert cosines.min() > 0.99

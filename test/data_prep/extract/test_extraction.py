@@ -2,6 +2,7 @@
 
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from PIL import Image
 from cmr.errors import DataError, WorkspaceError
 from cmr.pictures import cnn
 from cmr.workspace import features
-from data_prep.extract.cnns import Extractor
+from data_prep.extract import extraction
+from data_prep.extract.cnns import CnnDescription
 
 
 @pytest.mark.parametrize("crops", [1, 10])
@@ -25,12 +27,13 @@ def test_every_image_has_its_row(tmp_path, crops):
 
     extract(pictures, tmp_path / "features", crops=crops)
 
-    found = features.read_features(tmp_path / "features")
-    assert found.array.dtype == np.float32
-    assert found.image_ids == tuple(pictures.image_ids)
-    np.testing.assert_allclose(found.array, colours, atol=1e-3)
-    assert found.extractor["crops"] == crops
+    written = features.read_features(tmp_path / "features")
+    assert written.array.dtype == np.float32
+    assert written.image_ids == tuple(pictures.image_ids)
+    np.testing.assert_allclose(written.array, colours, atol=1e-3)
+    assert written.extractor["crops"] == crops
     assert sorted(path.name for path in (tmp_path / "features").iterdir()) == [
+        features.CHECKED_JSON,
         cnn.CNN_KERAS,
         features.EXTRACTOR_JSON,
         features.FEATURES_NPY,
@@ -102,9 +105,9 @@ def test_a_grey_picture_stands_for_a_corrupt_one_where_asked_for(tmp_path):
 
     extract(pictures, tmp_path / "features", on_corrupt="blank")
 
-    found = features.read_features(tmp_path / "features")
-    assert found.extractor["blank_images"] == ["4.png"]
-    np.testing.assert_allclose(found.array, [*colours[:4], [127] * 3, colours[5]], atol=1e-3)
+    written = features.read_features(tmp_path / "features")
+    assert written.extractor["blank_images"] == ["4.png"]
+    np.testing.assert_allclose(written.array, [*colours[:4], [127] * 3, colours[5]], atol=1e-3)
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path):
@@ -114,7 +117,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
         inputs = keras.Input((SIZE, SIZE, 3))
         return keras.Model(inputs, keras.ops.log(-keras.layers.GlobalAveragePooling2D()(inputs) - 1.0))
 
-    broken = Extractor("broken", "mean", "pool", "none", "", SIZE, "", build)
+    broken = CnnDescription("broken", "mean", "pool", "none", "", SIZE, "", build)
 
     with pytest.raises(DataError, match="not finite"):
         extract(pictures, tmp_path / "features", broken)
@@ -130,12 +133,12 @@ from data_prep.extract import extraction
 read_crops = files.read_crops
 pictures, folder = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2])
 
-def read_or_die(path, size, crops):
-    if path.endswith("/30.png"):
+def read_or_die(path, *others):
+    if path.name == "30.png":
         while not (folder / "progress.json").exists():
             time.sleep(0.01)
         os.kill(os.getpid(), signal.SIGKILL)
-    return read_crops(path, size, crops)
+    return read_crops(path, *others)
 
 files.read_crops = read_or_die
 extraction._SECONDS_BETWEEN_SAVES = 0
@@ -179,5 +182,166 @@ def test_rows_of_other_settings_are_not_gone_on_from(tmp_path):
 
     extract(pictures, tmp_path / "features")
 
-    found = features.read_features(tmp_path / "features").array
-    np.testing.assert_allclose(found, [[0, 0, 0], *colours[1:]], atol=1e-3)
+    rows = features.read_features(tmp_path / "features").array
+    np.testing.assert_allclose(rows, [[0, 0, 0], *colours[1:]], atol=1e-3)
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def _hold_nan(path):
+    array = np.load(path)
+    array[2, 1] = np.nan
+    np.save(path, array)
+
+
+def _change_a_value(path):
+    array = np.load(path)
+    array[2, 1] += 1
+    np.save(path, array)
+
+
+_DAMAGES = [
+    (features.FEATURES_NPY, pathlib.Path.unlink),
+    (features.FEATURES_NPY, _cut),
+    (features.FEATURES_NPY, _hold_nan),
+    (features.FEATURES_NPY, _change_a_value),
+    (features.FEATURES_NPY, lambda path: path.write_bytes(b"")),
+    (features.FEATURES_NPY, lambda path: path.write_bytes(b"PK\3\4 of another kind")),
+    (features.FEATURES_NPY, lambda path: np.save(path, np.zeros((5, 3), np.float64))),
+    (features.FEATURES_NPY, lambda path: np.save(path, np.zeros((4, 3), np.float32))),
+    (features.FEATURES_NPY, lambda path: np.save(path, np.zeros((5, 2), np.float32))),
+    (features.IMAGE_IDS_TXT, pathlib.Path.unlink),
+    (features.IMAGE_IDS_TXT, lambda path: path.write_text("a\nb\nc\nd\ne\n")),
+    (features.IMAGE_IDS_TXT, lambda path: path.write_bytes(b"\xff")),
+    (features.EXTRACTOR_JSON, lambda path: path.write_text("{}")),
+    (features.EXTRACTOR_JSON, lambda path: path.write_text("[]")),
+    (features.EXTRACTOR_JSON, _cut),
+    (features.EXTRACTOR_JSON, lambda path: path.write_bytes(b"\xff")),
+    (features.EXTRACTOR_JSON, lambda path: path.write_text(path.read_text().replace('"blank_images": []', '"b": 1'))),
+    (cnn.CNN_KERAS, _cut),
+    (cnn.CNN_KERAS, lambda path: path.write_text("no model")),
+]
+
+
+@pytest.mark.parametrize(("name", "damage"), _DAMAGES)
+def test_whatever_is_damaged_the_same_command_mends_it(tmp_path, name, damage):
+    pictures, colours = coloured_pictures(tmp_path, 5)
+    first = extract(pictures, tmp_path / "features")
+    damage(tmp_path / "features" / name)
+
+    again = extract(pictures, tmp_path / "features")
+
+    written = features.read_features(tmp_path / "features")
+    assert written.extractor == {key: value for key, value in first.items() if key != "seconds"}
+    assert written.image_ids == tuple(pictures.image_ids)
+    np.testing.assert_allclose(written.array, colours, atol=1e-3)
+    assert cnn.read_cnn(tmp_path / "features").input_size == SIZE
+    assert (again["seconds"] > 0) == (name != cnn.CNN_KERAS)
+
+
+def test_damage_is_still_known_where_the_mending_was_stopped(tmp_path):
+    pictures, colours = coloured_pictures(tmp_path, 5)
+    extract(pictures, tmp_path / "features")
+    _change_a_value(tmp_path / "features" / features.FEATURES_NPY)
+    whole = pictures.paths[3].read_bytes()
+    pictures.paths[3].unlink()
+    with pytest.raises(DataError):
+        extract(pictures, tmp_path / "features")
+    pictures.paths[3].write_bytes(whole)
+
+    extract(pictures, tmp_path / "features")
+
+    np.testing.assert_allclose(features.read_features(tmp_path / "features").array, colours, atol=1e-3)
+
+
+def _json(**changes):
+    def change(path):
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("progress.json", pathlib.Path.unlink),
+        ("progress.json", _cut),
+        ("progress.json", lambda path: path.write_text("{}")),
+        ("progress.json", lambda path: path.write_text("7")),
+        ("progress.json", _json(rows="8")),
+        ("progress.json", _json(rows=True)),
+        ("progress.json", _json(rows=-4)),
+        ("progress.json", _json(rows=11)),
+        ("progress.json", _json(rows=10**9)),
+        ("progress.json", _json(blank_images="0.png")),
+        ("progress.json", _json(blank_images=["9.png"])),
+        ("progress.json", _json(blank_images=[["0.png"]])),
+        ("progress.json", _json(settings=None)),
+        ("progress.json", _json(another=1)),
+        ("features.npy.partial", pathlib.Path.unlink),
+        ("features.npy.partial", _cut),
+        ("features.npy.partial", lambda path: path.write_bytes(b"")),
+        ("features.npy.partial", lambda path: path.write_bytes(path.read_bytes().replace(b"<f4", b"<f2"))),
+        ("features.npy.partial", lambda path: path.write_bytes(path.read_bytes().replace(b"(11, 3)", b"(3, 11)"))),
+        ("features.npy.partial", lambda path: path.write_bytes(path.read_bytes()[:-4] + b"\0\0\xc0\x7f")),
+    ],
+)
+def test_rows_that_are_damaged_are_not_gone_on_from(tmp_path, name, damage):
+    pictures, colours = coloured_pictures(tmp_path, 11)
+    whole = pictures.paths[9].read_bytes()
+    pictures.paths[9].write_bytes(b"")
+    with pytest.raises(DataError):
+        extract(pictures, tmp_path / "features")
+    pictures.paths[9].write_bytes(whole)
+    damage(tmp_path / "features" / name)
+    # All are read again.
+    Image.new("RGB", (5, 5), "black").save(pictures.paths[0])
+
+    extract(pictures, tmp_path / "features")
+
+    written = features.read_features(tmp_path / "features")
+    np.testing.assert_allclose(written.array, [[0, 0, 0], *colours[1:]], atol=1e-3)
+    assert written.extractor["blank_images"] == []
+
+
+def test_what_was_written_behind_the_safe_rows_is_written_again(tmp_path):
+    pictures, colours = coloured_pictures(tmp_path, 11)
+    whole = pictures.paths[9].read_bytes()
+    pictures.paths[9].write_bytes(b"")
+    with pytest.raises(DataError):
+        extract(pictures, tmp_path / "features")
+    pictures.paths[9].write_bytes(whole)
+    with open(tmp_path / "features" / "features.npy.partial", "ab") as file:
+        file.write(b"half a row and more" * 20)
+
+    extract(pictures, tmp_path / "features")
+
+    np.testing.assert_allclose(features.read_features(tmp_path / "features").array, colours, atol=1e-3)
+
+
+def test_all_that_can_fail_fails_before_anything_is_written(tmp_path):
+    pictures, _ = coloured_pictures(tmp_path, 3)
+
+    def build() -> keras.Model:
+        raise WorkspaceError("--weights=a.h5 does not fit")
+
+    unfit = CnnDescription("unfit", "mean", "pool", "none", "", SIZE, "", build)
+
+    with pytest.raises(WorkspaceError, match="does not fit"):
+        extraction.Extraction(unfit, pictures, tmp_path / "features", 1, 4, "refuse").prepare()
+    assert not (tmp_path / "features").exists()
+
+
+@pytest.mark.parametrize("on_corrupt", ["refuse", "blank"])
+def test_a_picture_above_the_bound_on_pixels_is_a_corrupt_one(tmp_path, on_corrupt):
+    pictures, _ = coloured_pictures(tmp_path, 3)
+    Image.new("RGB", (30, 10)).save(pictures.paths[1])
+    bounded = extraction.Extraction(mean_colour(), pictures, tmp_path / "features", 1, 4, on_corrupt, max_pixels=200)
+
+    if on_corrupt == "refuse":
+        with pytest.raises(DataError, match=r"1\.png has 30 x 10 pixels, more than --max_pixels=200; "):
+            bounded.run()
+    else:
+        assert bounded.run()["blank_images"] == ["1.png"]

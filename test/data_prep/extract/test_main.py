@@ -3,6 +3,7 @@
 import json
 import sys
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from commands import run_command
 from PIL import Image
 
 from cmr.cli import command
+from cmr.errors import WorkspaceError
 from cmr.workspace import captions, features
 from cmr.workspace.paths import Workspace
 from data_prep.extract import __main__ as extract
@@ -22,19 +24,20 @@ VGG = ("--cnn=vgg", "--vgg_model=vgg16", "--vgg_layer=pool5_avg", "--weights=ran
 VGG_NAME = "vgg16-pool5_avg-random"
 LITE = ("--image_model=efficientnet_lite2", "--weights=random")
 LITE_NAME = "efficientnet_lite2-random"
+TRAIN = "python -m cmr.train --dataset=flickr8k"
 
 
 def make_dataset(root, name):
     """A prepared data set of four plain pictures with two sentences each."""
-    found = Workspace(root / "workspace", name)
+    dataset = Workspace(root / "workspace", name)
     pictures = root / "pictures"
     pictures.mkdir(parents=True)
     for image_id, colour in zip(IMAGE_IDS, ("red", "green", "blue", "white"), strict=True):
         Image.new("RGB", (32, 24), colour).save(pictures / image_id)
     rows = [(image_id, image_id, "train", f"{image_id}#{n}", "a dog") for image_id in IMAGE_IDS for n in range(2)]
-    captions.write_captions(found.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
-    found.write_description({"dataset": name, "image_dir": str(pictures)})
-    return found
+    captions.write_captions(dataset.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
+    dataset.write_description({"dataset": name, "image_dir": str(pictures)})
+    return dataset
 
 
 @pytest.fixture
@@ -78,10 +81,10 @@ def test_the_command_prints_a_summary_and_the_next_command(dataset):
     summary, following = ended.stdout.splitlines()
     assert summary.startswith(f"{folder}: 4 images x 512 in ")
     assert summary.endswith(" s; stands in for VGG16 fc7")
-    assert following == f"next: python -m cmr.train --dataset=flickr8k --workspace_dir={dataset.root}"
-    found = features.read_features(folder)
-    assert (found.image_ids, found.array.shape) == (IMAGE_IDS, (4, 512))
-    assert len(np.unique(found.array, axis=0)) == 4
+    assert following == f"next: {TRAIN} --workspace_dir={dataset.root} --model=vse --vgg_features={VGG_NAME}"
+    written = features.read_features(folder)
+    assert (written.image_ids, written.array.shape) == (IMAGE_IDS, (4, 512))
+    assert len(np.unique(written.array, axis=0)) == 4
 
 
 def test_an_error_of_the_command_is_one_line(dataset):
@@ -118,6 +121,8 @@ def test_flags_are_explained_and_refused_without_tensorflow(tmp_path, arguments,
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["--cnn=vgg", "--weights=a.keras"], "name its features with --features_name"),
+        (["--max_pixels=0"], "flag --max_pixels=0: "),
         (["--cnn=both", "--features_name=mine"], "--features_name is of one CNN; give --cnn=vgg or --cnn=image"),
         (["--cnn=image", "--image_model=hub"], "--image_model=hub needs --hub_module=PATH_OR_URL"),
         (["--cnn=image", "--image_model=hub", "--hub_module=m", "--weights=random"], "hub brings its own weights"),
@@ -161,6 +166,22 @@ def test_a_second_cnn_that_cannot_work_is_refused_before_the_first_one_runs(data
     assert not (dataset.dataset_dir / "features").exists()
 
 
+def test_weights_of_a_second_cnn_that_are_not_to_be_had_are_missed_before_the_first_one_runs(dataset, run, monkeypatch):
+    def offline(name, origin, **_):
+        if "inception" in name:
+            raise Exception(f"URL fetch failure on {origin}: None -- no network")  # as keras.utils.get_file does
+        return str(dataset.root / "vgg.weights.h5")
+
+    keras.applications.VGG16(include_top=False, weights=None).save_weights(dataset.root / "vgg.weights.h5")
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", offline)
+
+    code, printed, error = run("--cnn=both", "--vgg_layer=pool5_avg")
+
+    assert (code, printed) == (1, "")
+    assert "inception_v3 needs ImageNet weights" in error
+    assert not (dataset.dataset_dir / "features").exists()
+
+
 def test_both_cnns_are_extracted_once(dataset, run):
     both = "--cnn=both", "--vgg_layer=pool5_avg", *LITE
     code, first, error = run(*both)
@@ -184,6 +205,10 @@ def test_a_trial_of_the_first_images_has_a_folder_of_its_own(dataset, run):
     assert printed.startswith(f"{dataset.features_dir('mine-first2')}: 2 images x 512")
     assert features.read_features(dataset.features_dir("mine-first2")).image_ids == IMAGE_IDS[:2]
     assert extracted(dataset) == ["mine-first2"]
+    place = f"--dataset=flickr8k --workspace_dir={dataset.root}"
+    following = printed.splitlines()[-1]
+    assert following.startswith("next: python -m data_prep.extract ")
+    assert sorted(following.split()[4:]) == sorted([*place.split(), *VGG, "--features_name=mine"])
 
 
 def test_a_corrupt_picture_stops_the_command_or_is_grey_as_asked_for(dataset, run):
@@ -213,3 +238,33 @@ def test_a_picture_that_is_gone_is_named(dataset, run):
         f"error: 1 of 4 pictures are not there, such as {picture(dataset, 'b.png')}; restore them or run "
         "data_prep.prepare again\n"
     )
+
+
+def test_the_scenes_take_a_whole_cnn_of_a_file(tmp_path, run):
+    scenes = make_dataset(tmp_path / "scenes", "scenes")
+    squares = keras.Input((8, 8, 3))
+    keras.Model(squares, keras.layers.GlobalAveragePooling2D()(squares), name="tuned").save(tmp_path / "cnn.keras")
+    place = "--dataset=scenes", f"--workspace_dir={scenes.root}"
+
+    code, printed, error = run(
+        *place, "--cnn=image", f"--weights={tmp_path / 'cnn.keras'}", "--features_name=tuned", "--vgg_model=vgg16"
+    )
+
+    assert code == 0, error
+    assert printed.splitlines()[-1] == (
+        f"next: python -m cmr.train {' '.join(place)} --model=single --image_features=tuned"
+    )
+
+
+def test_damaged_features_are_extracted_by_the_command_that_their_reader_names(dataset, run):
+    run(*VGG)
+    array = dataset.features_dir(VGG_NAME) / features.FEATURES_NPY
+    whole = array.read_bytes()
+    array.write_bytes(whole[:-1000])
+    with pytest.raises(WorkspaceError, match=r"run data_prep\.extract again"):
+        features.read_features(dataset.features_dir(VGG_NAME))
+
+    _, printed, _ = run(*VGG)
+
+    assert "extracted before" not in printed
+    assert array.read_bytes() == whole

@@ -28,11 +28,11 @@ def test_its_features_are_extracted(tmp_path):
 
     extraction.extract(saved_cnn.saved_cnn(path, "Inception v3"), pictures, tmp_path / "tuned", 1, 4, "refuse")
 
-    found = features.read_features(tmp_path / "tuned")
+    written = features.read_features(tmp_path / "tuned")
     expected = keras.saving.load_model(path)(picture[None].astype(np.float32)).numpy()
-    np.testing.assert_allclose(found.array, expected, rtol=1e-5)
-    assert (found.extractor["model"], found.extractor["stand_in"]) == ("tiny", "Inception v3")
-    assert len(found.extractor["weights_sha256"]) == 64
+    np.testing.assert_allclose(written.array, expected, rtol=1e-5)
+    assert (written.extractor["model"], written.extractor["stand_in"]) == ("tiny", "Inception v3")
+    assert len(written.extractor["weights_sha256"]) == 64
 
 
 def test_a_missing_file_is_refused(tmp_path):

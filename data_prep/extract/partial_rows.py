@@ -1,0 +1,134 @@
+"""features.npy.partial and progress.json: rows of an extraction that goes on, checked before they are trusted."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+import numpy as np
+
+from cmr.workspace import atomic_files, features
+
+PARTIAL = "features.npy.partial"
+PROGRESS = "progress.json"
+
+# 16 MB of 4096-d features at once.
+_BLOCK_ROWS = 1024
+
+
+@dataclasses.dataclass
+class _State:
+    """progress.json: rows that are safe on the disk, unreadable images among them, and the settings of both."""
+
+    settings: dict
+    rows: int = 0
+    blank_images: list[str] = dataclasses.field(default_factory=list)
+
+
+class PartialRows:
+    """A `.npy` file of float32 that grows by rows, and goes on after a kill from the rows that are safe.
+
+    Args:
+      folder: of the features.
+      settings: that decide the rows; those made with others are begun anew, and so are damaged ones.
+      image_ids: of the rows, all of them.
+      dim: size of a row.
+    """
+
+    def __init__(self, folder: pathlib.Path, settings: dict, image_ids: Sequence[str], dim: int):
+        self._folder = folder
+        self._image_ids = image_ids
+        self._dim = dim
+        self._file: BinaryIO | None = None
+        self._state = self._resumed(settings) or _State(settings)
+
+    @property
+    def rows(self) -> int:
+        """Number of rows so far."""
+        return self._state.rows
+
+    @property
+    def blank_images(self) -> list[str]:
+        """The images among them for which a grey picture stands."""
+        return self._state.blank_images
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[None]:
+        """Opens the file behind the safe rows; saves at the end of the block, also where it fails."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        # Plain writes, not a memory map: its pages count as memory, and on a full disk it ends in a bus error.
+        with open(self._folder / PARTIAL, "rb+" if self.rows else "wb") as file:
+            if self.rows:
+                _read_header(file)
+                file.seek(self.rows * self._row_bytes, os.SEEK_CUR)
+                file.truncate()
+            else:
+                np.lib.format.write_array_header_1_0(file, self._header)
+            self._file = file
+            try:
+                yield
+            finally:
+                self.save()
+                self._file = None
+
+    def append(self, rows: np.ndarray, blank_images: Sequence[str]) -> None:
+        """Adds rows `[any, dim]` float32, all finite, and names those of them that a grey picture stands for."""
+        self._file.write(rows.astype("<f4").tobytes())
+        self._state.rows += len(rows)
+        self._state.blank_images += blank_images
+
+    def save(self) -> None:
+        """Makes the rows so far safe."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        atomic_files.write_text(self._folder / PROGRESS, json.dumps(dataclasses.asdict(self._state)))
+
+    def finish(self) -> None:
+        """Gives the whole file its final name."""
+        (self._folder / PARTIAL).replace(self._folder / features.FEATURES_NPY)
+
+    @property
+    def _header(self) -> dict:
+        return {"descr": "<f4", "fortran_order": False, "shape": (len(self._image_ids), self._dim)}
+
+    @property
+    def _row_bytes(self) -> int:
+        return self._dim * np.dtype("<f4").itemsize
+
+    def _resumed(self, settings: dict) -> _State | None:
+        """What the folder holds; None where it is not whole rows of these settings."""
+        try:
+            state = _State(**json.loads((self._folder / PROGRESS).read_text(encoding="utf-8")))
+            whole = state.settings == settings and self._is_sound(state) and self._rows_are_sound(state.rows)
+        # Damaged files raise many things, and each of them means the same: begin anew.
+        except Exception:
+            return None
+        return state if whole else None
+
+    def _is_sound(self, state: _State) -> bool:
+        return (
+            type(state.rows) is int
+            and 0 < state.rows <= len(self._image_ids)
+            and isinstance(state.blank_images, list)
+            and set(state.blank_images) <= set(self._image_ids[: state.rows])
+        )
+
+    def _rows_are_sound(self, rows: int) -> bool:
+        with open(self._folder / PARTIAL, "rb") as file:
+            if _read_header(file) != self._header:
+                return False
+            for start in range(0, rows, _BLOCK_ROWS):
+                count = min(_BLOCK_ROWS, rows - start)
+                block = np.frombuffer(file.read(count * self._row_bytes), "<f4")
+                if len(block) != count * self._dim or not np.isfinite(block).all():
+                    return False
+        return True
+
+
+def _read_header(file: BinaryIO) -> dict:
+    np.lib.format.read_magic(file)
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    return {"descr": dtype.str, "fortran_order": fortran_order, "shape": shape}
