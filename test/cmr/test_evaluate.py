@@ -90,8 +90,8 @@ def break_weights(run):
 
 def change_vocabulary(run):
     path = run.path.parents[1] / "vocabulary.txt"
-    found = Vocabulary.read(path)
-    Vocabulary((*found.words, "zebra"), (*found.counts, 1)).write(path)
+    vocabulary = Vocabulary.read(path)
+    Vocabulary((*vocabulary.words, "zebra"), (*vocabulary.counts, 1)).write(path)
 
 
 def change_captions(run):

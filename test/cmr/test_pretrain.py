@@ -50,18 +50,18 @@ def trained(tmp_path_factory):
 def test_it_prints_the_perplexity_and_what_comes_next(trained):
     workspace, printed = trained
 
-    found = files.read_captioner(workspace.captioner_dir)
+    captioner = files.read_captioner(workspace.captioner_dir)
 
-    assert f"validation perplexity {found.validation_perplexity:.3f}" in printed
+    assert f"validation perplexity {captioner.validation_perplexity:.3f}" in printed
     assert "next: python -m cmr.train" in printed
 
 
 def test_the_folder_tells_what_it_was_trained_on(trained):
-    found = files.read_captioner(trained[0].captioner_dir)
+    kept = files.read_captioner(trained[0].captioner_dir)
 
-    assert (found.dataset, found.features, found.feature_dim, found.seed) == ("scenes", "scene_cnn-layout", 14, 0)
-    assert set(found.train_image_ids) == {f"train{number}.png" for number in range(36)}
-    assert set(found.checksums) == {"features", "captions.csv", "vocabulary"}
+    assert (kept.dataset, kept.features, kept.feature_dim, kept.seed) == ("scenes", "scene_cnn-layout", 14, 0)
+    assert set(kept.train_image_ids) == {f"train{number}.png" for number in range(36)}
+    assert set(kept.checksums) == {"features", "captions.csv", "vocabulary"}
 
 
 def test_killed_and_begun_again_it_ends_with_the_same_weights(trained, tmp_path):

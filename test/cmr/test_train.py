@@ -82,11 +82,11 @@ def test_training_learns(fusion):
 
 
 def test_metrics_json_says_where_its_numbers_come_from(scenes_workspace, fusion):
-    found = read_json(fusion.metrics_json)
+    metrics = read_json(fusion.metrics_json)
 
     folders = {name: scenes_workspace.features_dir(name) for name in ("scene_cnn-objects", "scene_cnn-layout")}
     words = Vocabulary.read(scenes_workspace.vocabulary_txt).words
-    assert found["checksums"] == {
+    assert metrics["checksums"] == {
         "captions.csv": sha256(scenes_workspace.captions_csv.read_bytes()),
         "vocabulary": sha256("\n".join(words).encode()),
         **{
@@ -94,13 +94,13 @@ def test_metrics_json_says_where_its_numbers_come_from(scenes_workspace, fusion)
             for name, folder in folders.items()
         },
     }
-    assert found["flags"] == fusion.flags_txt.read_text().splitlines()
-    assert {"--model=fusion", "--margin=0.7", "--batch_size=15"} <= set(found["flags"])
-    assert found["seed"] == 0
-    assert found["python"] == ".".join(map(str, sys.version_info[:3]))
-    assert {"tensorflow", "keras", "numpy"} <= found["packages"].keys()
-    assert found["packages"] == {name: importlib.metadata.version(name) for name in found["packages"]}
-    assert (found["git_commit"] or "").removesuffix("+changes") == head_commit()
+    assert metrics["flags"] == fusion.flags_txt.read_text().splitlines()
+    assert {"--model=fusion", "--margin=0.7", "--batch_size=15"} <= set(metrics["flags"])
+    assert metrics["seed"] == 0
+    assert metrics["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"tensorflow", "keras", "numpy"} <= metrics["packages"].keys()
+    assert metrics["packages"] == {name: importlib.metadata.version(name) for name in metrics["packages"]}
+    assert (metrics["git_commit"] or "").removesuffix("+changes") == head_commit()
 
 
 def sha256(content):
@@ -270,14 +270,14 @@ def test_of_two_workers_the_chief_alone_writes_the_run(copied, tmp_path):
 
     started = [
         subprocess.Popen(
-            [sys.executable, "-m", "cmr.train", *place(found), *settings, "--strategy=multi_worker"],
+            [sys.executable, "-m", "cmr.train", *place(workspace), *settings, "--strategy=multi_worker"],
             cwd=ROOT,
             env={**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": n}})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for n, found in enumerate((copied, other))
+        for n, workspace in enumerate((copied, other))
     ]
     chief, worker = (process.communicate(timeout=300)[0] for process in started)
 
@@ -288,7 +288,9 @@ def test_of_two_workers_the_chief_alone_writes_the_run(copied, tmp_path):
     assert not other.run_dir("workers").parent.exists()
     alone = call_command("cmr.train", *place(other), *settings)
     assert alone.returncode == 0, alone.stderr
-    (together,), (expected,) = (read_json(found.run_dir("workers") / "history.json") for found in (copied, other))
+    (together,), (expected,) = (
+        read_json(workspace.run_dir("workers") / "history.json") for workspace in (copied, other)
+    )
     np.testing.assert_allclose(together["loss"], expected["loss"], rtol=1e-4)
 
 

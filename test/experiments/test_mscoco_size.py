@@ -25,13 +25,13 @@ def test_the_raw_data_has_a_share_of_mscocos_images_and_sentences(tmp_path):
 def test_every_image_gets_a_row_of_finite_features(tmp_path, monkeypatch):
     monkeypatch.setattr(simulated_mscoco, "FEATURE_DIMS", {"vgg16-fc7": 6})
     monkeypatch.setattr(simulated_mscoco, "_BLOCK_ROWS", 2)
-    found = Workspace(tmp_path, "mscoco")
+    workspace = Workspace(tmp_path, "mscoco")
     rows = [(f"{n}.jpg", f"{n}.jpg", "train", f"{n}.jpg#0", "A dog.") for n in range(5)]
-    captions.write_captions(found.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
+    captions.write_captions(workspace.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
 
-    simulated_mscoco.write_features(found)
+    simulated_mscoco.write_features(workspace)
 
-    made = features.read_features(found.features_dir("vgg16-fc7"))
+    made = features.read_features(workspace.features_dir("vgg16-fc7"))
     assert made.image_ids == tuple(f"{n}.jpg" for n in range(5))
     assert made.array.shape == (5, 6)
     assert len(np.unique(made.array[:])) == 30

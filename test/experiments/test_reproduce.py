@@ -17,60 +17,66 @@ def call(command, *arguments):
 def reproduced(tmp_path_factory):
     """The workspace of a table of two rows, its flags, and how the command ended the first and the second time."""
     folder = tmp_path_factory.mktemp("table")
-    found = make_workspace(folder / "workspace")
+    workspace = make_workspace(folder / "workspace")
     tiny = folder / "tiny.flags"
     tiny.write_text("\n".join([*TINY, "--max_epochs=1"]))
-    flags = (f"--workspace_dir={found.root}", f"--overlay={tiny}", "--rows=vse_paper,single", "--seeds=1", "--jobs=2")
-    return found, flags, [call(reproduce, *flags) for _ in range(2)]
+    flags = (
+        f"--workspace_dir={workspace.root}",
+        f"--overlay={tiny}",
+        "--rows=vse_paper,single",
+        "--seeds=1",
+        "--jobs=2",
+    )
+    return workspace, flags, [call(reproduce, *flags) for _ in range(2)]
 
 
 def test_a_table_is_trained_once_and_written_in_every_format(reproduced):
-    found, _, (first, second) = reproduced
+    workspace, _, (first, second) = reproduced
 
     assert (first.returncode, second.returncode) == (0, 0), (first.stderr, second.stderr)
     assert "2 trainings, 2 of them to do" in first.stdout
     assert "2 trainings, 0 of them to do" in second.stdout
     assert first.stdout.partition("| ")[2] == second.stdout.partition("| ")[2]
-    names = {path.name for path in found.experiments_dir.iterdir()}
+    names = {path.name for path in workspace.experiments_dir.iterdir()}
     assert names == {f"scenes-vse_paper-single.{end}" for end in ("md", "csv", "tex", "html", "json")}
 
 
 def test_its_numbers_are_those_of_the_runs(reproduced):
-    found, _, _ = reproduced
-    table = ResultTable.from_json((found.experiments_dir / "scenes-vse_paper-single.json").read_text())
+    workspace, _, _ = reproduced
+    table = ResultTable.from_json((workspace.experiments_dir / "scenes-vse_paper-single.json").read_text())
 
     ours = [row for row in table.rows if row.kind == OURS]
     assert [row.label.removesuffix(STAND_IN_MARK) for row in ours] == ["vse_paper", "single"]
     for row in ours:
-        measured = read_json(found.run_dir(row.runs[0]) / "metrics.json")["test"]
+        measured = read_json(workspace.run_dir(row.runs[0]) / "metrics.json")["test"]
         assert row.cells[0].mean == measured["sentence_retrieval"]["recall_at_1"]
         assert row.cells[7].mean == measured["image_retrieval"]["median_rank"]
 
 
 def test_a_plan_names_the_commands_and_does_nothing(reproduced):
-    found, flags, _ = reproduced
-    before = sorted(found.root.rglob("*"))
+    workspace, flags, _ = reproduced
+    before = sorted(workspace.root.rglob("*"))
 
     ended = call(reproduce, *flags, "--seeds=2", "--dry_run")
 
     assert ended.stdout.count("python -m cmr.train ") == 2
     assert "0 preparations and 2 of 4 trainings to do" in ended.stdout
-    assert sorted(found.root.rglob("*")) == before
+    assert sorted(workspace.root.rglob("*")) == before
 
 
 def test_the_best_row_and_an_ensemble_are_chosen_and_tested(reproduced):
-    found, _, _ = reproduced
+    workspace, _, _ = reproduced
 
-    ended = call(ensemble, f"--workspace_dir={found.root}", "--candidates=*-seed0-*")
+    ended = call(ensemble, f"--workspace_dir={workspace.root}", "--candidates=*-seed0-*")
 
     assert ended.returncode == 0, ended.stderr
-    table = ResultTable.from_json((found.experiments_dir / "beyond.json").read_text())
+    table = ResultTable.from_json((workspace.experiments_dir / "beyond.json").read_text())
     best, both = (row for row in table.rows if row.kind == OURS)
     assert best.label.startswith("best single model (")
     assert both.label.startswith("ensemble of ")
-    kept = read_json(found.run_dir(both.runs[0]) / "metrics.json")
+    kept = read_json(workspace.run_dir(both.runs[0]) / "metrics.json")
     assert both.cells[0].mean == kept["test"]["sentence_retrieval"]["recall_at_1"]
-    assert set(kept["members"]) <= {path.name for path in found.run_dir("").iterdir()}
+    assert set(kept["members"]) <= {path.name for path in workspace.run_dir("").iterdir()}
 
 
 @pytest.mark.parametrize(

@@ -88,22 +88,22 @@ def call_command(module: str, *arguments: object) -> Ended:
     return run_main(imported.main, *arguments, doc=imported.__doc__, groups=imported.GROUPS, uses_tensorflow=True)
 
 
-def place(found: Workspace) -> tuple[str, str]:
+def place(workspace: Workspace) -> tuple[str, str]:
     """The flags that name a data set."""
-    return f"--workspace_dir={found.root}", f"--dataset={found.dataset}"
+    return f"--workspace_dir={workspace.root}", f"--dataset={workspace.dataset}"
 
 
-def trained_run(found: Workspace, model: str) -> tuple[Run, Ended]:
+def trained_run(workspace: Workspace, model: str) -> tuple[Run, Ended]:
     """The finished tiny run of a model in the shared workspace, and what training it printed; trained once."""
-    return _trained_run(found.root, model)
+    return _trained_run(workspace.root, model)
 
 
 @functools.cache
 def _trained_run(root: pathlib.Path, model: str) -> tuple[Run, Ended]:
-    found = Workspace(root, "scenes")
+    workspace = Workspace(root, "scenes")
     # One model's command runs as a user would run it.
     run = run_command if model == "fusion" else call_command
-    ended = run("cmr.train", *place(found), *TINY, f"--model={model}")
+    ended = run("cmr.train", *place(workspace), *TINY, f"--model={model}")
     assert ended.returncode == 0, ended.stderr
     return Run(run_path(ended)), ended
 
