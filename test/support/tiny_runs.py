@@ -7,8 +7,8 @@ import importlib.util
 import io
 import json
 import pathlib
+import runpy
 import sys
-import types
 from collections.abc import Callable, Iterator, Sequence
 from unittest import mock
 
@@ -64,6 +64,18 @@ def run_main(
     uses_tensorflow: bool = False,
 ) -> Ended:
     """`command.run` in this process."""
+    return _ended(lambda: command.run(main, doc, groups, uses_tensorflow=uses_tensorflow), arguments)
+
+
+def call_command(module: str, *arguments: object) -> Ended:
+    """`python -m module arguments` in this process: the module runs anew, what it imports has been imported before."""
+    is_folder = importlib.util.find_spec(module).submodule_search_locations is not None
+    source = importlib.util.find_spec(f"{module}.__main__" if is_folder else module).origin
+    return _ended(lambda: runpy.run_path(source, run_name="__main__"), arguments)
+
+
+def _ended(program: Callable[[], object], arguments: Sequence[object]) -> Ended:
+    """How a program that reads `sys.argv` ends."""
     stdout, stderr = io.StringIO(), io.StringIO()
     with (
         own_flags(),
@@ -72,20 +84,8 @@ def run_main(
         contextlib.redirect_stderr(stderr),
         pytest.raises(SystemExit) as ended,
     ):
-        command.run(main, doc, groups, uses_tensorflow=uses_tensorflow)
+        program()
     return Ended(ended.value.code, stdout.getvalue(), stderr.getvalue())
-
-
-def command_module(name: str) -> types.ModuleType:
-    """The module behind `python -m name`."""
-    is_folder = importlib.util.find_spec(name).submodule_search_locations is not None
-    return importlib.import_module(f"{name}.__main__" if is_folder else name)
-
-
-def call_command(module: str, *arguments: object) -> Ended:
-    """`python -m module arguments` in this process."""
-    imported = command_module(module)
-    return run_main(imported.main, *arguments, doc=imported.__doc__, groups=imported.GROUPS, uses_tensorflow=True)
 
 
 def place(workspace: Workspace) -> tuple[str, str]:
