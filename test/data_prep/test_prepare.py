@@ -8,6 +8,7 @@ import pytest
 import tiny_flickr8k
 from commands import ROOT, run_command
 from tiny_flickr8k import GHOST, MISSING, SPARE, TEST, TRAIN, VAL
+from tiny_runs import call_command
 
 from cmr.errors import WorkspaceError
 from cmr.workspace import captions, vocabulary
@@ -35,10 +36,10 @@ def workspace(tmp_path):
 
 
 @pytest.fixture
-def prepare(data_dir, workspace, without_tensorflow):
+def prepare(data_dir, workspace):
     def run(*arguments):
         place = "--dataset=flickr8k", f"--workspace_dir={workspace.root}", f"--data_dir={data_dir}"
-        return run_command("data_prep.prepare", *place, *arguments, **without_tensorflow)
+        return call_command("data_prep.prepare", *place, *arguments)
 
     return run
 
@@ -138,10 +139,11 @@ def test_preparing_again_renews_every_file(prepare, workspace):
     assert (description["min_word_count"], description["vocabulary_size"]) == (2, len(kept))
 
 
-def test_a_home_folder_may_be_written_as_a_tilde(workspace, data_dir, without_tensorflow):
+def test_a_home_folder_may_be_written_as_a_tilde(workspace, data_dir, monkeypatch):
+    monkeypatch.setenv("HOME", str(data_dir.parent))
     place = "--dataset=flickr8k", f"--workspace_dir={workspace.root}", "--data_dir=~/raw"
 
-    ended = run_command("data_prep.prepare", *place, HOME=str(data_dir.parent), **without_tensorflow)
+    ended = call_command("data_prep.prepare", *place)
 
     assert ended.returncode == 0, ended.stderr
 
@@ -255,7 +257,7 @@ def test_help_lists_the_commands_own_flags_first(without_tensorflow):
         assert any(line.startswith(f"  --{flag}") for line in lines)
 
 
-def test_a_users_own_pictures_are_split_by_a_draw_that_is_said(tmp_path, without_tensorflow):
+def test_a_users_own_pictures_are_split_by_a_draw_that_is_said(tmp_path):
     (tmp_path / "pictures").mkdir()
     lines = ["image,caption"]
     for number in range(20):
@@ -264,7 +266,7 @@ def test_a_users_own_pictures_are_split_by_a_draw_that_is_said(tmp_path, without
     (tmp_path / "captions.csv").write_text("\n".join(lines))
     place = "--dataset=custom", f"--workspace_dir={tmp_path / 'workspace'}", f"--data_dir={tmp_path}"
 
-    ended = run_command("data_prep.prepare", *place, **without_tensorflow)
+    ended = call_command("data_prep.prepare", *place)
 
     assert ended.returncode == 0, ended.stderr
     assert (
@@ -276,10 +278,10 @@ def test_a_users_own_pictures_are_split_by_a_draw_that_is_said(tmp_path, without
     assert len(rows) == 40
 
 
-def test_cocos_photographs_are_a_data_set_of_their_own_where_no_others_are(shared, tmp_path, without_tensorflow):
+def test_cocos_photographs_are_a_data_set_of_their_own_where_no_others_are(shared, tmp_path):
     place = "--dataset=mscoco", f"--workspace_dir={tmp_path}", f"--data_dir={shared / 'data/mscoco'}"
 
-    ended = run_command("data_prep.prepare", *place, **without_tensorflow)
+    ended = call_command("data_prep.prepare", *place)
 
     assert ended.returncode == 0, ended.stderr
     assert "as no image of val2017 has a picture here" in ended.stdout
