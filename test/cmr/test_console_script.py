@@ -1,6 +1,5 @@
 """The console script `cmr`, as `python -m cmr`: a list of the commands, and each of them by its name."""
 
-import importlib
 import re
 import runpy
 import sys
@@ -33,7 +32,7 @@ def test_alone_it_lists_every_command_with_a_line(call, arguments):
 
     assert (ended.returncode, ended.stderr) == (0, "")
     listed = re.findall(r"^  (\w+) +(\S.*)$", ended.stdout, re.MULTILINE)
-    expected = {name: importlib.import_module(f"cmr.{name}").__doc__.splitlines()[0] for name in COMMANDS}
+    expected = {name: tiny_runs.command_module(f"cmr.{name}").__doc__.splitlines()[0] for name in COMMANDS}
     assert dict(listed) == expected
     assert len(listed) == len(COMMANDS)
 

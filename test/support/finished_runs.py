@@ -46,7 +46,6 @@ def write(run: Run, seed: int = 0, factor: float = 1.0, captions: str = "checksu
 
 
 def _scaled(ranks: np.ndarray, factor: float) -> np.ndarray:
-    # No sentence's image stands behind the last of the images.
     return np.minimum(np.ceil(ranks * factor), NUM_IMAGES).astype(np.int64)
 
 

@@ -9,6 +9,7 @@ import json
 import pathlib
 import runpy
 import sys
+import types
 from collections.abc import Callable, Iterator, Sequence
 from unittest import mock
 
@@ -67,10 +68,15 @@ def run_main(
     return _ended(lambda: command.run(main, doc, groups, uses_tensorflow=uses_tensorflow), arguments)
 
 
-def call_command(module: str, *arguments: object) -> Ended:
-    """`python -m module arguments` in this process: the module runs anew, what it imports has been imported before."""
-    is_folder = importlib.util.find_spec(module).submodule_search_locations is not None
-    source = importlib.util.find_spec(f"{module}.__main__" if is_folder else module).origin
+def command_module(name: str) -> types.ModuleType:
+    """The module behind `python -m name`."""
+    is_folder = importlib.util.find_spec(name).submodule_search_locations is not None
+    return importlib.import_module(f"{name}.__main__" if is_folder else name)
+
+
+def call_command(name: str, *arguments: object) -> Ended:
+    """`python -m name arguments` in this process: the module runs anew, what it imports has been imported before."""
+    source = command_module(name).__file__
     return _ended(lambda: runpy.run_path(source, run_name="__main__"), arguments)
 
 
