@@ -1,5 +1,7 @@
 """A table from its flagfiles: trained once, written in every format, told in one line what is wrong."""
 
+import re
+
 import pytest
 from tiny_runs import TINY, read_json, run_main
 from tiny_workspaces import make_workspace
@@ -37,13 +39,13 @@ def test_a_table_is_trained_once_and_written_in_every_format(reproduced):
     assert "2 trainings, 2 of them to do" in first.stdout
     assert "2 trainings, 0 of them to do" in second.stdout
     assert first.stdout.partition("| ")[2] == second.stdout.partition("| ")[2]
-    names = {path.name for path in workspace.experiments_dir.iterdir()}
-    assert names == {f"scenes-vse_paper-single.{end}" for end in ("md", "csv", "tex", "html", "json")}
+    names = {path.name for path in workspace.experiments_dir.glob("[!.]*")}
+    assert names == {f"scenes-vse_paper-single-tiny.{end}" for end in ("md", "csv", "tex", "html", "json")}
 
 
 def test_its_numbers_are_those_of_the_runs(reproduced):
     workspace, _, _ = reproduced
-    table = ResultTable.from_json((workspace.experiments_dir / "scenes-vse_paper-single.json").read_text())
+    table = ResultTable.from_json((workspace.experiments_dir / "scenes-vse_paper-single-tiny.json").read_text())
 
     ours = [row for row in table.rows if row.kind == OURS]
     assert [row.label.removesuffix(STAND_IN_MARK) for row in ours] == ["vse_paper", "single"]
@@ -51,6 +53,15 @@ def test_its_numbers_are_those_of_the_runs(reproduced):
         measured = read_json(workspace.run_dir(row.runs[0]) / "metrics.json")["test"]
         assert row.cells[0].mean == measured["sentence_retrieval"]["recall_at_1"]
         assert row.cells[7].mean == measured["image_retrieval"]["median_rank"]
+
+
+def test_every_file_says_which_overlays_made_it(reproduced):
+    workspace, _, _ = reproduced
+
+    for path in workspace.experiments_dir.glob("scenes-vse_paper-single-tiny.*"):
+        text = re.sub("<[^>]*>", "", path.read_text()).replace("\\", "").replace("{-}", "-")
+        assert "read after them: tiny (--batch_size=15 " in text, path
+        assert "--max_epochs=1 " in text, path
 
 
 def test_a_plan_names_the_commands_and_does_nothing(reproduced):
