@@ -1,6 +1,7 @@
 """What several tests share: a tiny workspace, and the real data where it is."""
 
 import pathlib
+import sys
 
 import pytest
 from commands import ROOT
@@ -9,6 +10,19 @@ from tiny_workspaces import make_workspace
 from cmr.workspace.paths import Workspace
 
 SHARED = ROOT.parent / "shared"
+
+
+def pytest_collection_finish() -> None:
+    """Splits the CPU into two devices, for the tests of two replicas; those that name no device use the first.
+
+    Once TensorFlow has opened its devices they can't be split any more, so this is behind the imports and before the
+    first test. Where no module imports TensorFlow, it is not loaded for this.
+    """
+    tf = sys.modules.get("tensorflow")
+    if tf is not None:
+        tf.config.set_logical_device_configuration(
+            tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+        )
 
 
 @pytest.fixture

@@ -71,10 +71,10 @@ def room(module: str) -> str:
 
 def arrows() -> set[tuple[str, str]]:
     """Pairs of different rooms of which the first imports the second."""
-    found = {
+    pairs = {
         (room(module), room(name)) for module in MODULES if not module.endswith("__init__") for name in imported(module)
     }
-    return {(first, second) for first, second in found if first != second}
+    return {(first, second) for first, second in pairs if first != second}
 
 
 def test_there_is_something_to_check():

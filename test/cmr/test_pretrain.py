@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 
-import commands
 import numpy as np
 import pytest
+import tiny_runs
 import tiny_workspaces
+from commands import ROOT
 
 from cmr.captioner import files
 
@@ -42,7 +43,7 @@ runpy.run_module("cmr.pretrain", run_name="__main__")
 def trained(tmp_path_factory):
     """A workspace whose captioner was trained without interruption."""
     workspace = tiny_workspaces.make_workspace(tmp_path_factory.mktemp("pretrained") / "workspace")
-    done = commands.run_command("cmr.pretrain", *PRETRAIN, f"--workspace_dir={workspace.root}")
+    done = tiny_runs.call_command("cmr.pretrain", *PRETRAIN, f"--workspace_dir={workspace.root}")
     assert done.returncode == 0, done.stderr
     return workspace, done.stdout
 
@@ -57,31 +58,26 @@ def test_it_prints_the_perplexity_and_what_comes_next(trained):
 
 
 def test_the_folder_tells_what_it_was_trained_on(trained):
-    captioner = files.read_captioner(trained[0].captioner_dir)
+    kept = files.read_captioner(trained[0].captioner_dir)
 
-    assert (captioner.dataset, captioner.features, captioner.feature_dim, captioner.seed) == (
-        "scenes",
-        "scene_cnn-layout",
-        14,
-        0,
-    )
-    assert set(captioner.train_image_ids) == {f"train{number}.png" for number in range(36)}
-    assert set(captioner.checksums) == {"features", "captions.csv", "vocabulary"}
+    assert (kept.dataset, kept.features, kept.feature_dim, kept.seed) == ("scenes", "scene_cnn-layout", 14, 0)
+    assert set(kept.train_image_ids) == {f"train{number}.png" for number in range(36)}
+    assert set(kept.checksums) == {"features", "captions.csv", "vocabulary"}
 
 
 def test_killed_and_begun_again_it_ends_with_the_same_weights(trained, tmp_path):
     flags = [*PRETRAIN, f"--workspace_dir={trained[0].root}", f"--captioner_dir={tmp_path}/captioner"]
     killed = subprocess.run(
         [sys.executable, "-c", _KILLED, *flags],
-        cwd=commands.ROOT,
-        env={**os.environ, "PYTHONPATH": str(commands.ROOT)},
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         timeout=600,
     )
     assert killed.returncode == -signal.SIGKILL
     assert not (tmp_path / "captioner" / "captioner.json").exists()
 
-    resumed = commands.run_command("cmr.pretrain", *flags)
+    resumed = tiny_runs.call_command("cmr.pretrain", *flags)
 
     assert "going on from epoch 2, step 1" in resumed.stdout, resumed.stderr
     models = [files.read_captioner(path).model for path in (trained[0].captioner_dir, tmp_path / "captioner")]
@@ -101,9 +97,9 @@ def test_a_leaking_captioner_is_refused_and_when_allowed_said_in_every_table(tra
         *("--model=single", "--max_epochs=1", "--word_dim=4", "--gru_units=4", "--run_name=leaking"),
     ]
 
-    refused = commands.run_command("cmr.train", *train)
-    allowed = commands.run_command("cmr.train", *train, "--allow_leak")
-    again = commands.run_command("cmr.evaluate", f"--run_dir={workspace.run_dir('leaking')}")
+    refused = tiny_runs.call_command("cmr.train", *train)
+    allowed = tiny_runs.call_command("cmr.train", *train, "--allow_leak")
+    again = tiny_runs.call_command("cmr.evaluate", f"--run_dir={workspace.run_dir('leaking')}")
 
     assert refused.returncode == 1
     assert "2 of the test split, such as test0.png" in refused.stderr

@@ -25,7 +25,7 @@ _MODEL = ModelConfig("fusion", 10, 14, 60, word_dim=4, gru_units=5, text_space_d
 
 def check_that_stopping_changes_nothing(
     path: pathlib.Path,
-    found: Inputs,
+    inputs: Inputs,
     patch: pytest.MonkeyPatch,
     model: dict[str, object] | None = None,
     train: dict[str, object] | None = None,
@@ -34,19 +34,19 @@ def check_that_stopping_changes_nothing(
 
     Args:
       path: folder of the runs.
-      found: the tiny workspace's.
+      inputs: the tiny workspace's.
       patch: takes the stopping back.
       model: changed settings of the model.
       train: changed settings of the training.
     """
     whole, stopped = Run(path / "whole"), Run(path / "stopped")
-    fit(whole, found, model, train)
+    fit(whole, inputs, model, train)
     # The second time it goes on behind the second step, whose state was saved.
     for steps in (4, 6):
         with patch.context() as stopping, pytest.raises(KeyboardInterrupt):
             _stop_before(steps, stopping)
-            fit(stopped, found, model, train)
-    fit(stopped, found, model, train)
+            fit(stopped, inputs, model, train)
+    fit(stopped, inputs, model, train)
 
     assert tiny_runs.read_json(stopped.history_json) == tiny_runs.read_json(whole.history_json)
     expected, kept = _arrays(whole.best_weights), _arrays(stopped.best_weights)
@@ -62,14 +62,14 @@ def new_model(changed: dict[str, object] | None = None) -> keras.Model:
 
 def fit(
     run: Run,
-    found: Inputs,
+    inputs: Inputs,
     model: dict[str, object] | None = None,
     train: dict[str, object] | None = None,
 ) -> keras.Model:
     """Trains the tiny model, or goes on with it; arguments as above. Returns it with its last weights."""
     built, strategy = new_model(model), tf.distribute.get_strategy()
     settings = dataclasses.replace(_TRAIN, **(train or {}))
-    splits = found.split("train"), found.split("val")
+    splits = inputs.split("train"), inputs.split("val")
     # So few steps take less time than it takes to compile one; TensorFlow warns that its data sets stay compiled.
     tf.config.run_functions_eagerly(True)
     try:
@@ -93,7 +93,7 @@ def _stop_before(count: int, patch: pytest.MonkeyPatch) -> None:
 
 def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Every array of an HDF5 file by its path."""
-    found = {}
+    arrays = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return found
+        file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return arrays

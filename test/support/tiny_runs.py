@@ -7,6 +7,7 @@ import importlib.util
 import io
 import json
 import pathlib
+import runpy
 import sys
 import types
 from collections.abc import Callable, Iterator, Sequence
@@ -64,16 +65,7 @@ def run_main(
     uses_tensorflow: bool = False,
 ) -> Ended:
     """`command.run` in this process."""
-    stdout, stderr = io.StringIO(), io.StringIO()
-    with (
-        own_flags(),
-        mock.patch.object(sys, "argv", ["command", *map(str, arguments)]),
-        contextlib.redirect_stdout(stdout),
-        contextlib.redirect_stderr(stderr),
-        pytest.raises(SystemExit) as ended,
-    ):
-        command.run(main, doc, groups, uses_tensorflow=uses_tensorflow)
-    return Ended(ended.value.code, stdout.getvalue(), stderr.getvalue())
+    return _ended(lambda: command.run(main, doc, groups, uses_tensorflow=uses_tensorflow), arguments)
 
 
 def command_module(name: str) -> types.ModuleType:
@@ -82,28 +74,42 @@ def command_module(name: str) -> types.ModuleType:
     return importlib.import_module(f"{name}.__main__" if is_folder else name)
 
 
-def call_command(module: str, *arguments: object) -> Ended:
-    """`python -m module arguments` in this process."""
-    imported = command_module(module)
-    return run_main(imported.main, *arguments, doc=imported.__doc__, groups=imported.GROUPS, uses_tensorflow=True)
+def call_command(name: str, *arguments: object) -> Ended:
+    """`python -m name arguments` in this process: the module runs anew, what it imports has been imported before."""
+    source = command_module(name).__file__
+    return _ended(lambda: runpy.run_path(source, run_name="__main__"), arguments)
 
 
-def place(found: Workspace) -> tuple[str, str]:
+def _ended(program: Callable[[], object], arguments: Sequence[object]) -> Ended:
+    """How a program that reads `sys.argv` ends."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    with (
+        own_flags(),
+        mock.patch.object(sys, "argv", ["command", *map(str, arguments)]),
+        contextlib.redirect_stdout(stdout),
+        contextlib.redirect_stderr(stderr),
+        pytest.raises(SystemExit) as ended,
+    ):
+        program()
+    return Ended(ended.value.code, stdout.getvalue(), stderr.getvalue())
+
+
+def place(workspace: Workspace) -> tuple[str, str]:
     """The flags that name a data set."""
-    return f"--workspace_dir={found.root}", f"--dataset={found.dataset}"
+    return f"--workspace_dir={workspace.root}", f"--dataset={workspace.dataset}"
 
 
-def trained_run(found: Workspace, model: str) -> tuple[Run, Ended]:
+def trained_run(workspace: Workspace, model: str) -> tuple[Run, Ended]:
     """The finished tiny run of a model in the shared workspace, and what training it printed; trained once."""
-    return _trained_run(found.root, model)
+    return _trained_run(workspace.root, model)
 
 
 @functools.cache
 def _trained_run(root: pathlib.Path, model: str) -> tuple[Run, Ended]:
-    found = Workspace(root, "scenes")
+    workspace = Workspace(root, "scenes")
     # One model's command runs as a user would run it.
     run = run_command if model == "fusion" else call_command
-    ended = run("cmr.train", *place(found), *TINY, f"--model={model}")
+    ended = run("cmr.train", *place(workspace), *TINY, f"--model={model}")
     assert ended.returncode == 0, ended.stderr
     return Run(run_path(ended)), ended
 

@@ -14,9 +14,12 @@ _THINGS = ("dog", "cat", "ball", "car", "child", "horse")
 _PLACES = ("on the grass", "near a wall", "in the snow", "at the beach", "by the long road", "inside")
 
 
-def make_workspace(root: pathlib.Path, images: tuple[int, int, int] = (36, 12, 12)) -> Workspace:
-    """A prepared data set named scenes: images whose features tell their sentences, with 3 to 5 sentences each."""
-    found = Workspace(root, "scenes")
+def make_workspace(root: pathlib.Path, images: tuple[int, int, int] = (36, 9, 12)) -> Workspace:
+    """A prepared data set named scenes: images whose features tell their sentences, with 3 to 5 sentences each.
+
+    No two splits have equally many images, so that whoever reads the wrong one is told by the numbers.
+    """
+    workspace = Workspace(root, "scenes")
     random = np.random.default_rng(7)
     rows, ids, vectors = [], [], []
     for split, count in zip(paths.SPLITS, images, strict=True):
@@ -35,17 +38,17 @@ def make_workspace(root: pathlib.Path, images: tuple[int, int, int] = (36, 12, 1
             ids.append(image_id)
             vectors.append(np.eye(6)[picks].ravel())
     frame = pd.DataFrame(rows, columns=list(captions.COLUMNS))
-    captions.write_captions(found.captions_csv, frame)
-    Vocabulary.from_captions(frame[frame["split"] == "train"]["caption"]).write(found.vocabulary_txt)
+    captions.write_captions(workspace.captions_csv, frame)
+    Vocabulary.from_captions(frame[frame["split"] == "train"]["caption"]).write(workspace.vocabulary_txt)
     for name, dim in (("scene_cnn-objects", 10), ("scene_cnn-layout", 14)):
-        write_features(found, name, ids, (np.array(vectors) @ random.normal(size=(18, dim))).astype(np.float32))
-    found.write_description({"dataset": "scenes", "image_dir": "images"})
-    return found
+        write_features(workspace, name, ids, (np.array(vectors) @ random.normal(size=(18, dim))).astype(np.float32))
+    workspace.write_description({"dataset": "scenes", "image_dir": "images"})
+    return workspace
 
 
-def write_features(found: Workspace, name: str, image_ids: list[str], array: np.ndarray) -> None:
+def write_features(workspace: Workspace, name: str, image_ids: list[str], array: np.ndarray) -> None:
     """Puts an array into the workspace as features."""
-    folder = found.features_dir(name)
+    folder = workspace.features_dir(name)
     folder.mkdir(parents=True)
     np.save(folder / features.FEATURES_NPY, array)
     extractor = {"name": name, "model": "scene_cnn", "stand_in": "both", "weights": "random"}

@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
-from commands import run_command
 from PIL import Image
+from tiny_runs import call_command
 
 from cmr.captioner import files, split
 from cmr.captioner.beam_search import SearchConfig
@@ -163,7 +163,7 @@ def test_the_command_prints_a_line_a_picture_and_fails_in_the_end_for_those_it_s
         Image.new("RGB", (9, 7), _COLOURS[name]).save(tmp_path / f"{name}.png")
     (tmp_path / "empty.png").touch()
 
-    ended = run_command("cmr.caption", f"--workspace_dir={dataset.root}", f"--images={tmp_path}/*.png")
+    ended = call_command("cmr.caption", f"--workspace_dir={dataset.root}", f"--images={tmp_path}/*.png")
 
     lines = ended.stdout.splitlines()
     assert [line.split(" (log p ")[0] for line in lines] == [
@@ -177,7 +177,7 @@ def test_the_command_prints_a_line_a_picture_and_fails_in_the_end_for_those_it_s
 
 
 def test_the_command_scores_a_split_and_keeps_every_caption(dataset):
-    ended = run_command("cmr.caption", f"--workspace_dir={dataset.root}", "--split=test", "--beam_width=1")
+    ended = call_command("cmr.caption", f"--workspace_dir={dataset.root}", "--split=test", "--beam_width=1")
 
     assert ended.returncode == 0, ended.stderr
     assert "BLEU-1  BLEU-2  BLEU-3  BLEU-4   CIDEr" in ended.stdout

@@ -18,7 +18,7 @@ def test_the_inputs_are_the_workspaces_tables(scenes_inputs, scenes_workspace):
         IMAGE_FEATURES: IMAGE,
     }
     assert set(scenes_inputs.checksums) == {"captions.csv", "vocabulary", VGG, IMAGE}
-    assert scenes_inputs.split("val").num_images == 12
+    assert scenes_inputs.split("val").num_images == 9
 
 
 def test_features_that_are_not_named_are_not_read(scenes_workspace):
@@ -84,8 +84,8 @@ def test_a_data_set_that_is_not_prepared_is_refused(tiny_workspace):
     ("described", "sentence"),
     [
         (
-            {"splits": {"val": {"images": 12, "captions": 49}}},
-            "captions.csv has 48 val sentences and dataset.json says 49",
+            {"splits": {"val": {"images": 9, "captions": 49}}},
+            "captions.csv has 36 val sentences and dataset.json says 49",
         ),
         ({"vocabulary_size": 7}, "vocabulary.txt has [0-9]+ words and dataset.json says 7"),
     ],

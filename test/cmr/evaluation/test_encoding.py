@@ -68,19 +68,20 @@ def test_a_split_is_measured_by_its_embeddings(model, val):
     assert measured.image_retrieval.num_queries == val.num_captions
 
 
-def test_folds_are_measured_apart_and_averaged(model, val):
-    embeddings = encoding.embed_split(model, val)
+def test_folds_are_measured_apart_and_averaged(model, scenes_inputs):
+    test = scenes_inputs.split("test")
+    embeddings = encoding.embed_split(model, test)
     halves = []
-    for start in (0, val.num_images // 2):
-        captions = [i for i, image in enumerate(val.image_of_caption) if start <= image < start + val.num_images // 2]
-        images = embeddings.images[start : start + val.num_images // 2]
-        halves.append(metrics.evaluate(images, embeddings.captions[captions], val.image_of_caption[captions] - start))
+    for start in (0, test.num_images // 2):
+        captions = [i for i, image in enumerate(test.image_of_caption) if start <= image < start + test.num_images // 2]
+        images = embeddings.images[start : start + test.num_images // 2]
+        halves.append(metrics.evaluate(images, embeddings.captions[captions], test.image_of_caption[captions] - start))
 
-    measured, ranks = encoding.evaluate_embeddings(embeddings, val, 2)
+    measured, ranks = encoding.evaluate_embeddings(embeddings, test, 2)
 
     assert measured == metrics.mean_over_folds(halves)
     assert ranks.metrics().sentence_retrieval.recalls == pytest.approx(measured.sentence_retrieval.recalls)
-    assert (ranks.image_of_caption == val.image_of_caption).all()
+    assert (ranks.image_of_caption == test.image_of_caption).all()
 
 
 def test_a_second_embedding_traces_nothing_and_sees_new_weights(model, val, monkeypatch):

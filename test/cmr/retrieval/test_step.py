@@ -16,13 +16,6 @@ from cmr.retrieval.losses import ContrastiveLoss, PairwiseRankingLoss
 from cmr.retrieval.model import retrieval_model
 from cmr.retrieval.step import TrainingStep, batch_loss
 
-# Once TensorFlow has opened its devices they can't be split any more, and pytest imports every module before it runs a
-# test. Operations that name no device go to the first one, so no other test notices.
-tf.config.set_logical_device_configuration(
-    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-)
-
-
 STEPS_PER_EPOCH = 3
 
 
@@ -180,7 +173,7 @@ def test_the_average_is_lent_to_the_model_and_taken_back(train, strategies, repl
 
 
 def test_a_step_lowers_the_loss_of_its_batch(train, strategies):
-    settings = train_config(negatives="batch")
+    settings = train_config(negatives="batch", learning_rate=0.003)
     model = new_model(train)
     step = TrainingStep(model, settings, strategies[1], STEPS_PER_EPOCH)
     batch = next(iter(distributed_batches(train, settings, strategies[1])))

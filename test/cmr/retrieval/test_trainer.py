@@ -12,7 +12,7 @@ import pytest
 import stopped_trainings
 import tensorflow as tf
 import tiny_runs
-from commands import ROOT, run_command
+from commands import ROOT
 
 from cmr.config import ModelConfig, TrainConfig
 from cmr.errors import ConfigError, WorkspaceError
@@ -320,7 +320,7 @@ def test_a_run_killed_twice_ends_as_if_it_never_was(scenes_workspace):
 
     arguments = killed(scenes_workspace, KILL_BEFORE_THE_SAVE)
     assert len(tiny_runs.read_json(again.history_json)) == 2
-    ended = run_command("cmr.train", *arguments)
+    ended = tiny_runs.call_command("cmr.train", *arguments)
 
     assert ended.returncode == 0, ended.stderr
     assert "going on from epoch 2, step 8" in ended.stdout

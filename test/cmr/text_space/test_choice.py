@@ -32,17 +32,20 @@ def flags_of(**changed):
     return types.SimpleNamespace(**{**base, **changed})
 
 
-def add_captioner(workspace, inputs):
+def add_captioner(workspace, inputs, feature_dim=14, **changed):
     kept = Captioner(
-        model=captioner_model(CaptionerConfig(14, len(inputs.vocabulary), 5, 4)),
-        vocabulary=inputs.vocabulary,
-        train_image_ids=tuple(inputs.split("train").image_ids),
-        dataset="scenes",
-        features=NAME,
-        checksums={files.FEATURES: inputs.checksums[NAME]},
-        validation_perplexity=7.5,
-        settings={},
-        seed=0,
+        **{
+            "model": captioner_model(CaptionerConfig(feature_dim, len(inputs.vocabulary), 5, 4)),
+            "vocabulary": inputs.vocabulary,
+            "train_image_ids": tuple(inputs.split("train").image_ids),
+            "dataset": "scenes",
+            "features": NAME,
+            "checksums": {files.FEATURES: inputs.checksums[NAME]},
+            "validation_perplexity": 7.5,
+            "settings": {},
+            "seed": 0,
+            **changed,
+        }
     )
     files.write_captioner(workspace.captioner_dir, kept)
     return kept
@@ -65,6 +68,32 @@ def test_the_default_is_the_workspaces_captioner(tiny_workspace, inputs):
     np.testing.assert_array_equal(chosen.kernel, kept.text_space)
     assert chosen.origin == choice.kernel_checksum(kept.text_space)
     assert chosen.captioner.startswith("a captioner trained on scenes")
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"features": "inception_v3"}, f"was trained on the features inception_v3, not on {NAME}"),
+        ({"checksums": {files.FEATURES: "another"}}, f"features {NAME} that have since been extracted anew"),
+        ({"feature_dim": 9}, r"is \[9, 5\], but the image features \S* have 14 values"),
+        ({"train_image_ids": ("train0.png", "test1.png")}, "learnt from images that retrieval is measured on"),
+    ],
+)
+@pytest.mark.parametrize("asked", [{}, {"image_embedding": "captioner"}], ids=["by default", "asked for"])
+def test_a_captioner_of_other_features_or_of_evaluated_images_is_not_chosen(
+    tiny_workspace, inputs, changed, said, asked
+):
+    add_captioner(tiny_workspace, inputs, **changed)
+
+    with pytest.raises(ConfigError, match=said):
+        choose(tiny_workspace, inputs, **asked)
+
+
+def test_a_captioner_that_is_named_is_checked_too(tiny_workspace, inputs, tmp_path):
+    np.savez(tmp_path / "im2txt.npz", **{"image_embedding/weights": np.zeros((9, 5))})
+
+    with pytest.raises(ConfigError, match=r"is \[9, 5\], but the image features"):
+        choose(tiny_workspace, inputs, captioner=str(tmp_path / "im2txt.npz"))
 
 
 def test_without_a_captioner_the_default_is_the_linear_map_and_one_line_says_so(tiny_workspace, inputs, capsys):

@@ -1,10 +1,13 @@
 """W_img without a captioner: the linear map, trained once on each set of inputs."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from cmr.data import input_names
+from cmr.data.examples import FeatureRows
 from cmr.text_space.linear import linear_kernel
 
 KERNEL = np.random.default_rng(0).normal(size=(14, 5)).astype(np.float32)
@@ -39,6 +42,20 @@ def test_the_linear_map_is_trained_alike_whatever_the_runs_seed(tmp_path, train)
     assert first.shape == (train.features[input_names.IMAGE_FEATURES].array.shape[1], 5)
     assert first.dtype == np.float32
     np.testing.assert_array_equal(second, first)
+
+
+@pytest.mark.parametrize("factor", [1 / 64, 64.0])
+def test_features_of_another_scale_have_the_same_x_txt(tmp_path, train, factor):
+    """A power of two scales without rounding, so that the training sees the very same numbers."""
+    rows = train.features[input_names.IMAGE_FEATURES]
+    array = rows.array[np.arange(len(rows.array))]
+    scaled = dataclasses.replace(
+        train, features={input_names.IMAGE_FEATURES: FeatureRows(array * np.float32(factor), rows.rows)}
+    )
+
+    kernel, of_scaled = linear(tmp_path / "a.npz", train), linear(tmp_path / "b.npz", scaled)
+
+    np.testing.assert_allclose((array * factor) @ of_scaled, array @ kernel, rtol=1e-4, atol=1e-6)
 
 
 def test_a_kept_linear_map_is_read_and_not_trained_again(tmp_path, train):

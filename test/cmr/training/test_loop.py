@@ -82,6 +82,14 @@ def test_the_model_is_kept_whenever_it_gets_better(tmp_path):
     assert len(task.kept) == 2
 
 
+def test_of_equally_good_epochs_the_first_is_kept(tmp_path):
+    task = train(tmp_path, Counting([1.0, *[2.0] * 9]))
+
+    alone = train(tmp_path / "alone", Counting([1.0, 2.0]), max_epochs=2)
+    assert task.kept == alone.kept
+    assert len(history(tmp_path)) == 4
+
+
 def test_scores_below_zero_serve_too(tmp_path):
     task = train(tmp_path, Counting([-30.0, -20.0, -25.0, -25.0]))
 

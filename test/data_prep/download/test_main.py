@@ -12,7 +12,8 @@ import zipfile
 
 import loopback
 import pytest
-from commands import ROOT, run_command
+from commands import ROOT
+from tiny_runs import call_command
 
 # Too much for the buffers of a connection to hold: when half of it is sent, the client has taken some of it.
 SIZE = 32 << 20
@@ -68,7 +69,7 @@ def test_a_second_run_goes_on_where_kill_9_stopped_the_first(archive, tmp_path):
 
 
 def test_a_dry_run_tells_the_sizes_and_asks_nobody(tmp_path):
-    run = run_command(
+    run = call_command(
         "data_prep.download",
         "--dataset=mscoco",
         f"--data_dir={tmp_path / 'data'}",
@@ -93,7 +94,7 @@ def test_a_dry_run_tells_the_sizes_and_asks_nobody(tmp_path):
     ],
 )
 def test_a_users_error_is_one_sentence(arguments, sentence):
-    run = run_command("data_prep.download", *arguments)
+    run = call_command("data_prep.download", *arguments)
     assert run.returncode == 1
     assert sentence in run.stderr
     assert run.stderr.count("\n") == 1

@@ -15,10 +15,11 @@ from commands import ROOT
 from PIL import Image
 
 from cmr.errors import DataError, WorkspaceError
-from cmr.pictures import cnn
+from cmr.pictures import cnn, files
 from cmr.workspace import features
 from data_prep.extract import extraction
 from data_prep.extract.cnns import CnnDescription
+from data_prep.extract.extraction import Pictures
 
 
 @pytest.mark.parametrize("crops", [1, 10])
@@ -39,6 +40,23 @@ def test_every_image_has_its_row(tmp_path, crops):
         features.FEATURES_NPY,
         features.IMAGE_IDS_TXT,
     ]
+
+
+@pytest.mark.parametrize("image_batch", [1, 30])
+def test_ten_crops_are_averaged_over_each_image(tmp_path, image_batch):
+    random = np.random.default_rng(5)
+    paths = [tmp_path / f"{number}.png" for number in range(7)]
+    for path in paths:
+        Image.fromarray(random.integers(256, size=(20, 20, 3)).astype(np.uint8)).save(path)
+    pictures = Pictures([path.name for path in paths], paths)
+
+    extraction.extract(mean_colour(), pictures, tmp_path / "features", 10, image_batch, "refuse")
+
+    crops = np.array([files.read_crops(str(path), SIZE, 10) for path in paths], np.float64).mean(axis=(2, 3))
+    # The crops of a picture differ, so neither the first nor any other is the mean.
+    assert np.ptp(crops, axis=1).min() > 0.5
+    rows = features.read_features(tmp_path / "features").array
+    np.testing.assert_allclose(rows, crops.mean(axis=1), rtol=1e-5)
 
 
 def test_what_is_extracted_is_not_extracted_again(tmp_path):

@@ -87,13 +87,11 @@ def test_the_command_prints_a_summary_and_the_next_command(dataset):
     assert len(np.unique(written.array, axis=0)) == 4
 
 
-def test_an_error_of_the_command_is_one_line(dataset):
-    place = "--dataset=flickr8k", f"--workspace_dir={dataset.root}"
+def test_an_error_of_the_command_is_one_line(run):
+    code, printed, error = run("--cnn=both", "--weights=vgg.h5")
 
-    ended = run_command("data_prep.extract", *place, "--cnn=both", "--weights=vgg.h5")
-
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == "error: --weights=PATH is of one CNN; give --cnn=vgg or --cnn=image with it\n"
+    assert (code, printed) == (1, "")
+    assert error == "error: --weights=PATH is of one CNN; give --cnn=vgg or --cnn=image with it\n"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from cmr.errors import WorkspaceError
 from cmr.evaluation import results_table
 from cmr.workspace.runs import Run
 from experiments.trainings import results
+from experiments.trainings.results import RunResult
 
 
 @pytest.fixture
@@ -27,6 +28,16 @@ def test_the_best_epoch_is_the_one_with_the_largest_validation_sum(row):
     for result in row.runs:
         assert result.best_epoch == 1
         assert result.best_val.to_dict() == result.history[1]["val"]
+
+
+def test_of_equally_good_epochs_the_best_is_the_first_as_in_training(row):
+    result = row.runs[0]
+    chance, best, _ = (entry["val"] for entry in result.run.read_history())
+    result.run.write_history(
+        [{"epoch": epoch, "loss": 1.0, "val": val} for epoch, val in enumerate([chance, best, chance, best], start=1)]
+    )
+
+    assert RunResult(result.run).best_epoch == 2
 
 
 def test_an_ensemble_is_no_trained_row(row):
