@@ -79,12 +79,12 @@ def read_split_lists(paths: Mapping[str, pathlib.Path]) -> dict[str, list[str]]:
       DataError: an image stands twice, in one list or in two.
     """
     splits: dict[str, list[str]] = {}
-    found_in: dict[str, pathlib.Path] = {}
+    list_of: dict[str, pathlib.Path] = {}
     for split, path in paths.items():
         splits[split] = [line.strip() for line in read_lines(path) if line.strip()]
         for image_id in splits[split]:
-            if image_id in found_in:
-                where = "twice" if found_in[image_id] == path else f"and in {found_in[image_id]}"
+            if image_id in list_of:
+                where = "twice" if list_of[image_id] == path else f"and in {list_of[image_id]}"
                 raise DataError(f"image {image_id} is in {path} {where}; keep it in one split, once")
-            found_in[image_id] = path
+            list_of[image_id] = path
     return splits

@@ -21,7 +21,7 @@ from data_prep.import_features.files import FeatureFile
 
 @dataclasses.dataclass(frozen=True)
 class ImportReport:
-    """What an import found and wrote.
+    """What an import read and wrote.
 
     Attributes:
       written: the workspace's features, as training reads them.

@@ -30,14 +30,14 @@ def data_dir(tmp_path):
 
 
 @pytest.fixture
-def found(tmp_path):
+def workspace(tmp_path):
     return Workspace(tmp_path / "workspace", "flickr8k")
 
 
 @pytest.fixture
-def prepare(data_dir, found, without_tensorflow):
+def prepare(data_dir, workspace, without_tensorflow):
     def run(*arguments):
-        place = "--dataset=flickr8k", f"--workspace_dir={found.root}", f"--data_dir={data_dir}"
+        place = "--dataset=flickr8k", f"--workspace_dir={workspace.root}", f"--data_dir={data_dir}"
         return run_command("data_prep.prepare", *place, *arguments, **without_tensorflow)
 
     return run
@@ -47,21 +47,21 @@ def prepare(data_dir, found, without_tensorflow):
 def prepared(tmp_path_factory, without_tensorflow):
     """A data set that was prepared once, its raw folder, and what the command printed."""
     folder = tmp_path_factory.mktemp("prepared")
-    found, raw = Workspace(folder / "workspace", "flickr8k"), tiny_flickr8k.make_flickr8k(folder / "raw")
-    place = "--dataset=flickr8k", f"--workspace_dir={found.root}", f"--data_dir={raw}"
-    return found, raw, run_command("data_prep.prepare", *place, **without_tensorflow)
+    workspace, raw = Workspace(folder / "workspace", "flickr8k"), tiny_flickr8k.make_flickr8k(folder / "raw")
+    place = "--dataset=flickr8k", f"--workspace_dir={workspace.root}", f"--data_dir={raw}"
+    return workspace, raw, run_command("data_prep.prepare", *place, **without_tensorflow)
 
 
-def written(found: Workspace) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in found.dataset_dir.iterdir()}
+def written(workspace: Workspace) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in workspace.dataset_dir.iterdir()}
 
 
 def test_counts_flaws_and_the_next_command_are_printed(prepared):
-    found, _, ended = prepared
+    workspace, _, ended = prepared
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert ended.stdout.splitlines() == [
-        f"{found.dataset_dir}",
+        f"{workspace.dataset_dir}",
         "  train       2 images        4 sentences",
         "  val         1 images        2 sentences",
         "  test        1 images        2 sentences",
@@ -70,20 +70,20 @@ def test_counts_flaws_and_the_next_command_are_printed(prepared):
         f"dropped: images of a split without a picture (1): {MISSING}",
         f"dropped: images with sentences but neither picture nor split (1): {GHOST}",
         f"dropped: pictures in no split (1): {SPARE}",
-        f"next: python -m data_prep.extract --dataset=flickr8k --workspace_dir={found.root}",
+        f"next: python -m data_prep.extract --dataset=flickr8k --workspace_dir={workspace.root}",
     ]
 
 
 def test_the_workspace_holds_captions_vocabulary_and_description(prepared):
-    found, data_dir, _ = prepared
+    workspace, data_dir, _ = prepared
 
-    rows = captions.read_captions(found.captions_csv)
-    assert sorted(written(found)) == ["captions.csv", "dataset.json", "vocabulary.txt"]
+    rows = captions.read_captions(workspace.captions_csv)
+    assert sorted(written(workspace)) == ["captions.csv", "dataset.json", "vocabulary.txt"]
     assert captions.images_of(rows)["image_id"].tolist() == [*TRAIN, *VAL, *TEST]
     assert rows["caption"].tolist() == [
         text for name in (*TRAIN, *VAL, *TEST) for text in tiny_flickr8k.SENTENCES[name]
     ]
-    description = found.read_description()
+    description = workspace.read_description()
     assert set(description.pop("sources")) == {tiny_flickr8k.TOKENS, *tiny_flickr8k.SPLIT_LISTS}
     assert description == {
         "format": 1,
@@ -114,39 +114,39 @@ def test_the_vocabulary_knows_the_words_of_training_images_only(prepared):
     assert not {"surfer", "zebra", "lorry", "swims"} & set(words.words)
 
 
-def test_many_flawed_names_are_printed_in_part_and_written_in_full(prepare, found, data_dir):
+def test_many_flawed_names_are_printed_in_part_and_written_in_full(prepare, workspace, data_dir):
     names = [f"8_{number:02d}.jpg" for number in range(11)]
     for name in names:
         (data_dir / "Flicker8k_Dataset" / name).touch()
 
     ended = prepare()
 
-    shown = f"{SPARE}, {names[0]}, {names[1]}, ... (all in {found.dataset_json})"
+    shown = f"{SPARE}, {names[0]}, {names[1]}, ... (all in {workspace.dataset_json})"
     assert f"dropped: pictures in no split (12): {shown}" in ended.stdout.splitlines()
-    assert found.read_description()["flaws"][-1]["names"] == [SPARE, *names]
+    assert workspace.read_description()["flaws"][-1]["names"] == [SPARE, *names]
 
 
-def test_preparing_again_renews_every_file(prepare, found):
+def test_preparing_again_renews_every_file(prepare, workspace):
     prepare()
 
     prepare("--min_word_count=2")
 
-    kept = Vocabulary.read(found.vocabulary_txt)
+    kept = Vocabulary.read(workspace.vocabulary_txt)
     assert set(kept.words) == {*vocabulary.SPECIAL, "dog", "a", "children"}
     assert kept.counts[vocabulary.UNK_ID] == 12
-    description = found.read_description()
+    description = workspace.read_description()
     assert (description["min_word_count"], description["vocabulary_size"]) == (2, len(kept))
 
 
-def test_a_home_folder_may_be_written_as_a_tilde(found, data_dir, without_tensorflow):
-    place = "--dataset=flickr8k", f"--workspace_dir={found.root}", "--data_dir=~/raw"
+def test_a_home_folder_may_be_written_as_a_tilde(workspace, data_dir, without_tensorflow):
+    place = "--dataset=flickr8k", f"--workspace_dir={workspace.root}", "--data_dir=~/raw"
 
     ended = run_command("data_prep.prepare", *place, HOME=str(data_dir.parent), **without_tensorflow)
 
     assert ended.returncode == 0, ended.stderr
 
 
-def test_flaws_are_refused_where_asked_for(prepare, found):
+def test_flaws_are_refused_where_asked_for(prepare, workspace):
     ended = prepare("--on_flaw=refuse")
 
     assert (ended.returncode, ended.stdout) == (1, "")
@@ -155,10 +155,10 @@ def test_flaws_are_refused_where_asked_for(prepare, found):
         f"but neither picture nor split (1): {GHOST}; pictures in no split (1): {SPARE}. Mend them, or give "
         "--on_flaw=drop\n"
     )
-    assert not found.root.exists()
+    assert not workspace.root.exists()
 
 
-def test_a_data_set_without_flaws_is_not_refused(prepare, found, data_dir):
+def test_a_data_set_without_flaws_is_not_refused(prepare, workspace, data_dir):
     texts = data_dir / "Flickr8k_text"
     (data_dir / "Flicker8k_Dataset" / SPARE).unlink()
     tiny_flickr8k.write_lines(texts / "Flickr_8k.trainImages.txt", TRAIN)
@@ -169,7 +169,7 @@ def test_a_data_set_without_flaws_is_not_refused(prepare, found, data_dir):
 
     assert ended.returncode == 0, ended.stderr
     assert "dropped" not in ended.stdout
-    assert found.read_description()["flaws"] == []
+    assert workspace.read_description()["flaws"] == []
 
 
 @pytest.mark.parametrize(
@@ -184,24 +184,24 @@ def test_a_data_set_without_flaws_is_not_refused(prepare, found, data_dir):
         (["flickr8k"], "'flickr8k' is not a flag"),
     ],
 )
-def test_what_cannot_work_is_refused_in_one_line_before_anything_is_written(prepare, found, arguments, said):
+def test_what_cannot_work_is_refused_in_one_line_before_anything_is_written(prepare, workspace, arguments, said):
     ended = prepare(*arguments)
 
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr.startswith("error: ")
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
-    assert not found.root.exists()
+    assert not workspace.root.exists()
 
 
-def test_a_refused_command_leaves_what_was_prepared_before(prepare, found):
+def test_a_refused_command_leaves_what_was_prepared_before(prepare, workspace):
     prepare()
-    before = written(found)
+    before = written(workspace)
 
     refused = [prepare("--min_word_count=1000"), prepare("--on_flaw=refuse")]
 
     assert [ended.returncode for ended in refused] == [1, 1]
-    assert written(found) == before
+    assert written(workspace) == before
 
 
 _KILLED = """
@@ -215,9 +215,9 @@ command.run(prepare.main, prepare.__doc__, prepare.GROUPS, uses_tensorflow=False
 """
 
 
-def test_killed_between_its_files_it_leaves_no_data_set_that_looks_whole(prepare, found, data_dir):
+def test_killed_between_its_files_it_leaves_no_data_set_that_looks_whole(prepare, workspace, data_dir):
     prepare()
-    place = "--dataset=flickr8k", f"--workspace_dir={found.root}", f"--data_dir={data_dir}"
+    place = "--dataset=flickr8k", f"--workspace_dir={workspace.root}", f"--data_dir={data_dir}"
 
     killed = subprocess.run(
         [sys.executable, "-c", _KILLED, *place], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
@@ -225,23 +225,23 @@ def test_killed_between_its_files_it_leaves_no_data_set_that_looks_whole(prepare
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     with pytest.raises(WorkspaceError, match=r"holds no prepared data set; run: python -m data_prep\.prepare"):
-        found.read_description()
+        workspace.read_description()
     assert prepare().returncode == 0
-    assert sorted(written(found)) == ["captions.csv", "dataset.json", "vocabulary.txt"]
+    assert sorted(written(workspace)) == ["captions.csv", "dataset.json", "vocabulary.txt"]
 
 
-def test_a_file_that_cannot_be_written_leaves_no_data_set_that_looks_whole(prepare, found):
+def test_a_file_that_cannot_be_written_leaves_no_data_set_that_looks_whole(prepare, workspace):
     prepare()
-    found.vocabulary_txt.unlink()
-    found.vocabulary_txt.mkdir()
+    workspace.vocabulary_txt.unlink()
+    workspace.vocabulary_txt.mkdir()
 
     ended = prepare()
 
     assert ended.returncode == 1
     assert ended.stderr.startswith("error: ")
     assert ended.stderr.count("\n") == 1
-    assert not found.dataset_json.exists()
-    assert list(found.dataset_dir.glob(".*")) == []
+    assert not workspace.dataset_json.exists()
+    assert list(workspace.dataset_dir.glob(".*")) == []
 
 
 def test_help_lists_the_commands_own_flags_first(without_tensorflow):

@@ -78,10 +78,10 @@ def test_rows_and_columns_read_back_in_order_from_every_format(tmp_path, ending,
 def test_any_array_survives_a_round_trip(tmp_path_factory, ending, array, by_columns, block_images):
     path = write(tmp_path_factory.mktemp("trip") / f"features{ending}", array)
 
-    found = read(path, by_columns, block_images=block_images)
+    values = read(path, by_columns, block_images=block_images)
 
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, array.T if by_columns else array)
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, array.T if by_columns else array)
 
 
 @pytest.mark.parametrize("dtype", ["float16", ">f4", ">f8", "int32"])

@@ -25,11 +25,11 @@ DIM = 5
 
 
 def make_dataset(root, image_ids=("a.jpg", "b.jpg", "c.jpg")):
-    found = Workspace(root, "scenes")
+    workspace = Workspace(root, "scenes")
     rows = [(image_id, image_id, "train", f"{image_id}#{n}", "a dog") for image_id in image_ids for n in range(2)]
-    captions.write_captions(found.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
-    found.write_description({"dataset": "scenes", "image_dir": "images"})
-    return found
+    captions.write_captions(workspace.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
+    workspace.write_description({"dataset": "scenes", "image_dir": "images"})
+    return workspace
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def import_arrays(dataset, arrays, lists, name="shared", ending=".npy", **settin
 
 def imported(dataset, name="shared"):
     """`{image_id: feature}` of the workspace."""
-    found = features.read_features(dataset.features_dir(name))
-    return dict(zip(found.image_ids, np.array(found.array), strict=True))
+    written = features.read_features(dataset.features_dir(name))
+    return dict(zip(written.image_ids, np.array(written.array), strict=True))
 
 
 def refusal(dataset, arrays, lists, **settings):
@@ -105,9 +105,9 @@ def test_every_image_gets_its_own_row(tmp_path_factory, order, cut, repeats, col
         patch.setattr(FeatureFile, "blocks", by_few)
         report = import_arrays(dataset, arrays, [lists[0] + lists[1]] if one_list else lists)
 
-    found = imported(dataset)
-    assert list(found) == known
-    np.testing.assert_array_equal(list(found.values()), array[:5])
+    written = imported(dataset)
+    assert list(written) == known
+    np.testing.assert_array_equal(list(written.values()), array[:5])
     assert set(report.dropped) == {"5.jpg", "6.jpg"}
 
 
@@ -159,14 +159,14 @@ def test_the_workspace_holds_float32_and_where_it_came_from(dataset, dtype):
 
     import_arrays(dataset, [array], ["abc"], stand_in="VGG16 fc7")
 
-    found = features.read_features(dataset.features_dir("shared"))
-    assert found.array.dtype == np.dtype("<f4")
-    np.testing.assert_array_equal(found.array, array.astype(np.float32))
+    written = features.read_features(dataset.features_dir("shared"))
+    assert written.array.dtype == np.dtype("<f4")
+    np.testing.assert_array_equal(written.array, array.astype(np.float32))
     sources = {
         str(path): checksums.files_sha256([path]) for path in map(dataset.root.joinpath, ("part0.npy", "ids0.txt"))
     }
     wanted = {"name": "shared", "weights": "imported", "stand_in": "VGG16 fc7", "feature_dim": DIM, "images": 3}
-    assert found.extractor == {**found.extractor, **wanted, "sources": sources}
+    assert written.extractor == {**written.extractor, **wanted, "sources": sources}
 
 
 @pytest.mark.parametrize(
@@ -257,8 +257,8 @@ from cmr import progress
 from cmr.workspace.paths import Workspace
 from data_prep.import_features.importing import import_features
 progress.tqdm.tqdm.update = lambda bar, rows: os.kill(os.getpid(), signal.SIGKILL)
-found = Workspace(pathlib.Path({str(dataset.root)!r}), "scenes")
-import_features(found, [{str(path)!r}], [{str(ids)!r}], "shared")
+workspace = Workspace(pathlib.Path({str(dataset.root)!r}), "scenes")
+import_features(workspace, [{str(path)!r}], [{str(ids)!r}], "shared")
 """
 
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -303,8 +303,8 @@ def test_the_real_shared_features_of_flickr8k(shared, tmp_path):
     importing.import_features(dataset, [folder / "vgg16_pool5_avg.npy"], [folder / "image_ids.txt"], "shared")
 
     expected = dict(zip(listed, np.load(folder / "vgg16_pool5_avg.npy").astype(np.float32), strict=True))
-    found = features.read_features(dataset.features_dir("shared"))
-    np.testing.assert_array_equal(found.array, [expected[image_id] for image_id in found.image_ids])
+    written = features.read_features(dataset.features_dir("shared"))
+    np.testing.assert_array_equal(written.array, [expected[image_id] for image_id in written.image_ids])
     with pytest.raises(DataError, match=r"\[1000, 1280\] does not fit the number of image ids, 8090"):
         importing.import_features(
             dataset, [folder / "efficientnet_lite2_first_1000.npy"], [folder / "image_ids.txt"], "other"
