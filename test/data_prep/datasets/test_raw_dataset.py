@@ -161,9 +161,7 @@ def test_a_split_without_one_usable_image_is_refused(sentences, pictures):
 def test_the_text_files_are_remembered_by_their_sha256(tmp_path):
     (tmp_path / "token.txt").write_bytes(b"a.jpg#0\tA dog.\n")
 
-    raw = raw_dataset.assemble(
-        SENTENCES, SPLITS, RawPictures(tmp_path, frozenset(PICTURES)), [tmp_path / "token.txt"]
-    )
+    raw = raw_dataset.assemble(SENTENCES, SPLITS, RawPictures(tmp_path, frozenset(PICTURES)), [tmp_path / "token.txt"])
 
     assert raw.sources == {"token.txt": hashlib.sha256(b"a.jpg#0\tA dog.\n").hexdigest()}
     assert raw.image_dir == str(tmp_path)

@@ -22,6 +22,7 @@ _FEATURES, _UNITS = 2048, 512
 _WORDS = ("a", "<S>", "</S>", ".", "dog", "surfboard", "kerouac")
 _ROWS = 10
 
+_OLDEST_NAMES = ("lstm/BasicLSTMCell/Linear/Matrix", "lstm/BasicLSTMCell/Linear/Bias")
 _OLD_NAMES = ("lstm/basic_lstm_cell/weights", "lstm/basic_lstm_cell/biases")
 _NEW_NAMES = ("lstm/basic_lstm_cell/kernel", "lstm/basic_lstm_cell/bias")
 
@@ -78,7 +79,10 @@ def _original(variables: dict[str, np.ndarray], names: tuple[str, str], features
     return np.array(logits)
 
 
-@pytest.mark.parametrize(("names", "rows"), [(_OLD_NAMES, _ROWS), (_NEW_NAMES, _ROWS), (_NEW_NAMES, len(_WORDS) + 1)])
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [(_OLDEST_NAMES, _ROWS), (_OLD_NAMES, _ROWS), (_NEW_NAMES, _ROWS), (_NEW_NAMES, len(_WORDS) + 1)],
+)
 def test_every_word_has_the_originals_probability_at_every_step(tmp_path, names, rows):
     variables = _captioner_variables(names, rows)
     words = read_word_counts(_write_words(tmp_path / "word_counts.txt"))
@@ -100,6 +104,13 @@ def test_every_word_has_the_originals_probability_at_every_step(tmp_path, names,
     expected = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     columns = [theirs.index(word) for word in ("</S>", *words.vocabulary.words[3:])]
     np.testing.assert_allclose(np.array(steps)[:, 2:], expected[:, columns], rtol=1e-3, atol=2e-4)
+
+
+def test_a_checkpoint_of_the_first_format_is_one_file(tmp_path):
+    path = str(tmp_path / "model.ckpt-5")
+    tf.raw_ops.Save(filename=path, tensor_names=["logits/biases"], data=[np.ones(3, np.float32)])
+
+    assert Checkpoint(path).read("logits/biases", (3,)).tolist() == [1, 1, 1]
 
 
 def test_ids_are_line_numbers_and_the_unknown_word_comes_behind_the_last(tmp_path):
@@ -157,7 +168,10 @@ def _with(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     ("variables", "sentence"),
     [
         (functools.partial(_without, "seq_embedding/map"), "has no variable seq_embedding/map"),
-        (functools.partial(_without, _NEW_NAMES[0]), "has no variable lstm/basic_lstm_cell/kernel"),
+        (
+            functools.partial(_without, _NEW_NAMES[0]),
+            r"has no LSTM of im2txt.s with its bias \(none of lstm/BasicLSTMCell/Linear/Matrix, lstm/",
+        ),
         (
             functools.partial(_with, _NEW_NAMES[1], np.zeros(3 * _UNITS)),
             r"basic_lstm_cell/bias is \[1536\], not \[2048\]",
