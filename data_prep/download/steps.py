@@ -8,7 +8,8 @@ import requests
 
 from cmr.errors import DataError
 from cmr.workspace import atomic_files
-from data_prep.download import archives, disk_space, fetching
+from data_prep import disk_space
+from data_prep.download import archives, fetching
 from data_prep.download.sources import Archive
 
 RECORD_JSON = "downloads.json"
@@ -80,7 +81,9 @@ def require_space(steps: list[DownloadStep], data_dir: pathlib.Path) -> None:
         # Photographs hardly shrink in a zip file, so what comes out is taken to be as large as the archive; the exact
         # number is checked before unpacking.
         needed = sum(step.archive.size for step in opened) + max(step.to_fetch for step in opened)
-        disk_space.require(data_dir, needed, "fetch and unpack " + ", ".join(step.archive.name for step in opened))
+        disk_space.require(
+            data_dir, needed, "fetch and unpack " + ", ".join(step.archive.name for step in opened), "--data_dir"
+        )
 
 
 def _step(archive: Archive, data_dir: pathlib.Path, mirror: str, recorded: dict) -> DownloadStep:

@@ -63,7 +63,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path, content, said):
 
 
 def test_a_folder_in_a_files_place_is_refused(tmp_path):
-    assert "is missing; unpack" in refusal(text_files.read_lines, tmp_path)
+    assert "is a folder, where a file belongs" in refusal(text_files.read_lines, tmp_path)
 
 
 # Token files
