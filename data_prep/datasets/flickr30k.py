@@ -1,7 +1,6 @@
 """Reads Flickr30K (Young et al., 2014): its sentences in any of three forms, its pictures, and split lists."""
 
 import pathlib
-import re
 
 from cmr.errors import DataError
 from data_prep.datasets import kaggle, raw_dataset, text_files
@@ -27,8 +26,6 @@ COMPLETE = {"train": 29_000, "val": 1_014, "test": 1_000}
 _DRAWN_SHARE = 10
 
 _CSV_HEADER = ("image_name", "comment_number", "comment")
-# One line of results.csv lacks its second separator: "2199200615.jpg| 4   A dog runs across the grass ."
-_GLUED = re.compile(r"\s*(\d+)\s+(\S.*)")
 
 
 def read_flickr30k(data_dir: pathlib.Path, pictures_required: bool = True, seed: int = 0) -> RawDataset:
@@ -93,7 +90,7 @@ def read_results_csv(path: pathlib.Path) -> list[Sentence]:
         image_id, _, rest = line.partition("|")
         image_id = image_id.strip()
         position, bar, text = rest.partition("|")
-        if not bar and (glued := _GLUED.fullmatch(rest)):
+        if not bar and (glued := kaggle.GLUED.fullmatch(rest)):
             position, text = glued.groups()
         if not image_id or not position.strip().isdecimal():
             raise DataError(

@@ -15,6 +15,9 @@ from data_prep.datasets.raw_dataset import RawPictures, Sentence
 CAPTIONS_TXT = "captions.txt"
 IMAGE_DIRS = ("Images", "images")
 
+# One line of Flickr30K lacks its second separator: "2199200615.jpg| 4   A dog runs across the grass ."
+GLUED = re.compile(r"\s*(\d+)\s+(\S.*)")
+
 _HEADERS = (("image", "caption"), ("image_name", "comment_number", "comment"))
 _QUOTED = re.compile(r'\s*"((?:[^"]|"")*)"\s*')
 
@@ -32,13 +35,15 @@ def read_captions_txt(path: pathlib.Path) -> list[Sentence]:
     said, numbers = [], []
     for number, line in enumerate(lines, start=2):
         # A sentence may hold commas, the name of a picture none.
-        image_id, *between, text = (cell.strip() for cell in line.split(",", len(columns) - 1)) if line else ("",) * 2
-        if len(between) == len(columns) - 2 and image_id and all(cell.isdecimal() for cell in between):
-            quoted = _QUOTED.fullmatch(text)
-            said.append((image_id, quoted[1].replace('""', '"') if quoted else text))
-            numbers += between
-            continue
-        raise DataError(f"{path}, line {number} is not '{header.strip()}': {line[:60]!r}; mend or remove the line")
+        cells = [cell.strip() for cell in line.split(",", len(columns) - 1)]
+        if len(columns) == 3 and len(cells) == 2 and (glued := GLUED.fullmatch(cells[1])):
+            cells[1:] = glued.groups()
+        image_id, *between = cells[:-1] or [""]
+        if len(cells) < len(columns) or not image_id or not all(cell.isdecimal() for cell in between):
+            raise DataError(f"{path}, line {number} is not '{header.strip()}': {line[:60]!r}; mend or remove the line")
+        quoted = _QUOTED.fullmatch(cells[-1])
+        said.append((image_id, quoted[1].replace('""', '"') if quoted else cells[-1]))
+        numbers += between
     if not numbers:
         return raw_dataset.numbered(said)
     ids = [f"{image_id}#{number}" for (image_id, _), number in zip(said, numbers, strict=True)]

@@ -69,6 +69,14 @@ def test_another_seed_draws_other_splits(tmp_path):
     assert not drawn[0].equals(drawn[2])
 
 
+def test_the_known_line_without_its_second_separator_is_read(tmp_path):
+    (tmp_path / "captions.txt").write_text(f"{THREE}\n2199200615.jpg, 4   A dog runs across the grass .\n")
+
+    sentence = kaggle.read_captions_txt(tmp_path / "captions.txt")[0]
+
+    assert (sentence.caption_id, sentence.text) == ("2199200615.jpg#4", "A dog runs across the grass .")
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(sentence=st.text(st.characters(exclude_categories=("Cs", "Zs", "Cc")), min_size=1), quoted=st.booleans())
 def test_a_sentence_is_the_same_in_quotes_and_without(tmp_path, sentence, quoted):
