@@ -12,6 +12,7 @@ import pandas as pd
 from cmr.errors import DataError
 from cmr.workspace import checksums, names, paths, vocabulary
 from cmr.workspace.captions import COLUMNS
+from data_prep.datasets import checks
 
 _PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png"})
 
@@ -198,14 +199,14 @@ def assemble(
     said = collections.defaultdict(list)
     wordless = []
     for sentence in sentences:
-        check_sentence(f"the sentence {names.visible(sentence.caption_id)}", sentence.text)
+        checks.check_sentence(f"the sentence {names.visible(sentence.caption_id)}", sentence.text)
         if vocabulary.tokenize(sentence.text):
             said[sentence.image_id].append(sentence)
         else:
             wordless.append(sentence.caption_id)
     listed = [image_id for split in paths.SPLITS for image_id in splits[split]]
     for image_id in listed:
-        check_image_name("a split", image_id)
+        checks.check_image_name("a split", image_id)
     in_a_split = frozenset(listed)
     present, can_use = pictures.present, pictures.can_use
     loose = [
@@ -250,38 +251,6 @@ def assemble(
         test_folds=test_folds,
         layout=layout,
     )
-
-
-def check_image_name(place: str, name: str) -> None:
-    """Refuses the name of an image that lists, one name a line, can't hold.
-
-    Args:
-      place: what has the image, for the message: a file and line, or "a split".
-      name: of the image.
-
-    Raises:
-      DataError: it holds a control character or an end of a line.
-    """
-    if names.breaks_lines(name):
-        raise DataError(
-            f"{place} has the image {ascii(name)[:200]}, whose name holds a line's end or a control character; rename "
-            "the picture, and mend its name there"
-        )
-
-
-def check_sentence(place: str, text: str) -> None:
-    """Refuses a sentence that captions.csv can't hold.
-
-    Raises:
-      DataError: it holds a zero byte, or half of a surrogate pair, which is no character.
-    """
-    if not text.isascii():
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise DataError(f"{place} holds {text[error.start]!a}, which is no character; mend the sentence") from error
-    if "\0" in text:
-        raise DataError(f"{place} holds a zero byte; mend the sentence")
 
 
 def _first_unusable(image_ids: Sequence[str], pictures: RawPictures, said: Collection[str]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from cmr.errors import DataError
 from cmr.workspace import names
-from data_prep.datasets import raw_dataset
+from data_prep.datasets import checks
 from data_prep.datasets.raw_dataset import RawPictures
 
 # Where pictures lie whose names are given without their folder.
@@ -28,7 +28,7 @@ def image_id(place: str, image: str, data_dir: pathlib.Path) -> str:
     written = image.strip().replace("\\", "/")
     if not written:
         raise DataError(f"{place} has no image or no caption; give both as text")
-    raw_dataset.check_image_name(place, written)
+    checks.check_image_name(place, written)
     path = pathlib.PurePosixPath(written)
     if path.is_absolute():
         for folder in (data_dir.absolute(), data_dir.resolve()):

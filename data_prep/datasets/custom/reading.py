@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from cmr.errors import DataError
 from cmr.workspace import names, paths
-from data_prep.datasets import drawn_splits, raw_dataset
+from data_prep.datasets import checks, drawn_splits, raw_dataset
 from data_prep.datasets.custom import json_rows, pictures, tables
 from data_prep.datasets.custom.rows import CaptionRows
 from data_prep.datasets.raw_dataset import RawDataset
@@ -66,7 +66,7 @@ def read_custom(
                     f"{split_of[image_id] or '(none)'} before; keep all its rows in one split"
                 )
             for sentence in row.sentences:
-                raw_dataset.check_sentence(row.place, sentence)
+                checks.check_sentence(row.place, sentence)
                 said.append((image_id, sentence))
     first = next(iter(files))
     if not said:

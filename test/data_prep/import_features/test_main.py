@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,6 +191,55 @@ def test_rows_and_ids_that_do_not_fit_are_refused(dataset, parts, lists, rows, s
     assert sentence in refusal(dataset, parts, lists, rows=rows)
 
 
+def test_a_list_of_another_folder_is_refused_with_both_names(tmp_path):
+    dataset = make_dataset(tmp_path, ["cats/1.jpg", "cats/2.jpg"])
+
+    said = refusal(dataset, [vectors(2)], [["dogs/1.jpg", "cats/2.jpg"]])
+
+    assert "1 of the 2 images of" in said
+    assert "have no row, such as cats/1.jpg, dogs/1.jpg being in another folder" in said
+
+
+@pytest.mark.parametrize("ending", [".npz", ".h5", ""])
+def test_arrays_that_are_named_by_their_images_need_no_list(dataset, ending):
+    path = dataset.root / f"by_image{ending}"
+    if ending == ".npz":
+        np.savez(path, **dict(zip("cab", ABC, strict=True)))
+    elif ending == ".h5":
+        with h5py.File(path, "w") as file:
+            file.update(dict(zip("cab", ABC, strict=True)))
+    else:
+        path.mkdir()
+        for name, vector in zip("cab", ABC, strict=True):
+            np.save(path / f"{name}.jpg.npy", vector)
+
+    report = importing.import_features(dataset, [path], [], "shared")
+
+    for image_id, vector in imported(dataset).items():
+        np.testing.assert_array_equal(vector, ABC["cab".index(image_id[0])])
+    assert "float32 [3, 5], a vector an image, named by it" in str(report)
+    ids = id_list(dataset.root / "ids.txt", "cab")
+    with pytest.raises(ConfigError, match="leave --image_ids out"):
+        importing.import_features(dataset, [path], [ids], "other")
+
+
+def test_without_a_list_rows_have_no_images(dataset):
+    path = save(dataset.root / "a.npy", ABC)
+
+    with pytest.raises(ConfigError, match=r"--image_ids is missing, and .*a\.npy does not name its images"):
+        importing.import_features(dataset, [path], [], "shared")
+
+
+def test_features_that_the_disk_has_no_room_for_are_refused_before_anything_is_written(dataset, monkeypatch):
+    usage = shutil.disk_usage(dataset.root)._replace(free=3 * DIM * 4 - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+    said = refusal(dataset, [ABC], ["abc"])
+
+    assert "it takes 60 B to write" in said
+    assert "has 59 B free; free some or name another --workspace_dir" in said
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
 def test_values_that_are_not_finite_as_float32_are_refused(dataset, value):
     array = vectors(3, dtype=np.float64)
@@ -282,7 +332,7 @@ def test_the_command_prints_a_summary_and_the_next_command(dataset):
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines() == [
         f"{path}: float32 [4, 5], an image a row by the ids",
-        "4 rows read, 3 images of the workspace matched: all of them have a row",
+        "4 rows read, 3 images of the workspace matched: all of them have a row (3 by file name without ending)",
         "1 listed images not in the workspace: dropped, such as x",
         f"wrote {dataset.features_dir('shared')}: float32 [3, 5]",
         f"next: python -m cmr.train --dataset=scenes --workspace_dir={dataset.root} --model=vse --vgg_features=shared",
