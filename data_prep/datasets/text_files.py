@@ -1,5 +1,6 @@
 """Reads the text files of raw data sets: lines, JSON, sentences with their ids, split lists."""
 
+import codecs
 import pathlib
 from collections.abc import Mapping
 
@@ -32,8 +33,11 @@ def read_text(path: pathlib.Path) -> str:
         raise DataError(f"{path} is a folder, where a file belongs; unpack the data set's files again")
     if not path.is_file():
         raise DataError(f"{path} is missing; unpack the data set's files again")
+    content = path.read_bytes()
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError(f"{path} is not UTF-8 but UTF-16, as Excel's Unicode text is; save it as UTF-8")
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path} is not UTF-8 (byte {error.start}); convert it, or fetch the original file again"

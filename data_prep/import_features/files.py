@@ -141,8 +141,8 @@ def _vectors(path: pathlib.Path, headers: Mapping[str, ArrayHeader]) -> FeatureF
         if not _is_numeric(header) or int(np.prod(header.shape, dtype=object)) != longest or longest < 2:
             if path.is_dir():
                 raise DataError(
-                    f"{path / f'{name}.npy'} is {list(header.shape)} {header.dtype}, not one vector of an image; give a "
-                    "folder of one vector a file, or one file of all images"
+                    f"{path / f'{name}.npy'} is {list(header.shape)} {header.dtype}, not one vector of an image; give "
+                    "a folder of one vector a file, or one file of all images"
                 )
             return None
         sizes.setdefault(longest, name)

@@ -46,6 +46,8 @@ def read_json(path: pathlib.Path) -> CaptionRows:
         if is_coco_shaped(content):
             return CaptionRows(_coco_rows(path, content), f"{path.name}, MSCOCO's form: images and annotations")
         listed = next((content[key] for key in _LIST_KEYS if isinstance(content.get(key), list)), None)
+        if listed is None and columns.choose(content) is not None:
+            listed = [content]
         if listed is None:
             return CaptionRows(_rows_by_image(path, content), f"{path.name}, sentences by image")
         content = listed

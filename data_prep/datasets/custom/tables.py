@@ -3,6 +3,7 @@
 import csv
 import io
 import pathlib
+import re
 from collections.abc import Iterator
 
 from cmr.errors import DataError
@@ -12,6 +13,8 @@ from data_prep.datasets.custom import columns
 from data_prep.datasets.custom.columns import Columns
 from data_prep.datasets.custom.rows import CaptionRow, CaptionRows
 
+# Excel's own first line, which says the separator.
+_SEPARATOR_LINE = re.compile(r"\Asep=.\r?\n")
 _DELIMITERS = {",": "comma", "\t": "tab", ";": "semicolon", "|": "bar"}
 
 
@@ -22,7 +25,7 @@ def read_table(path: pathlib.Path) -> CaptionRows:
       DataError: the file is missing, not UTF-8, or its header names no image or no sentence. Reading the rows raises it
         too: a row has more or fewer cells than the header, or a quote is not closed.
     """
-    text = text_files.read_text(path)
+    text = _SEPARATOR_LINE.sub("", text_files.read_text(path), count=1)
     header = text_files.split_lines(text[:100_000])[0]
     by_delimiter = {delimiter: _cells(header, delimiter) for delimiter in _DELIMITERS}
     for delimiter, cells in by_delimiter.items():
@@ -65,4 +68,4 @@ def _rows(path: pathlib.Path, text: str, delimiter: str, chosen: Columns) -> Ite
                 f"{place}: a cell has more than {csv.field_size_limit():,} characters; close the double quote that "
                 "opens it, or shorten the sentence"
             ) from error
-        raise DataError(f"{place}: {error}; mend the quotes there") from error
+        raise DataError(f"{place}: {names.visible(str(error))}; mend the quotes there") from error

@@ -170,6 +170,22 @@ def test_a_table_is_read_whatever_its_columns_are_called_and_stands_between_them
     assert f"images from {names[0].strip()!r}, sentences from {names[1].strip()!r}" in raw.layout
 
 
+def test_excels_line_of_the_separator_is_passed_over(pictures):
+    lines = ["sep=;", "image;caption", *(f"{image};{said}" for image, said in NO_SPLITS)]
+    (pictures / "captions.csv").write_text("\r\n".join(lines))
+
+    assert len(reading.read_custom(pictures).captions) == 4
+
+
+def test_utf16_is_named(pictures):
+    (pictures / "captions.csv").write_bytes("image,caption\n1.jpg,A dog\n".encode("utf-16"))
+
+    with pytest.raises(
+        DataError, match=r"captions\.csv is not UTF-8 but UTF-16, as Excel's Unicode text is; save it as UTF-8"
+    ):
+        reading.read_custom(pictures)
+
+
 BY_IMAGE = {"a/1.jpg": ["A dog, running.", "One dog."], "2.png": ["A cat."], "3.jpg": ["A horse."]}
 COCO = {
     "images": [{"id": number, "file_name": name} for number, name in enumerate(BY_IMAGE)],
