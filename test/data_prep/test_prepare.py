@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import types
 from unittest import mock
 
 import pytest
@@ -13,9 +14,11 @@ import tiny_runs
 from commands import ROOT, run_command
 from tiny_flickr8k import GHOST, MISSING, SPARE, TEST, TRAIN, VAL
 
+from cmr.errors import DataError
 from cmr.workspace import captions, json_files, vocabulary
 from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import Vocabulary
+from data_prep.datasets import tfds
 
 
 @pytest.fixture(scope="module")
@@ -326,6 +329,41 @@ def test_scenes_of_another_seed_replace_pictures_and_captions_together(tmp_path,
         "images",
         "vocabulary.txt",
     ]
+
+
+def prepare_tfds(tmp_path, monkeypatch, pictures):
+    """`--dataset=tfds:tiny` of one picture a split; None stands for a text that is not UTF-8."""
+    splits = {split: types.SimpleNamespace(num_examples=1) for split in ("train", "val", "test")}
+    info = types.SimpleNamespace(full_name="tiny/1.0.0", splits=splits)
+    monkeypatch.setattr(tfds, "load_builder", lambda *_: types.SimpleNamespace(info=info))
+
+    def examples(_, split):
+        if pictures[split] is None:
+            raise DataError("the data set holds a text that is not UTF-8")
+        yield tfds._Example(b"\xff\xd8" + pictures[split], f"{split}.jpg", ("A dog runs.",))
+
+    monkeypatch.setattr(tfds, "_examples", examples)
+    return tiny_runs.call_command("data_prep.prepare", "--dataset=tfds:tiny", f"--workspace_dir={tmp_path}")
+
+
+def test_tfds_that_fails_leaves_the_old_data_set_while_its_pictures_are_the_same(tmp_path, monkeypatch):
+    prepare_tfds(tmp_path, monkeypatch, {"train": b"a", "val": b"b", "test": b"c"})
+    before = files_below(tmp_path)
+
+    ended = prepare_tfds(tmp_path, monkeypatch, {"train": b"a", "val": b"b", "test": None})
+
+    assert ended.stderr.endswith("error: the data set holds a text that is not UTF-8\n")
+    assert files_below(tmp_path) == before
+
+
+def test_tfds_that_fails_after_it_replaced_pictures_says_so(tmp_path, monkeypatch):
+    prepare_tfds(tmp_path, monkeypatch, {"train": b"a", "val": b"b", "test": b"c"})
+
+    ended = prepare_tfds(tmp_path, monkeypatch, {"train": b"another", "val": b"b", "test": None})
+
+    assert ended.returncode == 1
+    assert "some pictures of the data set prepared before are replaced already, prepare it again" in ended.stderr
+    assert not (tmp_path / "tfds-tiny/dataset.json").exists()
 
 
 def test_a_picture_whose_name_is_not_utf8_is_named_with_escapes(tmp_path):
