@@ -27,8 +27,9 @@ def prepare_flags() -> None:
     flags.DEFINE_string(
         "captions_file",
         "",
-        "File of --dataset=custom: CSV with the columns image, caption and, if there are splits, split; or the same as "
-        "JSON Lines (.jsonl). By default captions.csv or captions.jsonl in --data_dir.",
+        "File of --dataset=custom: a table with the columns image, caption and, if there are splits, split (other "
+        "names in use, such as file_name and text, are known); or the same as JSON Lines (.jsonl) or JSON, MSCOCO's "
+        "form too. By default captions.csv, .jsonl, .json, .tsv or .txt, or captions_*.json in --data_dir.",
     )
     flags.DEFINE_enum(
         "on_flaw",
@@ -103,17 +104,20 @@ def import_flags() -> None:
     flags.DEFINE_list(
         "features",
         None,
-        "Files of features computed elsewhere, .npy, .npz or .mat, joined in this order: train_ims.npy,dev_ims.npy. "
-        "One image a row, or a column as in Karpathy's vgg_feats.mat: whichever fits the number of image ids.",
+        "Files of features computed elsewhere, .npy, .npz, .mat, .h5 or .hdf5, joined in this order: "
+        "train_ims.npy,dev_ims.npy. One image a row, or a column as in Karpathy's vgg_feats.mat: whichever fits the "
+        "number of image ids. Or a .npz or .h5 file with an array for each image, or a folder with a .npy file for "
+        "each, named by the images.",
     )
     flags.DEFINE_list(
         "image_ids",
         None,
         "Files that name the image of each row, in the order of the rows: text, one image id or file name a line (with "
-        "or without folder and ending), or Karpathy's dataset json. One for each file of --features, or one for all.",
+        "or without folder and ending), Karpathy's dataset json, or a JSON list. One for each file of --features, or "
+        "one for all; none where the arrays are named by the images.",
     )
     flags.DEFINE_string(
-        "variable", "", "Name of the array in .npz or .mat files; by default their only 2-D array of numbers."
+        "variable", "", "Name of the array in files of several; by default their only 2-D array of numbers."
     )
     flags.DEFINE_enum(
         "rows",
@@ -126,7 +130,7 @@ def import_flags() -> None:
         "stand_in", "", "What the features stand in for, if they do, such as 'VGG16 fc7'; results tables say it."
     )
     flags.DEFINE_bool("overwrite", False, "Replace features of this name; without it an existing name is refused.")
-    flags.mark_flags_as_required(("features", "image_ids"))
+    flags.mark_flag_as_required("features")
 
 
 @command.flag_group("Output")

@@ -13,6 +13,9 @@ from cmr.workspace.json_kinds import Kind
 
 # A half of a surrogate pair can only come in as an escape, and no file or terminal takes it again.
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF_PAIR = re.compile(
+    r"(?<!\\)(?:\\\\)*(?:(\\u[dD][89abAB]..)(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..)(\\u[dD][c-fC-F]..))"
+)
 
 
 def read_json(path: str | os.PathLike, error_type: type[CmrError], mend: str, kind: Kind | None = None) -> Any:
@@ -30,22 +33,65 @@ def read_json(path: str | os.PathLike, error_type: type[CmrError], mend: str, ki
     path = pathlib.Path(path)
     try:
         text = path.read_bytes().decode("utf-8-sig")
-        content = json.loads(text)
-        if _SURROGATE.search(text):
-            json.dumps(content, ensure_ascii=False).encode("utf-8")
     except FileNotFoundError as error:
         raise error_type(f"{path} is missing; {mend}") from error
     except OSError as error:
         raise error_type(f"{path} can't be read ({error.strerror}); {mend}") from error
     except UnicodeError as error:
         raise error_type(f"{path} is not UTF-8 text; {mend}") from error
-    except RecursionError as error:
-        raise error_type(f"{path} is nested too deeply to be read; {mend}") from error
-    except ValueError as error:
-        raise error_type(f"{path} is not JSON ({_one_line(error)}); {mend}") from error
+    content = parse_json(text, str(path), error_type, mend)
     if kind is not None:
         check(path, content, kind, error_type, mend)
     return content
+
+
+def parse_json(text: str, place: str, error_type: type[CmrError], mend: str) -> Any:
+    """Reads JSON out of a text.
+
+    Args:
+      text: without a byte order mark.
+      place: where it stands: a file, or a file and a line.
+      error_type: what is raised.
+      mend: as of `read_json`.
+
+    Raises:
+      error_type: it is no JSON, an object has a key twice (of which a reader would drop one), or a character is half a
+        surrogate pair.
+    """
+    try:
+        content = json.loads(text, object_pairs_hook=_without_repeated_keys)
+    except RecursionError as error:
+        raise error_type(f"{place} is nested too deeply to be read; {mend}") from error
+    except ValueError as error:
+        raise error_type(f"{place} is not JSON ({_one_line(error)}); {mend}") from error
+    if _SURROGATE.search(text) and not _is_unicode(content):
+        raise error_type(f"{place} is not UTF-8 text{_half_pair(text)}; {mend}")
+    return content
+
+
+def _without_repeated_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    record = dict(pairs)
+    if len(record) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"an object has the key {next(key for key in record if keys.count(key) > 1)!a:.80} twice")
+    return record
+
+
+def _is_unicode(content: Any) -> bool:
+    try:
+        json.dumps(content, ensure_ascii=False).encode("utf-8")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _half_pair(text: str) -> str:
+    """Where a text has half of a surrogate pair, for a message."""
+    match = _HALF_PAIR.search(text)
+    if match is None:
+        return ""
+    line, column = text.count("\n", 0, match.start()) + 1, match.start() - text.rfind("\n", 0, match.start())
+    return f", {match[1] or match[2]} being half a surrogate pair (line {line}, column {column})"
 
 
 def check(path: str | os.PathLike, content: Any, kind: Kind, error_type: type[CmrError], mend: str) -> None:

@@ -56,6 +56,11 @@ class Workspace:
         return self.dataset_dir / "vocabulary.txt"
 
     @property
+    def images_dir(self) -> pathlib.Path:
+        """Pictures of data sets that bring none as files: scenes and tfds."""
+        return self.dataset_dir / "images"
+
+    @property
     def captioner_dir(self) -> pathlib.Path:
         return self.dataset_dir / "captioner"
 

@@ -25,13 +25,19 @@ def draw_splits(image_ids: Sequence[str], seed: int, share: int = 10) -> dict[st
     """
     if len(image_ids) < 3:
         raise DataError(f"{len(image_ids)} images can't be split into train, val and test; at least 3 are needed")
-    shuffled = sorted(image_ids)
-    # Seeded by a string, which Python hashes in the same way everywhere.
-    random.Random(f"splits {seed}").shuffle(shuffled)
-    size = max(1, min(MOST_HELD_OUT, len(shuffled) // share))
-    held_out = frozenset(shuffled[: 2 * size])
+    drawn = shuffled(image_ids, seed)
+    size = max(1, min(MOST_HELD_OUT, len(drawn) // share))
+    held_out = frozenset(drawn[: 2 * size])
     return {
         "train": [image_id for image_id in image_ids if image_id not in held_out],
-        "val": shuffled[size : 2 * size],
-        "test": shuffled[:size],
+        "val": drawn[size : 2 * size],
+        "test": drawn[:size],
     }
+
+
+def shuffled(image_ids: Sequence[str], seed: int) -> list[str]:
+    """Image ids in an order that a seed decides, and not the order in which they are given."""
+    order = sorted(image_ids)
+    # Seeded by a string, which Python hashes in the same way everywhere.
+    random.Random(f"splits {seed}").shuffle(order)
+    return order

@@ -4,19 +4,17 @@ import collections
 import dataclasses
 import os
 import pathlib
-from collections.abc import Container, Iterable, Mapping, Sequence, Set
+import unicodedata
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence, Set
 
 import pandas as pd
 
 from cmr.errors import DataError
-from cmr.workspace import checksums, paths, vocabulary
+from cmr.workspace import checksums, names, paths, vocabulary
 from cmr.workspace.captions import COLUMNS
+from data_prep.datasets import checks
 
 _PICTURE_ENDINGS = frozenset({".jpg", ".jpeg", ".png"})
-
-# More names than this make a line that nobody reads; dataset.json has them all.
-_NAMES_SHOWN = 10
-_NAMES_OF_MANY = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,14 +30,11 @@ class Flaw:
     names: tuple[str, ...]
 
     def __str__(self) -> str:
-        shown, rest = self.names, ""
-        if len(shown) > _NAMES_SHOWN:
-            shown, rest = shown[:_NAMES_OF_MANY], ", ..."
-        return f"{self.kind} ({len(self.names):,}): {', '.join(shown)}{rest}"
+        return f"{self.kind} ({len(self.names):,}): {names.first_few(self.names)}"
 
     @property
     def shows_all_names(self) -> bool:
-        return len(self.names) <= _NAMES_SHOWN
+        return len(self.names) <= names.MOST_SHOWN
 
 
 # With slots: MSCOCO has 616,767 of them.
@@ -101,6 +96,7 @@ class RawDataset:
       sources: file name -> SHA-256 of the raw text files.
       protocol: how the images came to their splits, in a sentence without its full stop.
       test_folds: equal parts of the test split that are evaluated apart and averaged.
+      layout: what was taken for what, in a line; "" for a layout that leaves no choice.
     """
 
     captions: pd.DataFrame
@@ -109,6 +105,7 @@ class RawDataset:
     sources: Mapping[str, str]
     protocol: str = ""
     test_folds: int = 1
+    layout: str = ""
 
     def split_sizes(self) -> dict[str, dict[str, int]]:
         """Images and captions of each split, as dataset.json keeps them."""
@@ -131,10 +128,10 @@ def picture_names(folder: pathlib.Path) -> frozenset[str]:
     Raises:
       DataError: it holds none.
     """
-    names = frozenset(_names(folder))
-    if not names:
+    there = frozenset(_names(folder))
+    if not there:
         raise DataError(f"{folder} holds no pictures; unpack the data set's pictures into it")
-    return names
+    return there
 
 
 def pictures_in(data_dir: pathlib.Path, folders: Sequence[str], archive: str, required: bool) -> RawPictures:
@@ -164,10 +161,11 @@ def pictures_in(data_dir: pathlib.Path, folders: Sequence[str], archive: str, re
 
 
 def _names(folder: pathlib.Path) -> list[str]:
-    # Archives leave files such as ._1.jpg, Thumbs.db and .DS_Store behind.
+    # Archives leave files such as ._1.jpg, Thumbs.db and .DS_Store behind. A name that is not UTF-8 fits no list, and
+    # stands among the flaws with escapes.
     with os.scandir(folder) as entries:
         return [
-            entry.name
+            entry.name.encode("utf-8", "backslashreplace").decode("utf-8")
             for entry in entries
             if pathlib.PurePath(entry.name).suffix.lower() in _PICTURE_ENDINGS and not entry.name.startswith(".")
         ]
@@ -181,6 +179,7 @@ def assemble(
     protocol: str = "",
     test_folds: int = 1,
     left_out: Container[str] = frozenset(),
+    layout: str = "",
 ) -> RawDataset:
     """Brings sentences, splits and pictures together; what does not fit becomes a flaw.
 
@@ -192,18 +191,22 @@ def assemble(
       protocol: as in `RawDataset`.
       test_folds: as in `RawDataset`.
       left_out: images that the protocol has no use for, which is no flaw of theirs.
+      layout: as in `RawDataset`.
 
     Raises:
-      DataError: no image of a split can be used.
+      DataError: no image of a split can be used, or an image's name or a sentence can't be kept in a file.
     """
     said = collections.defaultdict(list)
     wordless = []
     for sentence in sentences:
+        checks.check_sentence(f"the sentence {names.visible(sentence.caption_id)}", sentence.text)
         if vocabulary.tokenize(sentence.text):
             said[sentence.image_id].append(sentence)
         else:
             wordless.append(sentence.caption_id)
     listed = [image_id for split in paths.SPLITS for image_id in splits[split]]
+    for image_id in listed:
+        checks.check_image_name("a split", image_id)
     in_a_split = frozenset(listed)
     present, can_use = pictures.present, pictures.can_use
     loose = [
@@ -235,8 +238,9 @@ def assemble(
         if not (captions["split"] == split).any():
             lacking = f"both a picture in {pictures.image_dir} and a sentence" if pictures.required else "a sentence"
             raise DataError(
-                f"none of the {len(splits[split]):,} images of the {split} split has {lacking}; check that pictures, "
-                "sentences and split lists are of the same data set"
+                f"none of the {len(splits[split]):,} images of the {split} split has {lacking}"
+                f"{_first_unusable(splits[split], pictures, said)}; check that pictures, sentences and split lists are "
+                "of the same data set"
             )
     return RawDataset(
         captions=captions,
@@ -245,7 +249,31 @@ def assemble(
         sources={path.name: checksums.files_sha256([path]) for path in sources},
         protocol=protocol,
         test_folds=test_folds,
+        layout=layout,
     )
+
+
+def _first_unusable(image_ids: Sequence[str], pictures: RawPictures, said: Collection[str]) -> str:
+    """What the first image of a split lacks, for a message."""
+    if not image_ids:
+        return ""
+    image_id = image_ids[0]
+    shown = names.visible(image_id)
+    if not pictures.can_use(image_id):
+        path = pictures.image_dir / pictures.file_name(image_id)
+        return f": for {shown} there is no {names.visible(str(path))}{_other_form(image_id, pictures.present)}"
+    with_sentences = names.first_few(said) or "no image"
+    return f": {shown} has none, sentences are there of {with_sentences}{_other_form(image_id, said)}"
+
+
+def _other_form(name: str, others: Iterable[str]) -> str:
+    """Says so where a name is there, but in another Unicode form; the two look the same."""
+    composed = unicodedata.normalize("NFC", name)
+    for other in others:
+        if other != name and unicodedata.normalize("NFC", other) == composed:
+            forms = ["NFC" if unicodedata.is_normalized("NFC", each) else "NFD" for each in (name, other)]
+            return f" (there is one whose name is in the Unicode form {forms[1]} and not {forms[0]}: {other!a})"
+    return ""
 
 
 def check_complete(splits: Mapping[str, Sequence[str]], published: Mapping[str, int], source: str) -> None:

@@ -4,7 +4,8 @@ import dataclasses
 import pathlib
 
 from cmr.errors import ConfigError
-from data_prep.datasets import custom, flickr8k, flickr30k, karpathy, mscoco
+from data_prep.datasets import flickr8k, flickr30k, karpathy, mscoco
+from data_prep.datasets.custom import reading
 from data_prep.datasets.raw_dataset import RawDataset
 
 
@@ -61,7 +62,7 @@ def read(dataset: str, data_dir: pathlib.Path, choices: Choices) -> RawDataset:
             )
         )
     if dataset == "custom":
-        return custom.read_custom(data_dir, choices.captions_file, choices.split_seed, choices.pictures_required)
+        return reading.read_custom(data_dir, choices.captions_file, choices.split_seed, choices.pictures_required)
     if dataset == "mscoco":
         return mscoco.read_mscoco(
             data_dir,
@@ -75,4 +76,4 @@ def read(dataset: str, data_dir: pathlib.Path, choices: Choices) -> RawDataset:
     if choices.karpathy_json:
         path = pathlib.Path(choices.karpathy_json).expanduser()
         return karpathy.read_karpathy(path, dataset, read_pictures(data_dir, choices.pictures_required))
-    return read_official(data_dir, choices.pictures_required)
+    return read_official(data_dir, choices.pictures_required, choices.split_seed)

@@ -5,7 +5,7 @@ The pictures are written out as they are encoded, beside the captions, so that e
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from cmr import progress
@@ -76,7 +76,13 @@ def load_builder(name: str, data_dir: pathlib.Path | None) -> Any:
     return builder
 
 
-def read_tfds(builder: Any, images_dir: pathlib.Path, restval: bool = False, seed: int = 0) -> RawDataset:
+def read_tfds(
+    builder: Any,
+    images_dir: pathlib.Path,
+    restval: bool = False,
+    seed: int = 0,
+    before_replacing: Callable[[], None] = lambda: None,
+) -> RawDataset:
     """Writes the pictures out and reads the sentences.
 
     Args:
@@ -84,9 +90,10 @@ def read_tfds(builder: Any, images_dir: pathlib.Path, restval: bool = False, see
       images_dir: where the pictures go; the workspace's `images/`.
       restval: whether a split `restval` joins the training images; otherwise it is left out.
       seed: of the splits, where the builder lacks val or test.
+      before_replacing: called before a picture that is there is replaced by another.
 
     Raises:
-      DataError: the data set has no pictures with sentences.
+      DataError: the data set has no pictures with sentences, or a text of it is not UTF-8.
     """
     own = {split: name for split, names in _SPLIT_NAMES.items() for name in names if name in builder.info.splits}
     if not restval:
@@ -98,7 +105,7 @@ def read_tfds(builder: Any, images_dir: pathlib.Path, restval: bool = False, see
         for split, name in own.items():
             for number, example in enumerate(_examples(builder, name)):
                 image_id = _file_name(example, f"{name}-{number:06d}")
-                _write_picture(images_dir / image_id, example.picture)
+                _write_picture(images_dir / image_id, example.picture, before_replacing)
                 images[split].append(image_id)
                 sentences += [
                     Sentence(f"{image_id}#{position}", image_id, text)
@@ -150,7 +157,7 @@ def _examples(builder: Any, split: str) -> Iterator[_Example]:
         name = example[name_key] if name_key else ""
         yield _Example(
             example[picture_key],
-            name.decode() if isinstance(name, bytes) else str(name),
+            _decoded(name) if isinstance(name, bytes) else str(name),
             tuple(_texts(example[caption_key])),
         )
 
@@ -160,7 +167,14 @@ def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         value = next((value[key] for key in _TEXT_KEYS if key in value), ())
     for text in [value] if isinstance(value, bytes) else value:
-        yield text.decode("utf-8")
+        yield _decoded(text)
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"the data set holds a text that is not UTF-8, {text[:60]!r}; it can't be read here") from error
 
 
 def _file_name(example: _Example, otherwise: str) -> str:
@@ -170,10 +184,12 @@ def _file_name(example: _Example, otherwise: str) -> str:
     return stem + _ENDINGS.get(example.picture[:2], ".jpg")
 
 
-def _write_picture(path: pathlib.Path, picture: bytes) -> None:
+def _write_picture(path: pathlib.Path, picture: bytes, before_replacing: Callable[[], None]) -> None:
     # A command that was stopped goes on with what it had written.
-    if path.is_file() and path.stat().st_size == len(picture):
-        return
+    if path.is_file():
+        if path.stat().st_size == len(picture):
+            return
+        before_replacing()
     # Not atomic_path, which looks through the folder for leftovers each time: there may be 100,000 pictures in it.
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(".partial")

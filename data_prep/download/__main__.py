@@ -16,8 +16,9 @@ from absl import flags
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
+from data_prep import disk_space
 from data_prep import flags as prep_flags
-from data_prep.download import disk_space, sources
+from data_prep.download import sources
 from data_prep.download.sources import Archive
 
 FLAGS = flags.FLAGS

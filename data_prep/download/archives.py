@@ -10,7 +10,7 @@ import zlib
 
 from cmr import progress
 from cmr.errors import DataError
-from data_prep.download import disk_space
+from data_prep import disk_space
 
 _BLOCK = 1 << 20
 
@@ -70,7 +70,9 @@ def unpack(archive: pathlib.Path, data_dir: pathlib.Path, folder: str) -> int:
             members = [member for member in opened.infolist() if not _is_clutter(member)]
             for member in members:
                 _refuse_leaving(archive, member)
-            disk_space.require(data_dir, sum(member.file_size for member in members), f"unpack {archive.name}")
+            disk_space.require(
+                data_dir, sum(member.file_size for member in members), f"unpack {archive.name}", "--data_dir"
+            )
             target = staging / folder
             target.mkdir(parents=True)
             with progress.progress_bar(len(members), "files", "unpacking") as bar:

@@ -1,6 +1,5 @@
 """Fetches one large file over HTTP; goes on where an earlier attempt, or an earlier process, stopped."""
 
-import json
 import pathlib
 import re
 
@@ -11,7 +10,7 @@ from urllib3.util import retry
 
 from cmr import progress
 from cmr.errors import DataError
-from cmr.workspace import atomic_files
+from cmr.workspace import json_files
 
 # A cut in the middle is answered by asking for the rest; so many answers in a row may bring nothing new.
 _FRUITLESS_ANSWERS = 3
@@ -183,9 +182,10 @@ def _state_path(path: pathlib.Path) -> pathlib.Path:
 
 
 def _read_state(path: pathlib.Path) -> dict:
+    # Without a state that can be read, the download begins again.
     try:
-        state = json.loads(_state_path(path).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        state = json_files.read_json(_state_path(path), DataError, "fetch it again")
+    except DataError:
         return {}
     return state if isinstance(state, dict) else {}
 
@@ -196,7 +196,7 @@ def _write_state(path: pathlib.Path, url: str, response: requests.Response) -> N
         "etag": response.headers.get("ETag"),
         "last_modified": response.headers.get("Last-Modified"),
     }
-    atomic_files.write_text(_state_path(path), json.dumps(state) + "\n")
+    json_files.write_json(_state_path(path), state)
 
 
 def _put_there(path: pathlib.Path) -> str:

@@ -1,14 +1,14 @@
 """Brings the archives of a raw data set into a folder: fetched, checked, unpacked, recorded."""
 
 import dataclasses
-import json
 import pathlib
 
 import requests
 
 from cmr.errors import DataError
-from cmr.workspace import atomic_files
-from data_prep.download import archives, disk_space, fetching
+from cmr.workspace import json_files
+from data_prep import disk_space
+from data_prep.download import archives, fetching
 from data_prep.download.sources import Archive
 
 RECORD_JSON = "downloads.json"
@@ -80,7 +80,9 @@ def require_space(steps: list[DownloadStep], data_dir: pathlib.Path) -> None:
         # Photographs hardly shrink in a zip file, so what comes out is taken to be as large as the archive; the exact
         # number is checked before unpacking.
         needed = sum(step.archive.size for step in opened) + max(step.to_fetch for step in opened)
-        disk_space.require(data_dir, needed, "fetch and unpack " + ", ".join(step.archive.name for step in opened))
+        disk_space.require(
+            data_dir, needed, "fetch and unpack " + ", ".join(step.archive.name for step in opened), "--data_dir"
+        )
 
 
 def _step(archive: Archive, data_dir: pathlib.Path, mirror: str, recorded: dict) -> DownloadStep:
@@ -132,16 +134,13 @@ def _check(archive: Archive, path: pathlib.Path, mend: str) -> str:
 
 def _read_record(data_dir: pathlib.Path) -> dict:
     path = data_dir / RECORD_JSON
-    try:
-        recorded = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except ValueError:
-        recorded = None
+    recorded = json_files.read_json(path, DataError, "it is the record that this command writes, remove it")
     if not isinstance(recorded, dict):
-        raise DataError(f"{path} is not the record that this command writes; remove it")
+        raise DataError(f"{path} is not of the form of the record that this command writes; remove it")
     return recorded
 
 
 def _write_record(data_dir: pathlib.Path, recorded: dict) -> None:
-    atomic_files.write_text(data_dir / RECORD_JSON, json.dumps(recorded, indent=2) + "\n")
+    json_files.write_json(data_dir / RECORD_JSON, recorded)

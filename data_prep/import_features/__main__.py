@@ -1,4 +1,4 @@
-"""Brings CNN features computed elsewhere into the workspace: .npy, .npz or .mat, with a list of the rows' images.
+"""Brings CNN features computed elsewhere into the workspace: .npy, .npz, .mat or .h5, with a list of the rows' images.
 
     python -m data_prep.import_features --dataset=flickr8k --features_name=vgg19-karpathy \\
         --features=vgg_feats.mat --image_ids=dataset.json
@@ -29,7 +29,7 @@ def main() -> None:
     report = importing.import_features(
         workspace,
         FLAGS.features,
-        FLAGS.image_ids,
+        FLAGS.image_ids or [],
         FLAGS.features_name,
         variable=FLAGS.variable,
         rows=FLAGS.rows,

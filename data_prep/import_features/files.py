@@ -1,27 +1,24 @@
-"""Feature files made elsewhere: arrays out of .npy, .npz and .mat by blocks, and the id lists that name their images.
+"""Features made elsewhere: one array in a file, or an array for each image in a file or folder, read by blocks.
 
 `describe` looks at a file without loading it; `FeatureFile.blocks` then reads it with bounded memory:
 
-    file = feature_files.describe("vgg_feats.mat")      # feats, [4096, 8000], single: Karpathy's layout
+    file = files.describe("vgg_feats.mat")      # feats, [4096, 8000], single: Karpathy's layout
     for block in file.blocks(images_in_columns=True):   # [at most 1024, 4096]
         ...
 """
 
-import contextlib
 import dataclasses
-import json
 import os
 import pathlib
-import re
-import tempfile
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from cmr.errors import CmrError, ConfigError, DataError
+from cmr.errors import ConfigError, DataError
+from cmr.workspace import names
+from data_prep.import_features import formats
+from data_prep.import_features.formats import SUFFIXES, ArrayHeader
 
-SUFFIXES = (".npy", ".npz", ".mat")
 BLOCK_IMAGES = 1024
 
 # MATLAB's classes of plain numbers; the others are cell, char, struct, sparse, logical, function, opaque.
@@ -30,29 +27,33 @@ _MATLAB_NUMBERS = ("double", "single", *(f"{sign}int{bits}" for sign in ("", "u"
 
 @dataclasses.dataclass(frozen=True)
 class FeatureFile:
-    """A 2-D array of numbers in a file.
+    """A 2-D array of numbers in a file, or one vector an image in a file or folder.
 
     Attributes:
-      path: the file.
-      variable: its name in the file; "" in .npy, which has none.
-      shape: as NumPy or MATLAB show it.
+      path: the file or folder.
+      variable: the array's name in the file; "" in .npy, which has none, and for vectors by image.
+      shape: as NumPy or MATLAB show it, without axes of size 1 where there are more than two.
       dtype: name of the stored type.
+      axes: which two of the stored axes `shape` is.
+      image_ids: of the rows, where the file names its images itself; else empty.
     """
 
     path: pathlib.Path
     variable: str
-    shape: tuple[int, ...]
+    shape: tuple[int, int]
     dtype: str
+    axes: tuple[int, int] = (0, 1)
+    image_ids: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
         """The file, with the variable where there is one, for messages."""
-        return f"{self.path}, variable {self.variable}" if self.variable else str(self.path)
+        return f"{self.path}, variable {names.visible(self.variable)}" if self.variable else str(self.path)
 
     def blocks(self, images_in_columns: bool, block_images: int = BLOCK_IMAGES) -> Iterator[np.ndarray]:
         """Yields `[at most block_images, feature_dim]` float32 arrays, in the file's order.
 
-        .npy, .npz and MATLAB 7.3 files are read by blocks; older .mat files, whose format ends at 2 GB, are loaded.
+        All are read by blocks, but for .mat files older than MATLAB 7.3, whose format ends at 2 GB.
 
         Args:
           images_in_columns: the array is `[feature_dim, images]`.
@@ -61,194 +62,129 @@ class FeatureFile:
         Raises:
           DataError: the file is damaged.
         """
-        with _readable(self.path), _opened(self) as (array, is_transposed):
-            for start in range(0, self.shape[images_in_columns], block_images):
-                images = slice(start, start + block_images)
-                block = array[:, images].T if images_in_columns != is_transposed else array[images]
+        read = (
+            self._blocks_of_vectors(block_images) if self.image_ids else self._blocks(images_in_columns, block_images)
+        )
+        with formats.readable(self.path):
+            for block in read:
                 # What is too large for float32 becomes infinite, which whoever checks the values finds.
                 with np.errstate(over="ignore"):
                     yield block.astype(np.float32)
 
+    def _blocks(self, images_in_columns: bool, block_images: int) -> Iterator[np.ndarray]:
+        with formats.opened_array(self.path, self.variable) as (array, is_transposed):
+            axes = [array.ndim - 1 - axis if is_transposed else axis for axis in self.axes]
+            image_axis, dim_axis = axes[::-1] if images_in_columns else axes
+            index: list[int | slice] = [0] * array.ndim
+            index[dim_axis] = slice(None)
+            for start in range(0, self.shape[images_in_columns], block_images):
+                index[image_axis] = slice(start, start + block_images)
+                block = np.asarray(array[tuple(index)])
+                yield block if image_axis < dim_axis else block.T
+
+    def _blocks_of_vectors(self, block_images: int) -> Iterator[np.ndarray]:
+        with formats.opened_arrays(self.path) as arrays:
+            for start in range(0, len(self.image_ids), block_images):
+                block_ids = self.image_ids[start : start + block_images]
+                yield np.stack([np.asarray(arrays[image_id]).reshape(-1) for image_id in block_ids])
+
 
 def describe(path: str | os.PathLike, variable: str = "") -> FeatureFile:
-    """Finds the features in a file, without loading them.
+    """Finds the features in a file or folder, without loading them.
 
     Args:
-      path: a .npy, .npz or .mat file.
-      variable: which array of a .npz or .mat file; by default its only 2-D array of numbers.
+      path: a .npy, .npz, .mat, .h5 or .hdf5 file, or a folder of .npy files, one an image.
+      variable: which array of a file with several; by default its only 2-D array of numbers, or all of them where each
+        is one vector: then their names are the images'.
 
     Raises:
       DataError: the file is missing, of another kind or damaged, or has no such array, or it is of objects, not 2-D
         or empty.
-      ConfigError: scipy is not installed, or a variable is named for a .npy file.
+      ConfigError: scipy is not installed, or a variable is named where arrays have no names.
     """
     path = pathlib.Path(path)
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"{path} is not a file")
-    if path.suffix.lower() not in SUFFIXES:
+    if not path.is_dir() and path.suffix.lower() not in SUFFIXES:
         raise DataError(f"{path} ends in none of {', '.join(SUFFIXES)}")
-    if variable and path.suffix.lower() == ".npy":
-        raise ConfigError(f"{path} holds one array without a name; leave --variable out")
-    with _readable(path):
-        arrays = _arrays_in(path)
-    result = _choose(path, arrays, variable)
-    if not _is_numeric(result):
+    if variable and (path.is_dir() or path.suffix.lower() == ".npy"):
+        raise ConfigError(f"{path} holds arrays without a name; leave --variable out")
+    with formats.readable(path):
+        headers = formats.arrays_in(path)
+    if not variable and (path.is_dir() or (len(headers) > 1 and path.suffix.lower() != ".mat")):
+        by_image = _vectors(path, headers)
+        if by_image is not None:
+            return by_image
+    name = _choose(path, headers, variable)
+    header = headers[name]
+    axes = _two_axes(header.shape)
+    result = FeatureFile(path, name, tuple(header.shape[axis] for axis in axes), header.dtype, axes)
+    if not _is_numeric(header):
         raise DataError(
-            f"{result.label} holds {result.dtype} values, not plain numbers (pickles are never opened); "
+            f"{result.label} holds {header.dtype} values, not plain numbers (pickles are never opened); "
             "save it as an array of floats"
         )
     if len(result.shape) != 2:
         raise DataError(
-            f"{result.label} is {len(result.shape)}-D, {list(result.shape)}; features are 2-D, one vector an image"
+            f"{result.label} is {len(header.shape)}-D, {list(header.shape)}; features are 2-D, one vector an image"
         )
     if 0 in result.shape:
-        raise DataError(f"{result.label} is empty, {list(result.shape)}")
+        raise DataError(f"{result.label} is empty, {list(header.shape)}")
     return result
 
 
-def read_image_ids(path: str | os.PathLike) -> list[str]:
-    """Reads which image each row belongs to.
-
-    Args:
-      path: a text file with an image id, file name or path a line (a caption id `<image>#<n>`, with or without its
-        sentence after a tab, names its image), or Karpathy's dataset json (`images[i].filename`, ordered by `imgid`).
-
-    Raises:
-      DataError: the file is missing, of another kind, or names no image.
-    """
-    path = pathlib.Path(path)
-    if not path.is_file():
-        raise DataError(f"{path} is not a file")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        image_ids = _karpathy_image_ids(text) if path.suffix.lower() == ".json" else _listed_image_ids(text)
-    except (ValueError, KeyError, TypeError) as error:
-        expected = "Karpathy's dataset json (images[i].filename)" if path.suffix.lower() == ".json" else "UTF-8 text"
-        raise DataError(f"{path} is not {expected}: {error!r}") from error
-    if not image_ids:
-        raise DataError(f"{path} names no image")
-    return image_ids
-
-
-def _listed_image_ids(text: str) -> list[str]:
-    if "\0" in text:
-        raise ValueError("it holds zero bytes")
-    first_columns = (line.split("\t")[0].strip() for line in text.split("\n"))
-    return [re.sub(r"#\d+$", "", name) for name in first_columns if name]
+def _vectors(path: pathlib.Path, headers: Mapping[str, ArrayHeader]) -> FeatureFile | None:
+    """The arrays as one vector an image each; None where they are others, which a folder can't have."""
+    sizes = {}
+    for name, header in headers.items():
+        longest = max(header.shape, default=0)
+        if not _is_numeric(header) or int(np.prod(header.shape, dtype=object)) != longest or longest < 2:
+            if path.is_dir():
+                raise DataError(
+                    f"{path / f'{name}.npy'} is {list(header.shape)} {header.dtype}, not one vector of an image; give "
+                    "a folder of one vector a file, or one file of all images"
+                )
+            return None
+        sizes.setdefault(longest, name)
+    if not sizes:
+        raise DataError(f"{path} holds no .npy file; give a folder of one vector a file, or one file of all images")
+    if len(sizes) > 1:
+        if not path.is_dir():
+            return None
+        (size, name), (other_size, other) = list(sizes.items())[:2]
+        raise DataError(
+            f"{path} has {size} numbers for {names.visible(name)} and {other_size} for {names.visible(other)}; give "
+            "those of one network"
+        )
+    dtype = next(iter(headers.values())).dtype
+    return FeatureFile(path, "", (len(headers), next(iter(sizes))), dtype, image_ids=tuple(headers))
 
 
-def _karpathy_image_ids(text: str) -> list[str]:
-    images = json.loads(text)["images"]
-    names = [str(image["filename"]) for image in images]
-    numbers = [image.get("imgid") for image in images]
-    # imgid is the column of vgg_feats.mat; a list of part of the data set has gaps and stands in its file's order.
-    if set(numbers) == set(range(len(names))):
-        return [name for _, name in sorted(zip(numbers, names, strict=True))]
-    return names
-
-
-def _choose(path: pathlib.Path, arrays: dict[str, FeatureFile], variable: str) -> FeatureFile:
-    names = ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items()) or "no array"
+def _choose(path: pathlib.Path, headers: Mapping[str, ArrayHeader], variable: str) -> str:
+    shown = names.first_few([f"{name} {list(header.shape)}" for name, header in headers.items()]) or "no array"
+    there = f"{len(headers):,} arrays, such as {shown}" if len(headers) > names.MOST_SHOWN else shown
     if variable:
-        if variable not in arrays:
-            raise DataError(f"{path} has no variable {variable}; it holds {names}")
-        return arrays[variable]
-    if len(arrays) == 1:
-        return next(iter(arrays.values()))
+        if variable not in headers:
+            raise DataError(f"{path} has no variable {names.visible(variable)}; it holds {there}")
+        return variable
+    if len(headers) == 1:
+        return next(iter(headers))
     # MATLAB shows a number as [1, 1] and a list as [1, n].
-    matrices = [
-        array for array in arrays.values() if _is_numeric(array) and len(array.shape) == 2 and 1 not in array.shape
-    ]
+    matrices = []
+    for name, header in headers.items():
+        sizes = [header.shape[axis] for axis in _two_axes(header.shape)]
+        if _is_numeric(header) and len(sizes) == 2 and 1 not in sizes:
+            matrices.append(name)
     if len(matrices) != 1:
-        raise DataError(f"{path} holds {names}; name the features with --variable")
+        raise DataError(f"{path} holds {there}; name the features with --variable")
     return matrices[0]
 
 
-def _is_numeric(array: FeatureFile) -> bool:
-    return array.dtype in _MATLAB_NUMBERS or array.dtype.startswith("float")
+def _two_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes that are longer than 1, where there are more than two axes of which two are: [N, 1, 1, D] is [N, D]."""
+    longer = tuple(axis for axis, size in enumerate(shape) if size != 1)
+    return longer if len(shape) > 2 and len(longer) == 2 else tuple(range(len(shape)))
 
 
-def _arrays_in(path: pathlib.Path) -> dict[str, FeatureFile]:
-    suffix = path.suffix.lower()
-    if suffix == ".npy":
-        with open(path, "rb") as file:
-            return {"": FeatureFile(path, "", *_npy_header(file))}
-    if suffix == ".npz":
-        with zipfile.ZipFile(path) as archive:
-            members = [name for name in archive.namelist() if name.endswith(".npy")]
-            by_name = {}
-            for name in members:
-                with archive.open(name) as file:
-                    by_name[name.removesuffix(".npy")] = FeatureFile(
-                        path, name.removesuffix(".npy"), *_npy_header(file)
-                    )
-            return by_name
-    import h5py
-
-    if not h5py.is_hdf5(path):
-        return {name: FeatureFile(path, name, shape, kind) for name, shape, kind in _scipy_io(path).whosmat(path)}
-    with h5py.File(path) as file:
-        datasets = {name: item for name, item in file.items() if isinstance(item, h5py.Dataset)}
-        return {name: FeatureFile(path, name, *_hdf5_header(dataset)) for name, dataset in datasets.items()}
-
-
-def _npy_header(file) -> tuple[tuple[int, ...], str]:
-    version = np.lib.format.read_magic(file)
-    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-    shape, _, dtype = read(file)
-    return shape, dtype.name
-
-
-def _hdf5_header(dataset) -> tuple[tuple[int, ...], str]:
-    kind = np.bytes_(dataset.attrs.get("MATLAB_class", b"")).decode() or dataset.dtype.name
-    if "MATLAB_empty" in dataset.attrs:
-        # HDF5 can't hold an empty array: MATLAB stores the array's size in its place.
-        return tuple(map(int, dataset[()])), kind
-    # MATLAB stores by columns and HDF5 by rows, so the axes stand the other way round in the file.
-    return (dataset.shape or ())[::-1], kind
-
-
-@contextlib.contextmanager
-def _opened(file: FeatureFile) -> Iterator[tuple[np.ndarray, bool]]:
-    """Yields something to slice, and whether its axes stand the other way round than `file.shape`."""
-    suffix = file.path.suffix.lower()
-    if suffix == ".npy":
-        yield np.lib.format.open_memmap(file.path, mode="r"), False
-        return
-    if suffix == ".npz":
-        with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(file.path) as archive:
-            yield np.lib.format.open_memmap(archive.extract(f"{file.variable}.npy", folder), mode="r"), False
-        return
-    import h5py
-
-    if h5py.is_hdf5(file.path):
-        with h5py.File(file.path) as opened:
-            yield opened[file.variable], True
-        return
-    array = _scipy_io(file.path).loadmat(file.path, variable_names=[file.variable])[file.variable]
-    if np.iscomplexobj(array):
-        raise DataError(f"{file.label} holds complex numbers")
-    yield array, False
-
-
-def _scipy_io(path: pathlib.Path):
-    try:
-        import scipy.io
-    except ImportError as error:
-        raise ConfigError(f"reading {path} takes scipy; run: pip install 'cmr[mat]'") from error
-    return scipy.io
-
-
-@contextlib.contextmanager
-def _readable(path: pathlib.Path) -> Iterator[None]:
-    try:
-        yield
-    except CmrError:
-        raise
-    # The readers of .npz and .mat fail on a damaged file with whatever they trip over.
-    except Exception as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise DataError(
-            f"{path} can't be read as {path.suffix.lower()} ({error}); it is damaged, cut off or of another format"
-        ) from error
+def _is_numeric(header: ArrayHeader) -> bool:
+    return header.dtype in _MATLAB_NUMBERS or header.dtype.startswith("float")

@@ -30,10 +30,12 @@ _IMAGE_EMBEDDING = "image_embedding/weights"
 _WORD_EMBEDDING = "seq_embedding/map"
 _LOGITS = "logits/weights"
 _LOGITS_BIAS = "logits/biases"
-# Kernel and bias: TensorFlow 1.0 and 1.1, and later.
+# Kernel and bias as each version of TensorFlow names them; what they hold is the same (how people rename them:
+# github.com/tensorflow/models, issue 466).
 _LSTM = (
-    ("lstm/basic_lstm_cell/weights", "lstm/basic_lstm_cell/biases"),
-    ("lstm/basic_lstm_cell/kernel", "lstm/basic_lstm_cell/bias"),
+    ("lstm/BasicLSTMCell/Linear/Matrix", "lstm/BasicLSTMCell/Linear/Bias"),  # 0.12 and before
+    ("lstm/basic_lstm_cell/weights", "lstm/basic_lstm_cell/biases"),  # 1.0 and 1.1
+    ("lstm/basic_lstm_cell/kernel", "lstm/basic_lstm_cell/bias"),  # 1.2 and later
 )
 _FORGET_BIAS = 1.0
 
@@ -62,7 +64,7 @@ def captioner_of(checkpoint: Checkpoint, words: Im2txtWords) -> keras.Model:
     logits = checkpoint.read(_LOGITS, (None, len(table)))
     logits_bias = checkpoint.read(_LOGITS_BIAS, (len(table),))
     units = len(logits)
-    kernel_name, bias_name = next((names for names in _LSTM if checkpoint.has(names[0])), _LSTM[-1])
+    kernel_name, bias_name = _lstm_names(checkpoint)
     kernel = checkpoint.read(kernel_name, (embedding_dim + units, 4 * units))
     bias = checkpoint.read(bias_name, (4 * units,))
     bias[2 * units : 3 * units] += _FORGET_BIAS
@@ -79,6 +81,16 @@ def captioner_of(checkpoint: Checkpoint, words: Im2txtWords) -> keras.Model:
     model.get_layer(LSTM).set_weights([kernel[embedding_dim:]])
     model.get_layer(LOGITS).set_weights([logits[:, ids], logits_bias[ids]])
     return model
+
+
+def _lstm_names(checkpoint: Checkpoint) -> tuple[str, str]:
+    for kernel_and_bias in _LSTM:
+        if all(map(checkpoint.has, kernel_and_bias)):
+            return kernel_and_bias
+    tried = ", ".join(kernel for kernel, _ in _LSTM)
+    raise DataError(
+        f"{checkpoint.path} has no LSTM of im2txt's with its bias (none of {tried}); give a checkpoint of its training"
+    )
 
 
 def _our_gates(values: np.ndarray) -> np.ndarray:

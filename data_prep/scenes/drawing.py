@@ -8,7 +8,6 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 from cmr import progress
-from cmr.workspace import atomic_files
 from data_prep.scenes.scene import FLOATING, SIZE, Scene, Thing
 
 Rgb = tuple[int, int, int]
@@ -47,16 +46,11 @@ _SEA = (54, 122, 168)
 
 
 def draw_scenes(drawn: Sequence[Scene], folder: pathlib.Path) -> None:
-    """Writes one PNG a scene and removes every other PNG of the folder."""
-    names = {scene.image_id for scene in drawn}
-    # A killed run leaves temporary files, and another seed pictures of other scenes.
-    for path in folder.glob("*.png"):
-        if path.name not in names:
-            path.unlink()
+    """Writes one PNG a scene into a folder, which is made."""
+    folder.mkdir(parents=True, exist_ok=True)
     with progress.progress_bar(len(drawn), "picture", "drawing scenes") as bar:
         for scene in drawn:
-            with atomic_files.atomic_path(folder / scene.image_id) as temporary:
-                draw_scene(scene).save(temporary, compress_level=1)
+            draw_scene(scene).save(folder / scene.image_id, compress_level=1)
             bar.update()
 
 

@@ -1,19 +1,25 @@
 """The command data_prep.prepare: what it writes and prints, what it refuses, and what a kill leaves."""
 
+import errno
+import json
 import signal
 import subprocess
 import sys
+import types
+from unittest import mock
 
 import pytest
 import tiny_flickr8k
+import tiny_runs
 from commands import ROOT, run_command
 from tiny_flickr8k import GHOST, MISSING, SPARE, TEST, TRAIN, VAL
 from tiny_runs import call_command
 
-from cmr.errors import WorkspaceError
-from cmr.workspace import captions, vocabulary
+from cmr.errors import DataError
+from cmr.workspace import captions, json_files, vocabulary
 from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import Vocabulary
+from data_prep.datasets import tfds
 
 
 @pytest.fixture(scope="module")
@@ -68,9 +74,12 @@ def test_counts_flaws_and_the_next_command_are_printed(prepared):
         "  test        1 images        2 sentences",
         "  splits: the official split lists",
         "  vocabulary of 15 words and <pad> <unk> <end>",
+        "  unknown words: 55.6% of val, 75.0% of test",
         f"dropped: images of a split without a picture (1): {MISSING}",
         f"dropped: images with sentences but neither picture nor split (1): {GHOST}",
         f"dropped: pictures in no split (1): {SPARE}",
+        "warning: many words of val and test are not in the vocabulary; words are cut at spaces and punctuation, "
+        "so put spaces between the words of a language written without (Chinese, Japanese, Thai)",
         f"next: python -m data_prep.extract --dataset=flickr8k --workspace_dir={workspace.root}",
     ]
 
@@ -217,8 +226,9 @@ command.run(prepare.main, prepare.__doc__, prepare.GROUPS, uses_tensorflow=False
 """
 
 
-def test_killed_between_its_files_it_leaves_no_data_set_that_looks_whole(prepare, workspace, data_dir):
+def test_killed_while_it_writes_it_leaves_what_was_prepared_before(prepare, workspace, data_dir):
     prepare()
+    before = written(workspace)
     place = "--dataset=flickr8k", f"--workspace_dir={workspace.root}", f"--data_dir={data_dir}"
 
     killed = subprocess.run(
@@ -226,24 +236,168 @@ def test_killed_between_its_files_it_leaves_no_data_set_that_looks_whole(prepare
     )
 
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    with pytest.raises(WorkspaceError, match=r"holds no prepared data set; run: python -m data_prep\.prepare"):
-        workspace.read_description()
+    assert {name: content for name, content in written(workspace).items() if name in before} == before
     assert prepare().returncode == 0
     assert sorted(written(workspace)) == ["captions.csv", "dataset.json", "vocabulary.txt"]
 
 
-def test_a_file_that_cannot_be_written_leaves_no_data_set_that_looks_whole(prepare, workspace):
-    prepare()
-    workspace.vocabulary_txt.unlink()
-    workspace.vocabulary_txt.mkdir()
+# Failures, in this process
 
-    ended = prepare()
+
+def files_below(folder) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def prepare_custom(tmp_path, rows, *arguments):
+    """`--dataset=custom` with rows of image, caption and split, whose pictures are all there."""
+    (tmp_path / "pictures").mkdir(exist_ok=True)
+    for row in rows:
+        (tmp_path / "pictures" / row["image"]).touch()
+    lines = [json.dumps(row) for row in rows]
+    (tmp_path / "pictures" / "captions.jsonl").write_text("\n".join(lines))
+    place = "--dataset=custom", f"--workspace_dir={tmp_path / 'workspace'}", f"--data_dir={tmp_path / 'pictures'}"
+    return tiny_runs.call_command("data_prep.prepare", *place, *arguments)
+
+
+def rows_of(*sentences):
+    return [
+        {"image": f"{split}.jpg", "caption": sentence, "split": split}
+        for sentence in sentences
+        for split in ("train", "val", "test")
+    ]
+
+
+def test_a_sentence_that_cannot_be_written_is_refused_with_its_line_and_the_old_data_set_stays(tmp_path):
+    prepare_custom(tmp_path, rows_of("a dog runs"))
+    before = files_below(tmp_path / "workspace")
+
+    ended = prepare_custom(tmp_path, rows_of("a dog runs", "a dog \ud83d runs"))
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith("error: ")
-    assert ended.stderr.count("\n") == 1
-    assert not workspace.dataset_json.exists()
-    assert list(workspace.dataset_dir.glob(".*")) == []
+    assert "captions.jsonl, line 4 is not UTF-8 text" in ended.stderr
+    assert files_below(tmp_path / "workspace") == before
+
+
+@pytest.mark.parametrize("failing", ["write_captions", "write_json"])
+def test_a_full_disk_leaves_the_old_data_set(tmp_path, monkeypatch, failing):
+    prepare_custom(tmp_path, rows_of("a dog runs"))
+    before = files_below(tmp_path / "workspace")
+
+    def fail(path, *_, **__):
+        path.write_bytes(b"half of it")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(captions if failing == "write_captions" else json_files, failing, fail)
+    ended = prepare_custom(tmp_path, rows_of("a cat sleeps"))
+
+    assert (ended.returncode, "no space left" in ended.stderr) == (1, True)
+    assert files_below(tmp_path / "workspace") == before
+
+
+@pytest.mark.parametrize("name", ["captions.csv", "vocabulary.txt", "dataset.json"])
+def test_a_folder_in_the_place_of_a_file_is_named_and_nothing_is_changed(tmp_path, name):
+    prepare_custom(tmp_path, rows_of("a dog runs"))
+    (tmp_path / "workspace/custom" / name).unlink()
+    (tmp_path / "workspace/custom" / name).mkdir()
+    before = files_below(tmp_path / "workspace")
+
+    ended = prepare_custom(tmp_path, rows_of("a cat sleeps"))
+
+    assert ended.returncode == 1
+    assert ended.stderr.endswith(f"{name} is a folder, where a file belongs; remove it\n")
+    assert files_below(tmp_path / "workspace") == before
+
+
+def test_scenes_of_another_seed_replace_pictures_and_captions_together(tmp_path, monkeypatch):
+    place = "--dataset=scenes", f"--workspace_dir={tmp_path}", "--num_scenes=12"
+    tiny_runs.call_command("data_prep.prepare", *place)
+    before = files_below(tmp_path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            captions, "write_captions", mock.Mock(side_effect=OSError(errno.ENOSPC, "No space left on device"))
+        )
+        failed = tiny_runs.call_command("data_prep.prepare", *place, "--scenes_seed=1")
+    after_failure = files_below(tmp_path)
+    tiny_runs.call_command("data_prep.prepare", *place, "--scenes_seed=1")
+
+    assert failed.returncode == 1
+    assert after_failure == before
+    rows = captions.read_captions(tmp_path / "scenes/captions.csv")
+    assert {path.name for path in (tmp_path / "scenes/images").iterdir()} == set(rows["file_name"])
+    assert sorted(path.name for path in (tmp_path / "scenes").iterdir()) == [
+        "captions.csv",
+        "dataset.json",
+        "images",
+        "vocabulary.txt",
+    ]
+
+
+def prepare_tfds(tmp_path, monkeypatch, pictures):
+    """`--dataset=tfds:tiny` of one picture a split; None stands for a text that is not UTF-8."""
+    splits = {split: types.SimpleNamespace(num_examples=1) for split in ("train", "val", "test")}
+    info = types.SimpleNamespace(full_name="tiny/1.0.0", splits=splits)
+    monkeypatch.setattr(tfds, "load_builder", lambda *_: types.SimpleNamespace(info=info))
+
+    def examples(_, split):
+        if pictures[split] is None:
+            raise DataError("the data set holds a text that is not UTF-8")
+        yield tfds._Example(b"\xff\xd8" + pictures[split], f"{split}.jpg", ("A dog runs.",))
+
+    monkeypatch.setattr(tfds, "_examples", examples)
+    return tiny_runs.call_command("data_prep.prepare", "--dataset=tfds:tiny", f"--workspace_dir={tmp_path}")
+
+
+def test_tfds_that_fails_leaves_the_old_data_set_while_its_pictures_are_the_same(tmp_path, monkeypatch):
+    prepare_tfds(tmp_path, monkeypatch, {"train": b"a", "val": b"b", "test": b"c"})
+    before = files_below(tmp_path)
+
+    ended = prepare_tfds(tmp_path, monkeypatch, {"train": b"a", "val": b"b", "test": None})
+
+    assert ended.stderr.endswith("error: the data set holds a text that is not UTF-8\n")
+    assert files_below(tmp_path) == before
+
+
+def test_tfds_that_fails_after_it_replaced_pictures_says_so(tmp_path, monkeypatch):
+    prepare_tfds(tmp_path, monkeypatch, {"train": b"a", "val": b"b", "test": b"c"})
+
+    ended = prepare_tfds(tmp_path, monkeypatch, {"train": b"another", "val": b"b", "test": None})
+
+    assert ended.returncode == 1
+    assert "some pictures of the data set prepared before are replaced already, prepare it again" in ended.stderr
+    assert not (tmp_path / "tfds-tiny/dataset.json").exists()
+
+
+def test_a_picture_whose_name_is_not_utf8_is_named_with_escapes(tmp_path):
+    raw = tiny_flickr8k.make_flickr8k(tmp_path / "raw")
+    (raw / "Flicker8k_Dataset" / b"caf\xe9.jpg".decode("utf-8", "surrogateescape")).touch()
+    place = "--dataset=flickr8k", f"--workspace_dir={tmp_path}", f"--data_dir={raw}"
+
+    ended = tiny_runs.call_command("data_prep.prepare", *place)
+
+    assert ended.returncode == 0, ended.stderr
+    assert rf"dropped: pictures in no split (2): {SPARE}, caf\udce9.jpg" in ended.stdout.splitlines()
+
+
+# Words
+
+
+@pytest.mark.parametrize(
+    ("sentences", "share", "warned"),
+    [
+        (("a dog runs over the grass",), "0.0%", False),
+        (("\u4e00\u53ea\u72d7\u5728\u8dd1",), "0.0%", False),
+        (("a dog runs over {split}",), "20.0%", False),
+        (("\u4e00\u53ea{split}\u72d7\u5728\u8dd1",), "100.0%", True),
+    ],
+)
+def test_the_share_of_unknown_words_is_said_and_a_high_one_warned_of(tmp_path, sentences, share, warned):
+    rows = [{**row, "caption": row["caption"].format(split=row["split"])} for row in rows_of(*sentences)]
+
+    ended = prepare_custom(tmp_path, rows)
+
+    assert f"  unknown words: {share} of val, {share} of test" in ended.stdout.splitlines()
+    assert ("warning: many words of val and test" in ended.stdout) == warned
 
 
 def test_help_lists_the_commands_own_flags_first(without_tensorflow):

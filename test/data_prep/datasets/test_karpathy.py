@@ -22,13 +22,13 @@ def write(path, images=IMAGES, **more):
 
 
 def test_sentences_and_splits_are_in_the_files_order(tmp_path):
-    found = karpathy.read_json(write(tmp_path / "d.json"), "flickr8k")
+    content = karpathy.read_json(write(tmp_path / "d.json"), "flickr8k")
 
-    assert [(each.caption_id, each.text) for each in found.sentences][:2] == [
+    assert [(each.caption_id, each.text) for each in content.sentences][:2] == [
         ("1.jpg#0", "A dog."),
         ("1.jpg#1", "One dog."),
     ]
-    assert found.splits == {"train": ["1.jpg"], "val": ["2.jpg"], "test": ["3.jpg"], "restval": []}
+    assert content.splits == {"train": ["1.jpg"], "val": ["2.jpg"], "test": ["3.jpg"], "restval": []}
 
 
 def test_a_flickr_data_set_takes_its_pictures_from_the_official_folder(tmp_path):

@@ -73,7 +73,7 @@ def raw_data(draw):
 def test_every_image_with_split_picture_and_sentence_is_kept_once_with_all_its_sentences(raw):
     sentences, splits, pictures = raw
 
-    found = assemble(sentences, splits, pictures).captions
+    raw = assemble(sentences, splits, pictures).captions
 
     # Image by image in the order of the lists, an image's sentences in the order of the token file.
     expected = [
@@ -83,8 +83,8 @@ def test_every_image_with_split_picture_and_sentence_is_kept_once_with_all_its_s
         for sentence in sentences
         if sentence.image_id == name and name in pictures and any(map(str.isalpha, sentence.text))
     ]
-    assert list(found.itertuples(index=False, name=None)) == expected
-    assert tuple(found.columns) == captions.COLUMNS
+    assert list(raw.itertuples(index=False, name=None)) == expected
+    assert tuple(raw.columns) == captions.COLUMNS
 
 
 @settings(max_examples=150, deadline=None)
@@ -92,11 +92,11 @@ def test_every_image_with_split_picture_and_sentence_is_kept_once_with_all_its_s
 def test_every_image_is_either_kept_or_named_by_one_flaw(raw):
     sentences, splits, pictures = raw
 
-    found = assemble(sentences, splits, pictures)
+    raw = assemble(sentences, splits, pictures)
 
     images = pictures.union(*splits.values(), (sentence.image_id for sentence in sentences))
-    named = [name for flaw in found.flaws if flaw.kind != "sentences without a word" for name in flaw.names]
-    assert collections.Counter([*named, *found.captions["image_id"].unique()]) == collections.Counter(images)
+    named = [name for flaw in raw.flaws if flaw.kind != "sentences without a word" for name in flaw.names]
+    assert collections.Counter([*named, *raw.captions["image_id"].unique()]) == collections.Counter(images)
 
 
 @settings(max_examples=150, deadline=None)
@@ -104,10 +104,10 @@ def test_every_image_is_either_kept_or_named_by_one_flaw(raw):
 def test_every_sentence_is_kept_or_wordless_or_of_a_flawed_image(raw):
     sentences, splits, pictures = raw
 
-    found = assemble(sentences, splits, pictures)
+    raw = assemble(sentences, splits, pictures)
 
-    kept = found.captions["caption_id"].tolist()
-    flaws = {flaw.kind: flaw.names for flaw in found.flaws}
+    kept = raw.captions["caption_id"].tolist()
+    flaws = {flaw.kind: flaw.names for flaw in raw.flaws}
     wordless = flaws.pop("sentences without a word", ())
     of_flawed = {s.caption_id for s in sentences if any(s.image_id in names for names in flaws.values())}
     assert not of_flawed & set(kept)
@@ -144,9 +144,9 @@ def test_nothing_is_wrong_with_a_whole_data_set():
     ],
 )
 def test_each_kind_of_flaw_has_its_name(sentences, train, pictures, flaw):
-    found = assemble([*SENTENCES, *sentences], {**SPLITS, "train": ["a.jpg", *train]}, PICTURES | pictures)
+    raw = assemble([*SENTENCES, *sentences], {**SPLITS, "train": ["a.jpg", *train]}, PICTURES | pictures)
 
-    assert found.flaws == (flaw,)
+    assert raw.flaws == (flaw,)
 
 
 @pytest.mark.parametrize(
@@ -161,12 +161,10 @@ def test_a_split_without_one_usable_image_is_refused(sentences, pictures):
 def test_the_text_files_are_remembered_by_their_sha256(tmp_path):
     (tmp_path / "token.txt").write_bytes(b"a.jpg#0\tA dog.\n")
 
-    found = raw_dataset.assemble(
-        SENTENCES, SPLITS, RawPictures(tmp_path, frozenset(PICTURES)), [tmp_path / "token.txt"]
-    )
+    raw = raw_dataset.assemble(SENTENCES, SPLITS, RawPictures(tmp_path, frozenset(PICTURES)), [tmp_path / "token.txt"])
 
-    assert found.sources == {"token.txt": hashlib.sha256(b"a.jpg#0\tA dog.\n").hexdigest()}
-    assert found.image_dir == str(tmp_path)
+    assert raw.sources == {"token.txt": hashlib.sha256(b"a.jpg#0\tA dog.\n").hexdigest()}
+    assert raw.image_dir == str(tmp_path)
 
 
 # Flaws
@@ -182,15 +180,15 @@ def test_ten_names_are_all_shown_and_eleven_are_not():
 
 
 def test_refusing_flaws_names_each_of_them():
-    found = assemble(SENTENCES, {**SPLITS, "test": ["c.jpg", "y.jpg"]}, PICTURES | {"z.jpg"})
+    raw = assemble(SENTENCES, {**SPLITS, "test": ["c.jpg", "y.jpg"]}, PICTURES | {"z.jpg"})
 
-    assert refusal(found.refuse_flaws) == (
+    assert refusal(raw.refuse_flaws) == (
         "the data set has flaws: images of a split without a picture (1): y.jpg; pictures in no split (1): z.jpg. "
         "Mend them, or give --on_flaw=drop"
     )
 
 
 def test_there_is_nothing_to_refuse_without_flaws():
-    found = assemble(SENTENCES, SPLITS, PICTURES)
+    raw = assemble(SENTENCES, SPLITS, PICTURES)
 
-    assert found.refuse_flaws() is None
+    assert raw.refuse_flaws() is None

@@ -51,7 +51,7 @@ def test_what_unicode_calls_a_lines_end_is_part_of_a_sentence(tmp_path, line):
         (b"", "lines.txt is empty; fetch it again"),
         (b"\n \n\n", "lines.txt is empty; fetch it again"),
         ("café".encode("latin-1"), "lines.txt is not UTF-8 (byte 3); convert it"),
-        ("a.jpg".encode("utf-16"), "lines.txt is not UTF-8 (byte 0); convert it"),
+        ("a.jpg".encode("utf-16"), "lines.txt is not UTF-8 but UTF-16"),
     ],
 )
 def test_a_file_that_is_no_text_is_refused(tmp_path, content, said):
@@ -63,7 +63,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path, content, said):
 
 
 def test_a_folder_in_a_files_place_is_refused(tmp_path):
-    assert "is missing; unpack" in refusal(text_files.read_lines, tmp_path)
+    assert "is a folder, where a file belongs" in refusal(text_files.read_lines, tmp_path)
 
 
 # Token files

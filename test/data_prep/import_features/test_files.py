@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as numpy_strategies
 
 from cmr.errors import CmrError, DataError
-from data_prep.import_features import files
+from data_prep.import_features import files, image_ids
 
 ARRAY = np.arange(12, dtype=np.float32).reshape(4, 3) / 7
 
@@ -78,10 +78,10 @@ def test_rows_and_columns_read_back_in_order_from_every_format(tmp_path, ending,
 def test_any_array_survives_a_round_trip(tmp_path_factory, ending, array, by_columns, block_images):
     path = write(tmp_path_factory.mktemp("trip") / f"features{ending}", array)
 
-    found = read(path, by_columns, block_images=block_images)
+    values = read(path, by_columns, block_images=block_images)
 
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, array.T if by_columns else array)
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, array.T if by_columns else array)
 
 
 @pytest.mark.parametrize("dtype", ["float16", ">f4", ">f8", "int32"])
@@ -252,7 +252,7 @@ def test_a_npy_file_takes_no_variable(tmp_path):
 def test_image_ids_stand_one_a_line(tmp_path, text):
     (tmp_path / "ids.txt").write_text(text, encoding="utf-8", newline="")
 
-    assert files.read_image_ids(tmp_path / "ids.txt") == ["a.jpg", "b.jpg"]
+    assert image_ids.read_image_ids(tmp_path / "ids.txt") == ["a.jpg", "b.jpg"]
 
 
 @pytest.mark.parametrize(("numbers", "order"), [([1, 0], ["b", "a"]), ([7, 3], ["a", "b"]), ([None, None], ["a", "b"])])
@@ -260,7 +260,7 @@ def test_karpathys_json_is_read_in_the_order_of_its_columns(tmp_path, numbers, o
     images = [{"filename": name, "imgid": number} for name, number in zip("ab", numbers, strict=True)]
     (tmp_path / "dataset.json").write_text(json.dumps({"images": images, "dataset": "flickr8k"}))
 
-    assert files.read_image_ids(tmp_path / "dataset.json") == order
+    assert image_ids.read_image_ids(tmp_path / "dataset.json") == order
 
 
 @pytest.mark.parametrize(
@@ -270,7 +270,12 @@ def test_karpathys_json_is_read_in_the_order_of_its_columns(tmp_path, numbers, o
         ("ids.txt", b"\n \n", "names no image"),
         ("ids.txt", b"\xff\xfe\x00", "is not UTF-8 text"),
         ("ids.npy", b"a\0b", "is not UTF-8 text"),
-        ("ids.json", b"{", "is not Karpathy's dataset json"),
+        ("ids.json", b"{", "is not JSON .*; give Karpathy's dataset json"),
+        ("ids.json", b"[" * 100_000, "is nested too deeply"),
+        ("ids.json", rb'["a", "\udc00"]', "is not UTF-8 text"),
+        ("ids.json", b'["a", "b\\u0085"]', r"name 2, 'b\\x85', holds a line's end or a control character"),
+        ("ids.txt", "a\nb\u2028c\n".encode(), r"name 2, 'b\\u2028c', holds a line's end or a control character"),
+        ("ids.txt", b"a\x1cb\n", r"name 1, 'a\\x1cb', holds a line's end"),
         ("ids.json", b"[1]", "is not Karpathy's dataset json"),
         ("ids.json", b'{"images": [{"id": 3}]}', "is not Karpathy's dataset json"),
         ("ids.json", b'{"images": []}', "names no image"),
@@ -280,9 +285,148 @@ def test_what_is_not_an_id_list_is_refused(tmp_path, name, content, sentence):
     (tmp_path / name).write_bytes(content)
 
     with pytest.raises(DataError, match=sentence):
-        files.read_image_ids(tmp_path / name)
+        image_ids.read_image_ids(tmp_path / name)
 
 
 def test_a_missing_id_list_is_refused(tmp_path):
     with pytest.raises(DataError, match="is not a file"):
-        files.read_image_ids(tmp_path / "none.txt")
+        image_ids.read_image_ids(tmp_path / "none.txt")
+
+
+def test_a_json_list_of_names_is_an_id_list(tmp_path):
+    (tmp_path / "ids.json").write_bytes(b'\xef\xbb\xbf["b.jpg", "a.jpg"]')
+
+    assert image_ids.read_image_ids(tmp_path / "ids.json") == ["b.jpg", "a.jpg"]
+
+
+# HDF5, axes of size 1, an array for each image
+
+
+@pytest.mark.parametrize("ending", [".h5", ".hdf5"])
+@pytest.mark.parametrize("options", [{}, {"compression": "gzip"}, {"chunks": (2, 3)}])
+def test_hdf5_stands_as_numpy_shows_it(tmp_path, ending, options):
+    path = tmp_path / f"a{ending}"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("vgg/fc7", data=ARRAY, **options)
+
+    assert files.describe(path).variable == "vgg/fc7"
+    np.testing.assert_array_equal(read(path, block_images=3), ARRAY)
+    np.testing.assert_array_equal(read(path, True), ARRAY.T)
+
+
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".mat", ".v73.mat", ".h5"])
+@pytest.mark.parametrize("shape", [(4, 1, 1, 3), (4, 3, 1, 1), (4, 1, 3), (1, 4, 3)])
+def test_axes_of_size_1_are_left_out(tmp_path, ending, shape):
+    path, array = tmp_path / f"a{ending}", ARRAY.reshape(shape)
+    if ending == ".h5":
+        with h5py.File(path, "w") as file:
+            file["feats"] = array
+    else:
+        write(path, array)
+
+    assert files.describe(path).shape == (4, 3)
+    np.testing.assert_array_equal(read(path, block_images=3), ARRAY)
+    np.testing.assert_array_equal(read(path, True), ARRAY.T)
+
+
+BY_IMAGE = {"cats/1.jpg": ARRAY[0], "cats/2.jpg": ARRAY[1], "dogs/1.jpg": ARRAY[2], "dogs/2.jpg": ARRAY[3]}
+
+
+def write_by_image(path, arrays):
+    if path.suffix == ".npz":
+        np.savez(path, **arrays)
+    elif path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            for name, array in arrays.items():
+                file[name] = array
+    else:
+        for name, array in arrays.items():
+            (path / name).parent.mkdir(parents=True, exist_ok=True)
+            np.save(path / f"{name}.npy", array)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.npz", "a.h5", "folder"])
+@pytest.mark.parametrize("shape", [(3,), (1, 3), (1, 1, 1, 3), (3, 1, 1)])
+def test_an_array_for_each_image_is_a_row_named_by_it(tmp_path, name, shape):
+    path = write_by_image(tmp_path / name, {key: array.reshape(shape) for key, array in BY_IMAGE.items()})
+
+    described = files.describe(path)
+
+    assert (described.image_ids, described.shape) == (tuple(BY_IMAGE), (4, 3))
+    np.testing.assert_array_equal(read(path, block_images=3), ARRAY)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"1": ARRAY, "2": ARRAY}, r"1.npy is [4, 3] float32, not one vector of an image"),
+        ({"1": ARRAY[0], "2": ARRAY[0, :2]}, "has 3 numbers for 1 and 2 for 2; give those of one network"),
+        ({"1": ARRAY[0].astype(str), "2": ARRAY[0]}, "not one vector of an image"),
+    ],
+)
+def test_a_folder_of_anything_but_vectors_of_one_size_is_refused(tmp_path, arrays, said):
+    assert said in refusal(write_by_image(tmp_path / "folder", arrays))
+
+
+def test_a_folder_without_arrays_is_refused(tmp_path):
+    assert "holds no .npy file" in refusal(tmp_path)
+
+
+# What a header says and the file does not hold
+
+
+def claim(path, shape, values=3, dtype="<f4"):
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": shape})
+        file.write(b"\0" * values)
+    return path
+
+
+@pytest.mark.parametrize("shape", [(60, 10**9), (10**9, 60), (60, 10**30), (4, 3)])
+@pytest.mark.parametrize("kind", ["a.npy", "a.npz", "deflated.npz", "folder"])
+def test_a_header_that_says_more_than_its_file_holds_is_refused(tmp_path, shape, kind):
+    claimed = claim(tmp_path / "claim.npy", shape)
+    path = tmp_path / kind
+    if kind.endswith(".npz"):
+        compression = zipfile.ZIP_DEFLATED if kind.startswith("deflated") else zipfile.ZIP_STORED
+        with zipfile.ZipFile(path, "w", compression) as archive:
+            archive.write(claimed, "feats.npy")
+    elif kind == "folder":
+        path.mkdir()
+        claimed.rename(path / "1.jpg.npy")
+    else:
+        claimed.rename(path)
+
+    with pytest.raises(
+        DataError, match=r"its header says .* float32, .*B, and there are .* B\); it is damaged, cut off"
+    ):
+        files.describe(path)
+
+
+@pytest.mark.parametrize("ending", [".h5", ".mat"])
+def test_hdf5_of_which_nothing_was_written_is_refused(tmp_path, ending):
+    with h5py.File(tmp_path / f"a{ending}", "w") as file:
+        file.create_dataset("feats", shape=(60, 10**9), dtype="f4", chunks=(1, 1000))
+
+    assert "of which 0 B were written" in refusal(tmp_path / f"a{ending}")
+
+
+def test_a_mat_file_that_says_more_than_it_can_hold_is_refused(tmp_path):
+    path = write(tmp_path / "a.mat", np.zeros((60, 1000)))
+    content = path.read_bytes()
+    assert content.count(np.array([60, 1000], "<i4").tobytes()) == 1
+    content = content.replace(np.array([60, 1000], "<i4").tobytes(), np.array([60, 10**9], "<i4").tobytes())
+    path.write_bytes(content[:300])
+
+    assert "says that it is [60, 1000000000]" in refusal(path)
+
+
+def test_thousands_of_arrays_are_counted_and_not_listed(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, **{f"image_{number}": np.zeros((2, 3)) for number in range(3000)})
+
+    said = refusal(path)
+
+    assert "holds 3,000 arrays, such as image_0 [2, 3], image_1 [2, 3], image_2 [2, 3], ...; name the features" in said
+    assert len(said) < 300 + len(str(path))

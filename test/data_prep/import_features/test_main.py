@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,11 +26,11 @@ DIM = 5
 
 
 def make_dataset(root, image_ids=("a.jpg", "b.jpg", "c.jpg")):
-    found = Workspace(root, "scenes")
+    workspace = Workspace(root, "scenes")
     rows = [(image_id, image_id, "train", f"{image_id}#{n}", "a dog") for image_id in image_ids for n in range(2)]
-    captions.write_captions(found.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
-    found.write_description({"dataset": "scenes", "image_dir": "images"})
-    return found
+    captions.write_captions(workspace.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
+    workspace.write_description({"dataset": "scenes", "image_dir": "images"})
+    return workspace
 
 
 @pytest.fixture
@@ -70,8 +71,8 @@ def import_arrays(dataset, arrays, lists, name="shared", ending=".npy", **settin
 
 def imported(dataset, name="shared"):
     """`{image_id: feature}` of the workspace."""
-    found = features.read_features(dataset.features_dir(name))
-    return dict(zip(found.image_ids, np.array(found.array), strict=True))
+    written = features.read_features(dataset.features_dir(name))
+    return dict(zip(written.image_ids, np.array(written.array), strict=True))
 
 
 def refusal(dataset, arrays, lists, **settings):
@@ -105,9 +106,9 @@ def test_every_image_gets_its_own_row(tmp_path_factory, order, cut, repeats, col
         patch.setattr(FeatureFile, "blocks", by_few)
         report = import_arrays(dataset, arrays, [lists[0] + lists[1]] if one_list else lists)
 
-    found = imported(dataset)
-    assert list(found) == known
-    np.testing.assert_array_equal(list(found.values()), array[:5])
+    written = imported(dataset)
+    assert list(written) == known
+    np.testing.assert_array_equal(list(written.values()), array[:5])
     assert set(report.dropped) == {"5.jpg", "6.jpg"}
 
 
@@ -159,14 +160,14 @@ def test_the_workspace_holds_float32_and_where_it_came_from(dataset, dtype):
 
     import_arrays(dataset, [array], ["abc"], stand_in="VGG16 fc7")
 
-    found = features.read_features(dataset.features_dir("shared"))
-    assert found.array.dtype == np.dtype("<f4")
-    np.testing.assert_array_equal(found.array, array.astype(np.float32))
+    written = features.read_features(dataset.features_dir("shared"))
+    assert written.array.dtype == np.dtype("<f4")
+    np.testing.assert_array_equal(written.array, array.astype(np.float32))
     sources = {
         str(path): checksums.files_sha256([path]) for path in map(dataset.root.joinpath, ("part0.npy", "ids0.txt"))
     }
     wanted = {"name": "shared", "weights": "imported", "stand_in": "VGG16 fc7", "feature_dim": DIM, "images": 3}
-    assert found.extractor == {**found.extractor, **wanted, "sources": sources}
+    assert written.extractor == {**written.extractor, **wanted, "sources": sources}
 
 
 @pytest.mark.parametrize(
@@ -188,6 +189,55 @@ def test_the_workspace_holds_float32_and_where_it_came_from(dataset, dtype):
 )
 def test_rows_and_ids_that_do_not_fit_are_refused(dataset, parts, lists, rows, sentence):
     assert sentence in refusal(dataset, parts, lists, rows=rows)
+
+
+def test_a_list_of_another_folder_is_refused_with_both_names(tmp_path):
+    dataset = make_dataset(tmp_path, ["cats/1.jpg", "cats/2.jpg"])
+
+    said = refusal(dataset, [vectors(2)], [["dogs/1.jpg", "cats/2.jpg"]])
+
+    assert "1 of the 2 images of" in said
+    assert "have no row, such as cats/1.jpg, dogs/1.jpg being in another folder" in said
+
+
+@pytest.mark.parametrize("ending", [".npz", ".h5", ""])
+def test_arrays_that_are_named_by_their_images_need_no_list(dataset, ending):
+    path = dataset.root / f"by_image{ending}"
+    if ending == ".npz":
+        np.savez(path, **dict(zip("cab", ABC, strict=True)))
+    elif ending == ".h5":
+        with h5py.File(path, "w") as file:
+            file.update(dict(zip("cab", ABC, strict=True)))
+    else:
+        path.mkdir()
+        for name, vector in zip("cab", ABC, strict=True):
+            np.save(path / f"{name}.jpg.npy", vector)
+
+    report = importing.import_features(dataset, [path], [], "shared")
+
+    for image_id, vector in imported(dataset).items():
+        np.testing.assert_array_equal(vector, ABC["cab".index(image_id[0])])
+    assert "float32 [3, 5], a vector an image, named by it" in str(report)
+    ids = id_list(dataset.root / "ids.txt", "cab")
+    with pytest.raises(ConfigError, match="leave --image_ids out"):
+        importing.import_features(dataset, [path], [ids], "other")
+
+
+def test_without_a_list_rows_have_no_images(dataset):
+    path = save(dataset.root / "a.npy", ABC)
+
+    with pytest.raises(ConfigError, match=r"--image_ids is missing, and .*a\.npy does not name its images"):
+        importing.import_features(dataset, [path], [], "shared")
+
+
+def test_features_that_the_disk_has_no_room_for_are_refused_before_anything_is_written(dataset, monkeypatch):
+    usage = shutil.disk_usage(dataset.root)._replace(free=3 * DIM * 4 - 1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+
+    said = refusal(dataset, [ABC], ["abc"])
+
+    assert "it takes 60 B to write" in said
+    assert "has 59 B free; free some or name another --workspace_dir" in said
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
@@ -257,8 +307,8 @@ from cmr import progress
 from cmr.workspace.paths import Workspace
 from data_prep.import_features.importing import import_features
 progress.tqdm.tqdm.update = lambda bar, rows: os.kill(os.getpid(), signal.SIGKILL)
-found = Workspace(pathlib.Path({str(dataset.root)!r}), "scenes")
-import_features(found, [{str(path)!r}], [{str(ids)!r}], "shared")
+workspace = Workspace(pathlib.Path({str(dataset.root)!r}), "scenes")
+import_features(workspace, [{str(path)!r}], [{str(ids)!r}], "shared")
 """
 
     ended = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, timeout=60)
@@ -282,7 +332,7 @@ def test_the_command_prints_a_summary_and_the_next_command(dataset):
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.splitlines() == [
         f"{path}: float32 [4, 5], an image a row by the ids",
-        "4 rows read, 3 images of the workspace matched: all of them have a row",
+        "4 rows read, 3 images of the workspace matched: all of them have a row (3 by file name without ending)",
         "1 listed images not in the workspace: dropped, such as x",
         f"wrote {dataset.features_dir('shared')}: float32 [3, 5]",
         f"next: python -m cmr.train --dataset=scenes --workspace_dir={dataset.root} --model=vse --vgg_features=shared",
@@ -303,8 +353,8 @@ def test_the_real_shared_features_of_flickr8k(shared, tmp_path):
     importing.import_features(dataset, [folder / "vgg16_pool5_avg.npy"], [folder / "image_ids.txt"], "shared")
 
     expected = dict(zip(listed, np.load(folder / "vgg16_pool5_avg.npy").astype(np.float32), strict=True))
-    found = features.read_features(dataset.features_dir("shared"))
-    np.testing.assert_array_equal(found.array, [expected[image_id] for image_id in found.image_ids])
+    written = features.read_features(dataset.features_dir("shared"))
+    np.testing.assert_array_equal(written.array, [expected[image_id] for image_id in written.image_ids])
     with pytest.raises(DataError, match=r"\[1000, 1280\] does not fit the number of image ids, 8090"):
         importing.import_features(
             dataset, [folder / "efficientnet_lite2_first_1000.npy"], [folder / "image_ids.txt"], "other"

@@ -22,6 +22,7 @@ _FEATURES, _UNITS = 2048, 512
 _WORDS = ("a", "<S>", "</S>", ".", "dog", "surfboard", "kerouac")
 _ROWS = 10
 
+_OLDEST_NAMES = ("lstm/BasicLSTMCell/Linear/Matrix", "lstm/BasicLSTMCell/Linear/Bias")
 _OLD_NAMES = ("lstm/basic_lstm_cell/weights", "lstm/basic_lstm_cell/biases")
 _NEW_NAMES = ("lstm/basic_lstm_cell/kernel", "lstm/basic_lstm_cell/bias")
 
@@ -78,7 +79,10 @@ def _original(variables: dict[str, np.ndarray], names: tuple[str, str], features
     return np.array(logits)
 
 
-@pytest.mark.parametrize(("names", "rows"), [(_OLD_NAMES, _ROWS), (_NEW_NAMES, _ROWS), (_NEW_NAMES, len(_WORDS) + 1)])
+@pytest.mark.parametrize(
+    ("names", "rows"),
+    [(_OLDEST_NAMES, _ROWS), (_OLD_NAMES, _ROWS), (_NEW_NAMES, _ROWS), (_NEW_NAMES, len(_WORDS) + 1)],
+)
 def test_every_word_has_the_originals_probability_at_every_step(tmp_path, names, rows):
     variables = _captioner_variables(names, rows)
     words = read_word_counts(_write_words(tmp_path / "word_counts.txt"))
@@ -87,11 +91,11 @@ def test_every_word_has_the_originals_probability_at_every_step(tmp_path, names,
     said = ["a", "dog", "<UNK>", "kerouac", "."]
 
     decoder = Decoder(captioner.captioner_of(checkpoint, words))
-    state, found = decoder.start(features[None]), []
+    state, steps = decoder.start(features[None]), []
     ours = [words.vocabulary.ids.get(word, vocabulary.UNK_ID) for word in said]
     for word in (decoder.start_id, *ours):
         log_probabilities, state = decoder.step(state, np.array([word]))
-        found.append(log_probabilities[0])
+        steps.append(log_probabilities[0])
 
     theirs = [*_WORDS, "<UNK>"]
     logits = _original(variables, names, features, [theirs.index(word) for word in ("<S>", *said)])
@@ -99,7 +103,14 @@ def test_every_word_has_the_originals_probability_at_every_step(tmp_path, names,
     logits = logits[:, : len(theirs)]
     expected = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     columns = [theirs.index(word) for word in ("</S>", *words.vocabulary.words[3:])]
-    np.testing.assert_allclose(np.array(found)[:, 2:], expected[:, columns], rtol=1e-3, atol=2e-4)
+    np.testing.assert_allclose(np.array(steps)[:, 2:], expected[:, columns], rtol=1e-3, atol=2e-4)
+
+
+def test_a_checkpoint_of_the_first_format_is_one_file(tmp_path):
+    path = str(tmp_path / "model.ckpt-5")
+    tf.raw_ops.Save(filename=path, tensor_names=["logits/biases"], data=[np.ones(3, np.float32)])
+
+    assert Checkpoint(path).read("logits/biases", (3,)).tolist() == [1, 1, 1]
 
 
 def test_ids_are_line_numbers_and_the_unknown_word_comes_behind_the_last(tmp_path):
@@ -157,7 +168,10 @@ def _with(name: str, values: np.ndarray) -> dict[str, np.ndarray]:
     ("variables", "sentence"),
     [
         (functools.partial(_without, "seq_embedding/map"), "has no variable seq_embedding/map"),
-        (functools.partial(_without, _NEW_NAMES[0]), "has no variable lstm/basic_lstm_cell/kernel"),
+        (
+            functools.partial(_without, _NEW_NAMES[0]),
+            r"has no LSTM of im2txt.s with its bias \(none of lstm/BasicLSTMCell/Linear/Matrix, lstm/",
+        ),
         (
             functools.partial(_with, _NEW_NAMES[1], np.zeros(3 * _UNITS)),
             r"basic_lstm_cell/bias is \[1536\], not \[2048\]",
@@ -185,9 +199,9 @@ def test_a_path_that_is_no_checkpoint_is_refused(tmp_path):
 def test_a_checkpoint_may_be_named_by_one_of_its_files(tmp_path):
     _write(tmp_path / "model.ckpt-7", {"logits/biases": np.ones(3, np.float32)})
 
-    found = Checkpoint(str(tmp_path / "model.ckpt-7.data-00000-of-00001"))
+    opened = Checkpoint(str(tmp_path / "model.ckpt-7.data-00000-of-00001"))
 
-    assert found.has("logits/biases")
+    assert opened.has("logits/biases")
 
 
 class _Slim:
@@ -345,9 +359,9 @@ def test_the_imported_inception_sees_what_slims_sees(slim, tmp_path):
     keras.Sequential([keras.layers.Input((4, 4, 1)), keras.layers.Conv2D(1, 1)])
     checkpoint = Checkpoint(_write(tmp_path / "inception.ckpt", variables))
 
-    found = inception.inception_of(checkpoint)(pictures / 127.5 - 1, training=False)
+    pooled = inception.inception_of(checkpoint)(pictures / 127.5 - 1, training=False)
 
-    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(pooled, expected, rtol=1e-3, atol=1e-4)
 
 
 def test_every_convolution_of_slim_is_read(slim):
@@ -374,8 +388,8 @@ def test_the_command_writes_a_captioner_that_captions_pictures_at_once(slim, tmp
     assert f"--weights={folder}/inception_v3.weights.h5 --features_name=inception_v3-im2txt" in ended.stdout
     assert (again.returncode, again.stdout) == (1, "")
     assert "holds a captioner already" in again.stderr
-    found = files.read_captioner(folder)
-    assert (found.dataset, found.train_image_ids, found.features) == ("mscoco", (), "inception_v3-im2txt")
+    trained = files.read_captioner(folder)
+    assert (trained.dataset, trained.train_image_ids, trained.features) == ("mscoco", (), "inception_v3-im2txt")
     from cmr.pictures import cnn
     from data_prep.extract import cnns
 
@@ -388,9 +402,9 @@ def test_the_command_writes_a_captioner_that_captions_pictures_at_once(slim, tmp
 def test_a_checkpoint_without_inception_takes_imagenets_features(tmp_path):
     checkpoint = _write(tmp_path / "model.ckpt-7", _captioner_variables(_NEW_NAMES))
 
-    found = importing.import_im2txt(checkpoint, _write_words(tmp_path / "word_counts.txt"), tmp_path / "captioner")
+    trained = importing.import_im2txt(checkpoint, _write_words(tmp_path / "word_counts.txt"), tmp_path / "captioner")
 
-    assert found.features == "inception_v3"
+    assert trained.features == "inception_v3"
     assert sorted(path.name for path in (tmp_path / "captioner").iterdir()) == [
         "captioner.json",
         "captioner.keras",

@@ -143,11 +143,3 @@ def test_a_thing_shows_its_colour_where_it_stands(kind):
     rows, columns = np.nonzero(added > 60)
     assert columns.min() >= 64 - thing.width / 2 - 4 and columns.max() <= 64 + thing.width + 4
     assert rows.min() >= 110 - thing.height - 4
-
-
-def test_pictures_of_other_scenes_are_removed(drawn, tmp_path):
-    (tmp_path / "old.png").write_bytes(b"of another seed")
-
-    drawing.draw_scenes(drawn[:2], tmp_path)
-
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(scene.image_id for scene in drawn[:2])

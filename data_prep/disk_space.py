@@ -8,13 +8,14 @@ from cmr.errors import DataError
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
-def require(folder: pathlib.Path, needed: int, work: str) -> None:
+def require(folder: pathlib.Path, needed: int, work: str, flag: str) -> None:
     """Makes sure that `folder`'s disk has room.
 
     Args:
       folder: where the work writes; it may not exist yet.
       needed: bytes.
       work: what needs them, for the message: `unpack train2014.zip`.
+      flag: what names the folder, such as `--data_dir`.
 
     Raises:
       DataError: there is less.
@@ -24,7 +25,7 @@ def require(folder: pathlib.Path, needed: int, work: str) -> None:
     if free < needed:
         raise DataError(
             f"it takes {readable(needed)} to {work}, and {folder} has {readable(free)} free; free some or name another "
-            "--data_dir"
+            f"{flag}"
         )
 
 
