@@ -184,7 +184,7 @@ def read_extractor(path: pathlib.Path) -> dict:
 
 def _mend(path: pathlib.Path) -> str:
     # Features that say that they are whole are not extracted again.
-    return f"remove {path} and run data_prep.extract (or import_features) again"
+    return f"run data_prep.extract (or import_features) again for {path}"
 
 
 def image_ids_sha256(image_ids: Sequence[str]) -> str:

@@ -6,6 +6,7 @@
 An extraction that was stopped goes on when the same command is given again.
 """
 
+import contextlib
 import pathlib
 import shlex
 
@@ -74,12 +75,12 @@ def main() -> None:
         settings = int(FLAGS.crops), FLAGS.image_batch, FLAGS.on_corrupt, FLAGS.max_pixels
         extractions[role] = Extraction(cnn, pictures, folder, *settings)
     # What is wrong with the second CNN is said before the first one runs for hours.
-    for extraction in extractions.values():
-        extraction.prepare()
-    for extraction in extractions.values():
-        with writer_lock(extraction.folder):
-            done = extraction.run()
-        print(_summary(extraction.folder, done), flush=True)
+    with contextlib.ExitStack() as locks:
+        for extraction in extractions.values():
+            locks.enter_context(writer_lock(extraction.folder))
+            extraction.prepare()
+        for extraction in extractions.values():
+            print(_summary(extraction.folder, extraction.run()), flush=True)
     made = {role: extraction.folder.name for role, extraction in extractions.items()}
     print(f"next: {_next(workspace, made, all_images['image_id'].tolist())}")
 

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 
 from cmr.captioner import files
+from cmr.errors import WorkspaceError
 from cmr.workspace import features
 from cmr.workspace.paths import Workspace
 from data_prep.extract import cnns
@@ -56,7 +57,7 @@ def _others(workspace: Workspace, role: str, image_ids: Sequence[str]) -> list[s
             written.rows(image_ids)
             if _role(written.extractor) == role:
                 names.append(path.parent.name)
-        except Exception:
+        except WorkspaceError:
             continue
     return names
 

@@ -102,7 +102,9 @@ def test_a_cnn_is_the_same_read_back_from_its_file(tmp_path, described):
 
     write_cnn(tmp_path, model)
 
-    (tmp_path / features.EXTRACTOR_JSON).write_text(json.dumps({"model": described.model_name, "crops": 1}))
+    (tmp_path / features.EXTRACTOR_JSON).write_text(
+        json.dumps({"name": "mine", "model": described.model_name, "stand_in": "", "crops": 1})
+    )
     read_back = read_cnn(tmp_path)
     assert read_back.input_size == described.input_size
     np.testing.assert_allclose(read_back.features(pictures.astype(np.uint8)[None]), _run(model, pictures), rtol=1e-4)

@@ -26,7 +26,9 @@ def _features(workspace, name: str, model: str, stand_in: str = "", image_ids=_I
     folder = workspace.features_dir(name)
     folder.mkdir(parents=True)
     np.save(folder / features.FEATURES_NPY, np.ones((len(image_ids), 3), np.float32))
-    features.write_description(folder, image_ids, {"model": model, "stand_in": stand_in})
+    features.write_description(
+        folder, image_ids, {"name": name, "model": model, "stand_in": stand_in, "weights": "some"}
+    )
     os.utime(folder / features.EXTRACTOR_JSON, ns=(10**18 - age, 10**18 - age))
 
 

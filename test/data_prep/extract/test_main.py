@@ -259,7 +259,7 @@ def test_damaged_features_are_extracted_by_the_command_that_their_reader_names(d
     array = dataset.features_dir(VGG_NAME) / features.FEATURES_NPY
     whole = array.read_bytes()
     array.write_bytes(whole[:-1000])
-    with pytest.raises(WorkspaceError, match=r"run data_prep\.extract again"):
+    with pytest.raises(WorkspaceError, match=r"run data_prep\.extract"):
         features.read_features(dataset.features_dir(VGG_NAME))
 
     _, printed, _ = run(*VGG)
