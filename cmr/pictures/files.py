@@ -1,11 +1,20 @@
 """Reads picture files of any kind as the arrays that a CNN takes."""
 
+import contextlib
+import io
+import os
 import pathlib
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cmr.errors import DataError
+
+# HEIC, where the package pillow-heif is there (the extra `heic`).
+with contextlib.suppress(ImportError):
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
 
 # Pillow warns above this and refuses above its double; its own limit is a third of it, below a large panorama.
 Image.MAX_IMAGE_PIXELS = 250_000_000
@@ -18,12 +27,15 @@ _TEN_CROP_SCALE = 256 / 224
 
 GREY = 127
 
+# A file by its path, the bytes of one, or a picture that is decoded already.
+Picture = str | os.PathLike | bytes | Image.Image
 
-def read_crops(path: str, size: int, crops: int) -> np.ndarray:
+
+def read_crops(picture: Picture, size: int, crops: int) -> np.ndarray:
     """Reads a picture as one or ten squares.
 
     Args:
-      path: the picture's file, in any format and mode that Pillow reads.
+      picture: in any format and mode that Pillow reads.
       size: side of a square in pixels.
       crops: 1 takes the whole picture, its aspect not kept; 10 takes the corners and the centre, and their mirror
         images.
@@ -35,20 +47,20 @@ def read_crops(path: str, size: int, crops: int) -> np.ndarray:
       DataError: the file can't be read as a picture.
     """
     side = size if crops == 1 else round(size * _TEN_CROP_SCALE)
-    picture = np.asarray(read_rgb(pathlib.Path(path), side).resize((side, side), Image.Resampling.BICUBIC))
+    whole = np.asarray(read_rgb(picture, side).resize((side, side), Image.Resampling.BICUBIC))
     if crops == 1:
-        return picture[None]
+        return whole[None]
     far, middle = side - size, (side - size) // 2
     corners = ((0, 0), (0, far), (far, 0), (far, far), (middle, middle))
-    plain = [picture[top : top + size, left : left + size] for top, left in corners]
+    plain = [whole[top : top + size, left : left + size] for top, left in corners]
     return np.stack([*plain, *(crop[:, ::-1] for crop in plain)])
 
 
-def read_rgb(path: pathlib.Path, side: int) -> Image.Image:
+def read_rgb(picture: Picture, side: int) -> Image.Image:
     """Reads a picture upright, as a viewer shows it.
 
     Args:
-      path: the picture's file, in any format and mode that Pillow reads.
+      picture: in any format and mode that Pillow reads.
       side: that the caller will reduce it to; a huge photograph is decoded at no more than some times that.
 
     Returns:
@@ -57,19 +69,31 @@ def read_rgb(path: pathlib.Path, side: int) -> Image.Image:
     Raises:
       DataError: the file can't be read as a picture.
     """
+    name = picture if isinstance(picture, str | os.PathLike) else "the picture"
     try:
-        with Image.open(path) as opened:
+        with _opened(picture) as opened:
             if max(opened.size) > _LARGE_SIDE:
                 opened.draft("RGB", (2 * side, 2 * side))
             return _rgb(ImageOps.exif_transpose(opened))
     except FileNotFoundError as error:
-        raise DataError(f"{path} does not exist; restore it, or prepare the data set again") from error
+        raise DataError(f"{name} does not exist; restore it, or prepare the data set again") from error
     except UnidentifiedImageError as error:
-        reason = "is empty" if not path.stat().st_size else "is not a picture that Pillow reads"
-        raise DataError(f"{path} {reason}") from error
+        reason = "is empty" if _is_empty(picture) else "is not a picture that Pillow reads"
+        raise DataError(f"{name} {reason}") from error
     # Pillow's decoders raise all of these for damaged files.
     except (OSError, ValueError, SyntaxError, IndexError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} can't be decoded ({error})") from error
+        raise DataError(f"{name} can't be decoded ({error})") from error
+
+
+def _opened(picture: Picture) -> contextlib.AbstractContextManager[Image.Image]:
+    if isinstance(picture, Image.Image):
+        # It stays open: it is the caller's.
+        return contextlib.nullcontext(picture)
+    return Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture)
+
+
+def _is_empty(picture: str | os.PathLike | bytes) -> bool:
+    return not (picture if isinstance(picture, bytes) else pathlib.Path(picture).stat().st_size)
 
 
 def _rgb(picture: Image.Image) -> Image.Image:
