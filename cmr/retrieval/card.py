@@ -27,7 +27,7 @@ _UNKNOWN_LICENCE = "not known to this project; ask whoever made the data set."
 _BAD_AT = (
     "words that its training sentences do not hold: they are not heard, and search says which",
     "any language but that of its training sentences",
-    "negations (\"no dog\" finds dogs), numbers, left and right, who does what to whom, and writing in pictures",
+    'negations ("no dog" finds dogs), numbers, left and right, who does what to whom, and writing in pictures',
     "pictures unlike those it learnt from: documents, drawings, close-ups, night",
     "names of persons and places; it must not be used to recognise people",
 )
@@ -41,9 +41,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
       remarks: more to be said, a sentence each, such as what packing it cost.
     """
     config, metrics = finished.config, finished.run.read_metrics()
-    sentence, image = (
-        _numbers(metrics["test"][direction]) for direction in ("sentence_retrieval", "image_retrieval")
-    )
+    sentence, image = (_numbers(metrics["test"][direction]) for direction in ("sentence_retrieval", "image_retrieval"))
     chance = _numbers(metrics["random_ranking"]["image_retrieval"])
     splits = [results_table.SplitCounts(name, *sizes) for name, sizes in finished.inputs.split_sizes().items()]
     title = results_table.dataset_title(config.dataset)

@@ -1,9 +1,9 @@
 """Embeds sentences and pictures that nobody has seen with a trained model, and captions pictures.
 
-    retriever = cmr.load("flickr8k.cmr")                            # or a finished run's folder
-    sentences = retriever.embed_sentences(["a dog by the sea"])     # [1, dim] float32, norm 1
-    pictures = retriever.embed_pictures(["dog.jpg"])                # paths, PIL images or bytes
-    sentences @ pictures.T                                          # cosines
+retriever = cmr.load("flickr8k.cmr")                            # or a finished run's folder
+sentences = retriever.embed_sentences(["a dog by the sea"])     # [1, dim] float32, norm 1
+pictures = retriever.embed_pictures(["dog.jpg"])                # paths, PIL images or bytes
+sentences @ pictures.T                                          # cosines
 """
 
 import concurrent.futures
@@ -64,6 +64,9 @@ class Parts(Protocol):
         """
 
     def captioner(self) -> Captioner | None: ...
+
+    def best_scores(self) -> np.ndarray:
+        """`[101]` float32, percentiles 0 ... 100 of the best cosine of each validation sentence with a picture."""
 
     def sentences(self) -> Sentences | None:
         """The data set's training sentences, embedded; None where the model does not carry them."""
@@ -173,6 +176,14 @@ class Retriever:
             blocks.append(_unit(self._encode_images(block).numpy()))
         return np.concatenate(blocks)
 
+    def load_cnns(self) -> None:
+        """Loads what new pictures need, which is done otherwise when the first is read.
+
+        Raises:
+          CmrError: the model has no CNN for new pictures.
+        """
+        _ = self._cnns
+
     @property
     def has_captioner(self) -> bool:
         return self._captioner is not None
@@ -195,10 +206,21 @@ class Retriever:
             )
         cnn = self._cnns[input_names.IMAGE_FEATURES]
         features = cnn.features(files.read_crops(picture, cnn.input_size, cnn.crops)[None])
-        (sentences,) = decoding.caption_features(
-            self._captioner.model, features, config or SearchConfig()
-        )
+        (sentences,) = decoding.caption_features(self._captioner.model, features, config or SearchConfig())
         return decoding.text(sentences[0].words, self._captioner.vocabulary)
+
+    def share_with_better_best(self, score: float) -> float:
+        """The share of the validation sentences whose best picture scored higher.
+
+        Args:
+          score: of a sentence's best picture, a cosine.
+        """
+        percentiles = self._best_scores
+        return 1.0 - float(np.interp(score, percentiles, np.linspace(0.0, 1.0, len(percentiles))))
+
+    @functools.cached_property
+    def _best_scores(self) -> np.ndarray:
+        return self.parts.best_scores()
 
     @functools.cached_property
     def sentences(self) -> Sentences | None:

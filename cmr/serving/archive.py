@@ -57,7 +57,7 @@ class Archive:
                 text = file.read(MODEL_JSON)
             description = json.loads(text)
         except KeyError as error:
-            raise WorkspaceError(f"{self.path} is a zip but no model of cmr.pack ({MODEL_JSON} is not in it)") from error
+            raise WorkspaceError(f"{self.path} is a zip but no model of cmr.pack ({MODEL_JSON} is missing)") from error
         # UnicodeDecodeError and JSONDecodeError are ValueErrors.
         except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
             raise WorkspaceError(f"{self.path} is cut off, damaged or no model of cmr.pack; {_AGAIN}") from error

@@ -1,6 +1,6 @@
 """A trained model opened for new sentences and pictures, from the one file that cmr.pack writes or from a run.
 
-    cmr.load("flickr8k.cmr").embed_sentences(["a dog by the sea"])
+cmr.load("flickr8k.cmr").embed_sentences(["a dog by the sea"])
 """
 
 import contextlib
@@ -76,6 +76,7 @@ class PackedParts:
         self.checksum = archive.checksum
         try:
             self.config = ModelConfig(**archive.description["settings"]["model"])
+            self._best_scores = np.array(archive.description["best_scores"], np.float32)
             self._crops = {name: int(each["crops"]) for name, each in archive.description["cnns"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WorkspaceError(f"{self.name} was packed by another version; pack the run again") from error
@@ -114,6 +115,9 @@ class PackedParts:
         with self._unpacked(names) as folder:
             _check_plain(folder / "captioner" / captioner_files.CAPTIONER_KERAS, self.name)
             return captioner_files.read_captioner(folder / "captioner")
+
+    def best_scores(self) -> np.ndarray:
+        return self._best_scores
 
     def sentences(self) -> Sentences:
         rows = np.load(io.BytesIO(self._archive.read(SENTENCES_NPY)), allow_pickle=False)
@@ -168,7 +172,9 @@ def _check_plain(path: pathlib.Path, name: str) -> None:
         is_known = module in ("", "keras") or module.startswith(tuple(f"keras.{room}" for room in _KERAS_ROOMS))
         is_ours = module.startswith("cmr.") and str(node.get("registered_name", "")).startswith("cmr>")
         if kind in _REFUSED_LAYERS or not (is_known or is_ours):
-            raise WorkspaceError(f"{name}: {path.name} names {module}.{kind}, which is no part of a model; don't use it")
+            raise WorkspaceError(
+                f"{name}: {path.name} names {module}.{kind}, which is no part of a model; don't use this file"
+            )
 
 
 def _objects(value: object) -> Iterator[dict]:

@@ -1,6 +1,5 @@
 """Makes a packed model of a finished run."""
 
-import dataclasses
 import io
 import json
 import pathlib
@@ -72,6 +71,7 @@ def pack(run_dir: pathlib.Path, to: pathlib.Path, dtype: str, on_sentences: Call
     description = {
         "name": finished.run.path.name,
         "dtype": dtype,
+        "best_scores": parts.best_scores().tolist(),
         "settings": json.loads(finished.config.to_json()),
         "cnns": {
             name: {
@@ -116,4 +116,3 @@ def _npy(array: np.ndarray) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array)
     return stream.getvalue()
-
