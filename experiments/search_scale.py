@@ -40,14 +40,12 @@ def main() -> None:
             if has_faiss:
                 faiss, _ = own_process.call(simulated_gallery.search_approximately, folder, FLAGS.queries)
                 lists = f"{faiss.lists_searched}/{faiss.lists}"
-                print(
-                    f"{faiss.build:>12.1f}{faiss.seconds:>9.4f}{100 * faiss.recall:>10.1f}%{lists:>14}{faiss.mib:>8.0f}",
-                    end="",
-                )
+                print(f"{faiss.build:>12.1f}{faiss.seconds:>9.4f}{100 * faiss.recall:>10.1f}%", end="")
+                print(f"{lists:>14}{faiss.mib:>8.0f}", end="")
             print(flush=True)
     print(
-        "\nown MiB: the process's own memory at its peak (RssAnon), TensorFlow's included; of it rows: what the searches "
-        "added\nto it. The rows themselves are pages of the file, which Linux takes back when it needs them."
+        "\nown MiB: the process's own memory at its peak (RssAnon), TensorFlow's included; of it rows: what searches"
+        "\nadded to it. The rows themselves are pages of the file, which Linux takes back when it needs them."
     )
 
 

@@ -35,7 +35,7 @@ _ROWS_AT_ONCE = 256
 PICTURES_AT_ONCE = 32
 
 
-class Parts(Protocol):
+class RetrieverParts(Protocol):
     """What a retriever is made of; each part is read when it is first asked for.
 
     Attributes:
@@ -80,7 +80,7 @@ class Retriever:
       parts: what it is made of.
     """
 
-    parts: Parts
+    parts: RetrieverParts
 
     @property
     def card(self) -> str:

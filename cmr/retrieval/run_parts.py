@@ -28,7 +28,7 @@ MOST_SENTENCES = 50_000
 
 
 class RunParts:
-    """See `retriever.Parts`.
+    """See `retriever.RetrieverParts`.
 
     Args:
       finished: the run and its inputs.
@@ -69,7 +69,7 @@ class RunParts:
         return self.model.get_layer("image_encoder")
 
     def cnns(self) -> Mapping[str, Cnn]:
-        """See `retriever.Parts`.
+        """See `retriever.RetrieverParts`.
 
         Raises:
           ConfigError: features that were imported or are a hub module's.

@@ -25,7 +25,7 @@ from cmr.retrieval import finished_run, image_encoder, text_encoder
 from cmr.retrieval.retriever import Retriever
 from cmr.retrieval.run_parts import RunParts
 from cmr.retrieval.sentences import Sentences
-from cmr.serving.archive import Archive
+from cmr.serving.packed_file import PackedFile
 from cmr.workspace.vocabulary import Vocabulary
 
 CARD_MD = "card.md"
@@ -57,27 +57,27 @@ def load(path: str | os.PathLike) -> Retriever:
     path = pathlib.Path(path)
     if path.is_dir():
         return Retriever(RunParts(finished_run.open_run(path)))
-    return Retriever(PackedParts(Archive(path)))
+    return Retriever(PackedParts(PackedFile(path)))
 
 
 class PackedParts:
-    """The parts of a retriever in a packed model; see `retriever.Parts`.
+    """The parts of a retriever in a packed model; see `retriever.RetrieverParts`.
 
     Args:
-      archive: the opened file.
+      file: the opened file.
 
     Raises:
       WorkspaceError: its settings are not of this version.
     """
 
-    def __init__(self, archive: Archive):
-        self._archive = archive
-        self.name = str(archive.path)
-        self.checksum = archive.checksum
+    def __init__(self, file: PackedFile):
+        self._file = file
+        self.name = str(file.path)
+        self.checksum = file.checksum
         try:
-            self.config = ModelConfig(**archive.description["settings"]["model"])
-            self._best_scores = np.array(archive.description["best_scores"], np.float32)
-            self._crops = {name: int(each["crops"]) for name, each in archive.description["cnns"].items()}
+            self.config = ModelConfig(**file.description["settings"]["model"])
+            self._best_scores = np.array(file.description["best_scores"], np.float32)
+            self._crops = {name: int(each["crops"]) for name, each in file.description["cnns"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WorkspaceError(f"{self.name} was packed by another version; pack the run again") from error
 
@@ -88,7 +88,7 @@ class PackedParts:
 
     @functools.cached_property
     def card(self) -> str:
-        return self._archive.read(CARD_MD).decode("utf-8")
+        return self._file.read(CARD_MD).decode("utf-8")
 
     def text_encoder(self) -> keras.Model:
         config = self.config
@@ -109,7 +109,7 @@ class PackedParts:
         return {name: self._cnn(name, crops) for name, crops in self._crops.items()}
 
     def captioner(self) -> Captioner | None:
-        names = self._archive.names("captioner/")
+        names = self._file.names("captioner/")
         if not names:
             return None
         with self._unpacked(names) as folder:
@@ -120,8 +120,8 @@ class PackedParts:
         return self._best_scores
 
     def sentences(self) -> Sentences:
-        rows = np.load(io.BytesIO(self._archive.read(SENTENCES_NPY)), allow_pickle=False)
-        return Sentences(json.loads(self._archive.read(SENTENCES_JSON)), rows)
+        rows = np.load(io.BytesIO(self._file.read(SENTENCES_NPY)), allow_pickle=False)
+        return Sentences(json.loads(self._file.read(SENTENCES_JSON)), rows)
 
     def _cnn(self, name: str, crops: int) -> Cnn:
         member = cnn_member(name)
@@ -135,7 +135,7 @@ class PackedParts:
 
     def _with_weights(self, encoder: keras.Model, member: str) -> keras.Model:
         try:
-            with np.load(io.BytesIO(self._archive.read(member)), allow_pickle=False) as arrays:
+            with np.load(io.BytesIO(self._file.read(member)), allow_pickle=False) as arrays:
                 encoder.set_weights([arrays[f"{place:03}"].astype(np.float32) for place in range(len(arrays.files))])
         except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise WorkspaceError(f"{self.name}: {member} does not fit its settings; pack the run again") from error
@@ -151,7 +151,7 @@ class PackedParts:
                 if folder.resolve() not in path.resolve().parents:
                     raise WorkspaceError(f"{self.name}: {member} is no member of a packed model")
                 path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(self._archive.read(member))
+                path.write_bytes(self._file.read(member))
             yield folder
 
 

@@ -17,7 +17,7 @@ from cmr.retrieval import card, finished_run
 from cmr.retrieval.retriever import Retriever
 from cmr.retrieval.run_parts import RunParts
 from cmr.serving import packed_model
-from cmr.serving.archive import write_archive
+from cmr.serving.packed_file import write_packed_file
 from cmr.workspace.vocabulary import Vocabulary
 
 # Of a captioner's folder, what making sentences needs.
@@ -83,7 +83,7 @@ def pack(run_dir: pathlib.Path, to: pathlib.Path, dtype: str, on_sentences: Call
             for name, each in features.items()
         },
     }
-    write_archive(to, description, members)
+    write_packed_file(to, description, members)
     return text
 
 

@@ -1,7 +1,6 @@
 """An index of as many rows as one likes, whose vectors lie in clusters as pictures' do, and searches of it, timed."""
 
 import dataclasses
-import os
 import pathlib
 import statistics
 import time
@@ -12,7 +11,7 @@ from cmr.cli import startup
 from cmr.gallery.store import INDEXED, Known, Rows, Store
 
 # Pictures of one kind lie together: a row is the middle of its kind and noise of about the same length.
-_KINDS = 2_000
+_ROWS_A_KIND = 100
 _ROWS_AT_ONCE = 20_000
 _TOP = 10
 
@@ -59,14 +58,15 @@ def write(folder: pathlib.Path, num_rows: int, dim: int) -> None:
     """Writes an index of unit rows in float16."""
     index = Store.create(folder, Rows("simulated", dim, "float16"))
     random = np.random.default_rng(0)
-    middles = _unit(random.standard_normal((_KINDS, dim), np.float32))
+    kinds = max(1, num_rows // _ROWS_A_KIND)
+    middles = _unit(random.standard_normal((kinds, dim), np.float32))
     for start in range(0, num_rows, _ROWS_AT_ONCE):
         count = min(_ROWS_AT_ONCE, num_rows - start)
         noise = _unit(random.standard_normal((count, dim), np.float32))
         names = [f"{start + place}.jpg".encode() for place in range(count)]
         contents = [name.rjust(32, b"0") for name in names]
         known = [(name, Known(1, 1, content, INDEXED)) for name, content in zip(names, contents, strict=True)]
-        index.commit(known, contents, _unit(middles[random.integers(_KINDS, size=count)] + noise))
+        index.commit(known, contents, _unit(middles[random.integers(kinds, size=count)] + noise))
     index.close()
 
 
@@ -98,7 +98,7 @@ def search_approximately(folder: pathlib.Path, num_queries: int) -> Approximate:
         started = time.monotonic()
         similarity.best(opened.scores(rows, query, _TOP), _TOP)
         wall.append(time.monotonic() - started)
-    mib = os.path.getsize(folder / "ann.faiss") / 2**20
+    mib = (folder / "ann.faiss").stat().st_size / 2**20
     return Approximate(built.seconds, statistics.median(wall[1:]), built.recall, built.lists, built.lists_searched, mib)
 
 

@@ -17,7 +17,7 @@ MODEL_JSON = "model.json"
 _NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def write_archive(path: str | os.PathLike, description: Mapping, members: Mapping[str, bytes]) -> None:
+def write_packed_file(path: str | os.PathLike, description: Mapping, members: Mapping[str, bytes]) -> None:
     """Writes the file atomically.
 
     Args:
@@ -32,7 +32,7 @@ def write_archive(path: str | os.PathLike, description: Mapping, members: Mappin
             file.writestr(zipfile.ZipInfo(name, _NO_TIME), content)
 
 
-class Archive:
+class PackedFile:
     """A packed model opened for reading; a member is read, and its checksum compared, when it is asked for.
 
     Args:
