@@ -67,6 +67,8 @@ def stream(retriever: Retriever, paths: Sequence[pathlib.Path], is_known: Callab
     retriever.load_cnns()
     ahead = (_BATCHES_AHEAD + 1) * PICTURES_AT_ONCE
     embedded, others = [], []
+    # A copy may have been read before its first was embedded.
+    met: set[bytes] = set()
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         places = iter(enumerate(paths))
         waiting = collections.deque(
@@ -78,7 +80,11 @@ def stream(retriever: Retriever, paths: Sequence[pathlib.Path], is_known: Callab
                 waiting.extend(
                     pool.submit(_read, retriever, place, path, is_known) for place, path in itertools.islice(places, 1)
                 )
-                (others if read.squares is None else embedded).append(read)
+                if read.squares is None or read.sha256 in met:
+                    others.append(dataclasses.replace(read, squares=None))
+                else:
+                    embedded.append(read)
+                    met.add(read.sha256)
                 if len(embedded) == PICTURES_AT_ONCE or len(others) == _OTHERS_AT_ONCE or not waiting:
                     yield Batch(embedded, _embed(retriever, embedded), others)
                     embedded, others = [], []

@@ -158,7 +158,7 @@ class _Pass:
         # First those that may have been renamed, which are known again in a moment.
         self._paths = sorted(changes.to_read, key=lambda path: (changes.to_read[path][0] not in sizes, path))
         self._files: list[tuple[bytes, Known]] = []
-        self._new: dict[bytes, int] = {}
+        self._new: list[bytes] = []
         self._embeddings = []
 
     def run(self) -> None:
@@ -179,11 +179,9 @@ class _Pass:
     def _take(self, batch: Batch) -> None:
         self._done.computed += len(batch.embedded)
         for read, embedding in zip(batch.embedded, batch.embeddings, strict=True):
-            # Two files of one content may be in one batch.
-            if read.sha256 not in self._contents:
-                self._contents.add(read.sha256)
-                self._new[read.sha256] = len(self._embeddings)
-                self._embeddings.append(embedding)
+            self._contents.add(read.sha256)
+            self._new.append(read.sha256)
+            self._embeddings.append(embedding)
             self._add(read.place, read.sha256, INDEXED)
         for read in batch.others:
             if not read.reason:
@@ -203,8 +201,8 @@ class _Pass:
         self._files.append((path, Known(*self._stamps[path], sha256, state, reason)))
 
     def _commit(self) -> None:
-        self._index.commit(self._files, list(self._new), self._embeddings)
-        self._files, self._new, self._embeddings = [], {}, []
+        self._index.commit(self._files, self._new, self._embeddings)
+        self._files, self._new, self._embeddings = [], [], []
 
 
 def open_for_update(place: Place, retriever: Retriever, model: str, dtype: str, rebuild: bool) -> Store:
