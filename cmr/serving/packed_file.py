@@ -56,10 +56,17 @@ class PackedFile:
                 is_plain = all(member.compress_type == zipfile.ZIP_STORED for member in file.infolist())
                 text = file.read(MODEL_JSON)
             description = json.loads(text)
-        except KeyError as error:
-            raise WorkspaceError(f"{self.path} is a zip but no model of cmr.pack ({MODEL_JSON} is missing)") from error
         # UnicodeDecodeError and JSONDecodeError are ValueErrors.
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError, RuntimeError) as error:
+        # Where the end is cut off, that of a CNN inside, a zip itself, is taken for it, and model.json is missing.
+        except (
+            zipfile.BadZipFile,
+            KeyError,
+            ValueError,
+            OSError,
+            EOFError,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             raise WorkspaceError(f"{self.path} is cut off, damaged or no model of cmr.pack; {_AGAIN}") from error
         if not isinstance(description, dict) or description.get("format") != FORMAT:
             kind = description.get("format") if isinstance(description, dict) else None

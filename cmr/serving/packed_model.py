@@ -36,7 +36,16 @@ SENTENCES_JSON = "sentences.json"
 SENTENCES_NPY = "sentences.npy"
 
 # What a Keras file may name. Others would be imported and called; Lambda and TFSMLayer hold or fetch programs.
-_KERAS_ROOMS = ("layers", "initializers", "regularizers", "constraints", "activations", "src.models", "models")
+_KERAS_ROOMS = (
+    "layers",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "activations",
+    "models",
+    "src.models",
+    "src.ops",
+)
 _REFUSED_LAYERS = ("Lambda", "TFSMLayer")
 
 
