@@ -32,6 +32,10 @@ def write_packed_file(path: str | os.PathLike, description: Mapping, members: Ma
             file.writestr(zipfile.ZipInfo(name, _NO_TIME), content)
 
 
+# What zipfile raises for damaged files; RuntimeError for encrypted ones.
+_UNREADABLE = (zipfile.BadZipFile, KeyError, OSError, EOFError, NotImplementedError, RuntimeError)
+
+
 class PackedFile:
     """A packed model opened for reading; a member is read, and its checksum compared, when it is asked for.
 
@@ -58,15 +62,7 @@ class PackedFile:
             description = json.loads(text)
         # UnicodeDecodeError and JSONDecodeError are ValueErrors.
         # Where the end is cut off, that of a CNN inside, a zip itself, is taken for it, and model.json is missing.
-        except (
-            zipfile.BadZipFile,
-            KeyError,
-            ValueError,
-            OSError,
-            EOFError,
-            NotImplementedError,
-            RuntimeError,
-        ) as error:
+        except (*_UNREADABLE, ValueError) as error:
             raise WorkspaceError(f"{self.path} is cut off, damaged or no model of cmr.pack; {_AGAIN}") from error
         if not isinstance(description, dict) or description.get("format") != FORMAT:
             kind = description.get("format") if isinstance(description, dict) else None
@@ -89,7 +85,7 @@ class PackedFile:
         try:
             with zipfile.ZipFile(self.path) as file:
                 content = file.read(name)
-        except (zipfile.BadZipFile, KeyError, OSError, EOFError, RuntimeError, NotImplementedError) as error:
+        except _UNREADABLE as error:
             raise WorkspaceError(f"{self.path}: {name} is missing or damaged; {_AGAIN}") from error
         if hashlib.sha256(content).hexdigest() != self.description["members"].get(name):
             raise WorkspaceError(f"{self.path}: {name} has been changed since it was packed; {_AGAIN}")

@@ -36,16 +36,7 @@ SENTENCES_JSON = "sentences.json"
 SENTENCES_NPY = "sentences.npy"
 
 # What a Keras file may name. Others would be imported and called; Lambda and TFSMLayer hold or fetch programs.
-_KERAS_ROOMS = (
-    "layers",
-    "initializers",
-    "regularizers",
-    "constraints",
-    "activations",
-    "models",
-    "src.models",
-    "src.ops",
-)
+_KERAS_ROOMS = ("layers", "initializers", "regularizers", "constraints", "activations", "src.models", "src.ops")
 _REFUSED_LAYERS = ("Lambda", "TFSMLayer")
 
 
