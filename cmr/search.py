@@ -36,6 +36,8 @@ def main() -> None:
     if FLAGS.sentences or FLAGS.sentences_file:
         _search_sentences(terms)
         return
+    if FLAGS.sheet and pathlib.Path(FLAGS.sheet).suffix.lower() != ".png":
+        raise ConfigError(f"--sheet={FLAGS.sheet} is no name of a PNG file; give one that ends in .png")
     copy_to = _empty_folder(FLAGS.copy_to) if FLAGS.copy_to else None
     gallery = _gallery()
     retriever = packed_model.load(_model(gallery.description.model))
@@ -44,7 +46,7 @@ def main() -> None:
             f"{gallery.place.folder} was indexed with another model ({gallery.description.model}); search with that "
             f"one, or index anew: python -m cmr.index {gallery.place.pictures} --model={FLAGS.model} --rebuild"
         )
-    _say_unknown_words(terms, retriever)
+    unknown = _say_unknown_words(terms, retriever)
     query = queries.embed(terms, retriever)
     started = time.monotonic()
     scores = _scores(gallery, query)
@@ -57,7 +59,7 @@ def main() -> None:
     better = _share_with_better_best(terms, hits, retriever)
     shows_sentences = (sys.stdout.isatty() or FLAGS.json or FLAGS.sheet) and retriever.sentences is not None
     sentences = _nearest_sentences(gallery, hits, retriever) if hits and shows_sentences else [""] * len(hits)
-    _print_hits(terms, gallery, hits, sentences, seconds, better)
+    _print_hits(gallery, hits, sentences, seconds, better, unknown)
     if FLAGS.sheet:
         _draw(gallery, hits, sentences)
     if copy_to:
@@ -104,7 +106,7 @@ def _own_row(gallery, term) -> int | None:
     return gallery.row_of_content(streaming.content_sha256(term.picture)) if term.picture else None
 
 
-def _say_unknown_words(terms, retriever) -> None:
+def _say_unknown_words(terms, retriever) -> list[str]:
     from cmr.gallery import queries
 
     unknown = queries.unknown_words(terms, retriever)
@@ -113,6 +115,7 @@ def _say_unknown_words(terms, retriever) -> None:
             f"not among the model's {retriever.num_words:,} words, so not heard: {', '.join(unknown)}",
             file=sys.stderr,
         )
+    return unknown
 
 
 def _share_with_better_best(terms, hits, retriever) -> float | None:
@@ -129,13 +132,13 @@ def _nearest_sentences(gallery, hits, retriever) -> list[str]:
     return [near[0].sentence for near in nearest_sentences.nearest(retriever.sentences, rows, 1)]
 
 
-def _print_hits(terms, gallery, hits, sentences, seconds: float, better: float | None) -> None:
+def _print_hits(gallery, hits, sentences, seconds: float, better: float | None, unknown: list[str]) -> None:
     stands_out = better is None or better < _STANDS_OUT
     if hasattr(sys.stdout, "reconfigure"):
         # A file's name need not be text.
         sys.stdout.reconfigure(errors="surrogateescape")
     if FLAGS.json:
-        print(json.dumps(_as_json(gallery, hits, sentences, seconds, stands_out), indent=2))
+        print(json.dumps(_as_json(gallery, hits, sentences, seconds, stands_out, unknown), indent=2))
     elif FLAGS.paths_only:
         print("".join(f"{hit.path}\n" for hit in hits), end="")
     elif sys.stdout.isatty():
@@ -160,9 +163,10 @@ def _print_hits(terms, gallery, hits, sentences, seconds: float, better: float |
 _STANDS_OUT = 0.95
 
 
-def _as_json(gallery, hits, sentences, seconds: float, stands_out: bool) -> dict:
+def _as_json(gallery, hits, sentences, seconds: float, stands_out: bool, unknown: list[str]) -> dict:
     return {
         "query": FLAGS.query,
+        "unknown_words": unknown,
         "pictures": len(gallery),
         "seconds": seconds,
         "stands_out": stands_out,
@@ -189,8 +193,6 @@ def _draw(gallery, hits, sentences) -> None:
     from cmr.workspace import atomic_files
 
     path = pathlib.Path(FLAGS.sheet)
-    if path.suffix.lower() != ".png":
-        raise ConfigError(f"--sheet={path} is no name of a PNG file; give one that ends in .png")
     sheet = contact_sheet.draw(gallery, " ".join(FLAGS.query), hits, sentences)
     with atomic_files.atomic_path(path) as temporary:
         sheet.save(temporary, "PNG")
