@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -47,7 +48,8 @@ def draw(gallery: Gallery, title: str, hits: Sequence[Hit], sentences: Sequence[
         drawing.text((left, top), f"{hit.rank}.  {hit.score:.3f}", fill=_BLACK, font=_font(16))
         name = _fitted(hit.path.name, _WIDTH - 100, _font(13))
         drawing.text((left + 90, top + 2), name, fill=_GREY, font=_font(13))
-        sentence = sentences[place] if sentences else ""
+        # Data sets set a space before a full stop, which would begin a line.
+        sentence = re.sub(r"\s+([.,;:!?'])", r"\1", sentences[place]) if sentences else ""
         for line in textwrap.wrap(sentence, 42, max_lines=_LINES - 2, placeholder=" ..."):
             top += _LINE
             drawing.text((left, top), line, fill=_GREY, font=_font(14))
