@@ -31,8 +31,8 @@ from cmr.workspace.vocabulary import Vocabulary, tokenize
 
 # Evaluation's, so that the same rows go through the same products and come out bit by bit.
 _ROWS_AT_ONCE = 256
-# Extraction's, for the same reason.
-PICTURES_AT_ONCE = 32
+# Few enough that a slow CNN is done with them in some seconds; from eight on the features are extraction's bit by bit.
+PICTURES_AT_ONCE = 16
 
 
 class RetrieverParts(Protocol):
