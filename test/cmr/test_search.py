@@ -15,8 +15,8 @@ from cmr.evaluation.metrics import RetrievalMetrics
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return pictured_runs.trained(tmp_path_factory.mktemp("pictured") / "workspace")
+def run(pictured_root):
+    return pictured_runs.trained(pictured_root)
 
 
 @pytest.fixture(scope="module")

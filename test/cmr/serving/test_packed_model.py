@@ -21,11 +21,6 @@ from cmr.retrieval import finished_run
 from cmr.serving import packed_file
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory) -> pathlib.Path:
-    return tmp_path_factory.mktemp("pictured") / "workspace"
-
-
 def packed(run, folder, dtype="float32"):
     path = folder / f"{run.path.name}-{dtype}.cmr"
     ended = tiny_runs.call_command("cmr.pack", f"--run_dir={run.path}", f"--to={path}", f"--weights_dtype={dtype}")
@@ -34,9 +29,9 @@ def packed(run, folder, dtype="float32"):
 
 
 @pytest.fixture(scope="module")
-def vse(root, tmp_path_factory):
+def vse(pictured_root, tmp_path_factory):
     """A finished run, its packed model, and the card that packing printed."""
-    run = pictured_runs.trained(root)
+    run = pictured_runs.trained(pictured_root)
     return run, *packed(run, tmp_path_factory.mktemp("packed"))
 
 
@@ -139,8 +134,8 @@ def test_a_sentence_needs_the_text_side_alone(vse, monkeypatch):
     assert sorted(read) == ["text_encoder.npz", "vocabulary.txt"]
 
 
-def test_a_model_with_a_captioner_captions_pictures(root, tmp_path):
-    run = pictured_runs.trained(root, "fusion")
+def test_a_model_with_a_captioner_captions_pictures(pictured_root, tmp_path):
+    run = pictured_runs.trained(pictured_root, "fusion")
     path, printed = packed(run, tmp_path)
     retriever = cmr.load(path)
     Image.new("RGB", (30, 20), (9, 120, 200)).save(tmp_path / "a.png")
@@ -291,7 +286,7 @@ def test_what_is_neither_a_file_nor_a_run_is_refused(tmp_path, name):
         cmr.load(tmp_path / name)
 
 
-def test_both_inputs_of_fusion_have_their_cnn(root, tmp_path):
-    path, _ = packed(pictured_runs.trained(root, "fusion"), tmp_path)
+def test_both_inputs_of_fusion_have_their_cnn(pictured_root, tmp_path):
+    path, _ = packed(pictured_runs.trained(pictured_root, "fusion"), tmp_path)
 
     assert set(cmr.load(path).parts.cnns()) == {input_names.VGG_FEATURES, input_names.IMAGE_FEATURES}
