@@ -106,7 +106,9 @@ class Retriever:
         """Whether a sentence holds no word that the model learnt."""
         return not any(word in self.parts.vocabulary.ids for word in tokenize(sentence))
 
-    def embed_sentences(self, sentences: Sequence[str], on_batch: Callable[[int], None] = lambda count: None):
+    def embed_sentences(
+        self, sentences: Sequence[str], on_batch: Callable[[int], None] = lambda count: None
+    ) -> np.ndarray:
         """Embeds sentences as evaluation does: those of one length together.
 
         Args:
@@ -170,7 +172,7 @@ class Retriever:
         Returns:
           `[num_images, dim]` float32, norm 1.
         """
-        blocks = []
+        blocks = [np.zeros((0, self.dim), np.float32)]
         for start in range(0, len(next(iter(features.values()))), _ROWS_AT_ONCE):
             block = {name: array[start : start + _ROWS_AT_ONCE] for name, array in features.items()}
             blocks.append(_unit(self._encode_images(block).numpy()))

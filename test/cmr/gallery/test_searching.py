@@ -2,30 +2,13 @@
 
 import numpy as np
 import pytest
+import written_galleries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmr.errors import WorkspaceError
 from cmr.gallery import similarity
-from cmr.gallery.place import Description, Place
 from cmr.gallery.searching import Gallery
-from cmr.gallery.store import GONE, INDEXED, Known, Rows, Store
-
-
-def gallery(folder, rows, gone=()):
-    """A gallery of rows whose files are `0.png`, `1.png`, ...; those that are gone are known by the index."""
-    place = Place.of(folder)
-    store = Store.create(place.folder / "index-1", Rows("model", rows.shape[1], "float16"))
-    contents = [number.to_bytes(32, "big") for number in range(len(rows))]
-    known = [
-        (f"{number}.png".encode(), Known(1, 1, content, GONE if number in gone else INDEXED))
-        for number, content in enumerate(contents)
-    ]
-    store.commit(known, contents, rows)
-    place.write(Description("index-1", "model.cmr", "model", ""))
-    for number in range(len(rows)):
-        (folder / f"{number}.png").touch()
-    return Gallery.open(folder)
 
 
 @settings(max_examples=60, deadline=None)
@@ -66,7 +49,7 @@ def test_rows_at_any_place_in_memory_give_the_same():
 def test_equal_scores_come_in_the_order_of_the_rows(tmp_path):
     rows = np.array([[0, 1], [1, 0], [1, 0], [0, 1], [1, 0]], np.float32)
 
-    hits = gallery(tmp_path, rows).search(np.array([1, 0], np.float32), top=4)
+    hits = written_galleries.write(tmp_path, rows).search(np.array([1, 0], np.float32), top=4)
 
     assert [hit.row for hit in hits] == [1, 2, 4, 0]
     assert [hit.rank for hit in hits] == [1, 2, 3, 4]
@@ -75,14 +58,14 @@ def test_equal_scores_come_in_the_order_of_the_rows(tmp_path):
 def test_a_share_counts_the_pictures_that_score_as_high_ties_included(tmp_path):
     rows = np.array([[1, 0], [1, 0], [0, 1], [-1, 0]], np.float32)
 
-    hits = gallery(tmp_path, rows).search(np.array([1, 0], np.float32), top=4)
+    hits = written_galleries.write(tmp_path, rows).search(np.array([1, 0], np.float32), top=4)
 
     assert [hit.share for hit in hits] == [0.5, 0.5, 0.75, 1.0]
 
 
 def test_gone_and_excluded_rows_are_no_results_and_count_in_no_share(tmp_path):
     rows = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], np.float32)
-    opened = gallery(tmp_path, rows, gone=[0])
+    opened = written_galleries.write(tmp_path, rows, gone=[0])
 
     hits = opened.search(np.array([1, 0], np.float32), top=4, without=[2])
 
@@ -92,7 +75,7 @@ def test_gone_and_excluded_rows_are_no_results_and_count_in_no_share(tmp_path):
 
 def test_pages_follow_each_other_without_gap_or_overlap(tmp_path):
     rows = np.random.default_rng(0).standard_normal((20, 4)).astype(np.float32)
-    opened, query = gallery(tmp_path, rows), np.ones(4, np.float32)
+    opened, query = written_galleries.write(tmp_path, rows), np.ones(4, np.float32)
     (tmp_path / "7.png").unlink()
 
     whole = opened.search(query, top=20)
@@ -103,11 +86,13 @@ def test_pages_follow_each_other_without_gap_or_overlap(tmp_path):
 
 
 def test_more_results_than_pictures_are_all_pictures(tmp_path):
-    assert len(gallery(tmp_path, np.eye(3, dtype=np.float32)).search(np.ones(3, np.float32), top=100)) == 3
+    assert (
+        len(written_galleries.write(tmp_path, np.eye(3, dtype=np.float32)).search(np.ones(3, np.float32), top=100)) == 3
+    )
 
 
 def test_a_query_of_another_model_is_refused(tmp_path):
-    opened = gallery(tmp_path, np.eye(3, dtype=np.float32))
+    opened = written_galleries.write(tmp_path, np.eye(3, dtype=np.float32))
 
     with pytest.raises(WorkspaceError, match="3 values and the query has 4"):
         opened.search(np.ones(4, np.float32), top=1)
