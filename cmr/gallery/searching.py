@@ -79,6 +79,10 @@ class Gallery:
         hidden = store.hidden_rows()
         return cls(place, description, store, embeddings, hidden[hidden < len(embeddings)])
 
+    def close(self) -> None:
+        """Lets go of the database; a server that opens the gallery again closes the old one."""
+        self.store.close()
+
     def __len__(self) -> int:
         """Different pictures that can be found."""
         return len(self.embeddings) - len(self.hidden)

@@ -192,6 +192,27 @@ def test_the_gallerys_own_search_gives_the_recalls_of_the_runs_test(run, tmp_pat
     assert measured.recalls == (expected["recall_at_1"], expected["recall_at_5"], expected["recall_at_10"])
 
 
+def test_watching_indexes_what_comes_until_it_is_stopped(model, tmp_path, monkeypatch):
+    Image.new("RGB", (30, 20), (1, 2, 3)).save(tmp_path / "a.png")
+    looks = iter([lambda: Image.new("RGB", (30, 20), (200, 2, 3)).save(tmp_path / "b.png"), lambda: None])
+
+    def sleep(seconds):
+        next(looks, _interrupt)()
+
+    monkeypatch.setattr(tiny_runs.command_module("cmr.index").time, "sleep", sleep)
+
+    ended = tiny_runs.call_command("cmr.index", tmp_path, f"--model={model}", "--watch")
+
+    assert ended.returncode == 130
+    # The third look met nothing new and says nothing.
+    assert [line.split(": ")[1].split(" pictures")[0] for line in ended.stdout.splitlines()] == ["1", "1"]
+    assert len(cmr.Gallery.open(tmp_path)) == 2
+
+
+def _interrupt():
+    raise KeyboardInterrupt
+
+
 BAD_SEARCHES = {
     "no query": ([], "say what to look for"),
     "nothing behind a sign": (["a dog", "+"], "nothing behind it"),
