@@ -39,6 +39,8 @@ setuptools.setup(
     extras_require={
         "captions": ["pycocoevalcap>=1.2"],
         "peers": ["torch>=2.4"],
+        "heic": ["pillow-heif>=0.18"],
+        "index": ["faiss-cpu>=1.8"],
         "mat": ["scipy>=1.11"],
         "report": ["matplotlib>=3.8", "jinja2>=3.1"],
         "tfds": ["tensorflow-datasets>=4.9.4"],

@@ -57,6 +57,23 @@ def size_flags() -> None:
     flags.mark_flag_as_required("data_dir")
 
 
+@command.flag_group("Simulated galleries")
+def gallery_size_flags() -> None:
+    flags.DEFINE_list("rows", ["10000", "100000", "1000000"], "Numbers of pictures to search among.")
+    flags.register_validator(
+        "rows",
+        lambda texts: texts and all(text.isdecimal() and int(text) for text in texts),
+        "give whole numbers from 1: --rows=10000,1000000",
+    )
+    flags.DEFINE_integer("dim", 512, "Size of an embedding.", lower_bound=1)
+    flags.DEFINE_integer("queries", 20, "Queries timed at each size; their median is printed.", lower_bound=1)
+    flags.DEFINE_string(
+        "work_dir",
+        "",
+        "Folder that the simulated vectors go into (2 GB), removed at the end; by default a temporary one.",
+    )
+
+
 @command.flag_group("Trainings")
 def trainings_flags() -> None:
     cmr_flags.define_workspace_dir()

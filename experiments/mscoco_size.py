@@ -8,23 +8,20 @@ The model is the paper's fusion with a random W_img. Memory is read from Linux's
 
 import dataclasses
 import json
-import multiprocessing
 import pathlib
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from typing import Any
 
 from absl import flags
 
 from cmr.cli import command
-from cmr.errors import CmrError, DataError
+from cmr.errors import DataError
 from cmr.workspace.paths import Workspace
 from experiments import flags as experiments_flags
-from experiments.scale import simulated_mscoco, training_start
+from experiments.scale import own_process, simulated_mscoco, training_start
 from experiments.scale.process_memory import Peak, Watch
 
 FLAGS = flags.FLAGS
@@ -52,7 +49,7 @@ def main() -> None:
             workspaces[size], stages[size] = _measure(folder / size.replace(" ", "_"), sentences, share)
         _print_stages(stages)
         print("\nmedian of a step for each word of its longest sentence, both sizes in turn")
-        steps = _in_process(training_start.time_steps, list(workspaces.values()), FLAGS.steps)[0]
+        steps = own_process.call(training_start.time_steps, list(workspaces.values()), FLAGS.steps)[0]
         for size, seconds in zip(workspaces, steps, strict=True):
             print(f"  {size:10} {seconds:7.3f} s")
         print(f"  ratio      {steps[1] / steps[0]:7.3f}")
@@ -77,7 +74,7 @@ def _measure(folder: pathlib.Path, sentences: list[str], share: int) -> tuple[Wo
     stages = {"prepare": _prepare(folder / "raw", workspace)}
     simulated_mscoco.write_features(workspace)
     for stage in ("first start of training", "later start of training"):
-        seconds, peak = _in_process(training_start.seconds_to_first_step, workspace)
+        seconds, peak = own_process.call(training_start.seconds_to_first_step, workspace)
         stages[stage] = _Measured(seconds, peak)
     return workspace, stages
 
@@ -90,27 +87,6 @@ def _prepare(raw: pathlib.Path, workspace: Workspace) -> _Measured:
     if process.wait():
         raise DataError("data_prep.prepare failed on the simulated data; see its message")
     return _Measured(time.monotonic() - started, watch.stop())
-
-
-def _in_process(function: Callable, *arguments: Any) -> tuple[Any, Peak]:
-    """Calls a function in a new process; returns its result and the memory it took."""
-    # Not a fork: a fresh process owns nothing of this one's memory.
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_call, args=(sender, function, arguments))
-    process.start()
-    watch = Watch(process.pid)
-    sender.close()
-    try:
-        return receiver.recv(), watch.stop()
-    except EOFError as error:
-        raise CmrError(f"{function.__name__} ended without a result; see its message above") from error
-    finally:
-        process.join()
-
-
-def _call(sender: Any, function: Callable, arguments: tuple) -> None:
-    sender.send(function(*arguments))
 
 
 def _print_stages(stages: dict[str, dict[str, _Measured]]) -> None:

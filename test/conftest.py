@@ -45,6 +45,12 @@ def scenes_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 
 
 @pytest.fixture(scope="session")
+def pictured_root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The workspace of `pictured_runs`, which trains there what is asked for, once."""
+    return tmp_path_factory.mktemp("pictured") / "workspace"
+
+
+@pytest.fixture(scope="session")
 def scenes_inputs(scenes_workspace: Workspace):
     """`Inputs` of the shared tiny workspace, with both kinds of features."""
     from cmr.data import inputs

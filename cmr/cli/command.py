@@ -26,18 +26,21 @@ class FlagGroup(Protocol):
 
     Attributes:
       title: of the group in `--help`.
+      positional: the flag of the group, one with many values, that takes what is given without a name; "" for none.
     """
 
     title: str
+    positional: str
 
     def __call__(self) -> None: ...
 
 
-def flag_group(title: str) -> Callable[[Define], Define]:
+def flag_group(title: str, positional: str = "") -> Callable[[Define], Define]:
     """Marks a function as a `FlagGroup`."""
 
     def mark(define: Define) -> Define:
         define.title = title
+        define.positional = positional
         return define
 
     return mark
@@ -101,8 +104,13 @@ def _run(
         if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
             print(_help(doc or source_docstring(main.__code__.co_filename), titles), flush=True)
             return 0
+        positional = next((group.positional for group in groups if group.positional), "")
+        # Flags may follow what has no name.
+        flags.FLAGS.set_gnu_getopt(bool(positional))
         unparsed = flags.FLAGS(sys.argv)[1:]
-        if unparsed:
+        if unparsed and positional:
+            flags.FLAGS[positional].parse(unparsed)
+        elif unparsed:
             raise ConfigError(f"{unparsed[0]!r} is not a flag; flags are written --name=value (--help lists them)")
         if check_flags is not None:
             check_flags()

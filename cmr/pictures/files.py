@@ -1,5 +1,6 @@
 """Reads pictures of any kind as the arrays that a CNN takes: from files, bytes and file objects."""
 
+import contextlib
 import functools
 import io
 import os
@@ -15,11 +16,18 @@ from cmr.errors import DataError
 from cmr.pictures import colours
 from cmr.pictures.budget import PixelBudget
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
+# HEIC, where the package pillow-heif is there (the extra `heic`).
+with contextlib.suppress(ImportError):
+    import pillow_heif
+
+    pillow_heif.register_heif_opener()
+
+# A file's path, its bytes, a file object that is open for reading bytes, or a picture that is decoded already.
+Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
 # Pillow knows others too, some of which are programs (EPS starts Ghostscript) or no photographs. JPEG has MPO in it,
 # PPM its siblings. Those that this Pillow was built without are left out.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF")
+_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "HEIF")
 
 # Of damage beside the pixels, which leaves the picture as good as it was; they don't say whose it is.
 warnings.filterwarnings("ignore", module=r"PIL\.")
@@ -71,12 +79,12 @@ def read_crops(source: Source, size: int, crops: int, max_pixels: int = MAX_PIXE
       DataError: it can't be read as a picture.
     """
     side = size if crops == 1 else round(size * _TEN_CROP_SCALE)
-    picture = np.asarray(read_rgb(source, side, max_pixels, name).resize((side, side), Image.Resampling.BICUBIC))
+    whole = np.asarray(read_rgb(source, side, max_pixels, name).resize((side, side), Image.Resampling.BICUBIC))
     if crops == 1:
-        return picture[None]
+        return whole[None]
     far, middle = side - size, (side - size) // 2
     corners = ((0, 0), (0, far), (far, 0), (far, far), (middle, middle))
-    plain = [picture[top : top + size, left : left + size] for top, left in corners]
+    plain = [whole[top : top + size, left : left + size] for top, left in corners]
     return np.stack([*plain, *(crop[:, ::-1] for crop in plain)])
 
 
@@ -84,8 +92,8 @@ def read_rgb(source: Source, side: int, max_pixels: int = MAX_PIXELS, name: str 
     """Reads a picture upright, as a viewer shows it; of an animation the first frame.
 
     Args:
-      source: a file's path, its bytes, or a file object that is open for reading bytes, in one of the formats JPEG,
-        PNG, GIF, BMP, TIFF, WebP, PPM, JPEG 2000 and AVIF.
+      source: in one of the formats JPEG, PNG, GIF, BMP, TIFF, WebP, PPM, JPEG 2000 and AVIF, or HEIC with the extra
+        `heic`.
       side: that the caller will reduce it to; a huge picture is returned at no more than some times that.
       max_pixels: a picture of more is refused before it is decoded. All readers of a process together hold no more: a
         reader waits until the others leave it room. Most pictures take 4 bytes a pixel; the decoders of WebP, AVIF
@@ -100,7 +108,7 @@ def read_rgb(source: Source, side: int, max_pixels: int = MAX_PIXELS, name: str 
     """
     name = name or _name(source)
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats()) as opened:
+        with _opened(source) as opened:
             width, height = opened.size
             if width * height > max_pixels:
                 raise DataError(
@@ -120,6 +128,13 @@ def read_rgb(source: Source, side: int, max_pixels: int = MAX_PIXELS, name: str 
     except Exception as error:
         reason = " ".join(str(getattr(error, "strerror", None) or error).split()) or type(error).__name__
         raise DataError(f"{name} can't be decoded ({reason})") from error
+
+
+def _opened(source: Source) -> contextlib.AbstractContextManager[Image.Image]:
+    if isinstance(source, Image.Image):
+        # It stays open: it is the caller's.
+        return contextlib.nullcontext(source)
+    return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
 
 
 def _upright_rgb(opened: Image.Image, side: int) -> Image.Image:

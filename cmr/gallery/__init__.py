@@ -1,0 +1,1 @@
+"""The gallery: a folder of pictures, indexed with a model, to be searched."""

@@ -1,0 +1,142 @@
+"""The approximate search of very large galleries: faiss's inverted lists of float16 vectors (the extra `index`).
+
+Rows that were indexed since it was built are searched exactly beside it.
+"""
+
+import dataclasses
+import importlib.util
+import json
+import time
+
+import numpy as np
+
+from cmr.errors import ConfigError, WorkspaceError
+from cmr.gallery import similarity
+from cmr.gallery.store import Store
+from cmr.workspace import atomic_files
+
+# Of what the exact search has among its first ten, so many shall be found.
+_WANTED_RECALL = 0.95
+_RECALL_AT = 10
+_QUERIES = 200
+
+# faiss wants so many vectors to learn the middle of each list.
+_ROWS_PER_LIST = 39
+_ROWS_AT_ONCE = 65_536
+
+
+@dataclasses.dataclass(frozen=True)
+class Approximation:
+    """ann.json.
+
+    Attributes:
+      num_rows: embeddings that it holds, from the first.
+      lists: into which they are sorted.
+      lists_searched: for a query.
+      recall: of what the exact search has among its first ten, the share that it has there.
+      seconds: that building took.
+    """
+
+    num_rows: int
+    lists: int
+    lists_searched: int
+    recall: float
+    seconds: float
+
+
+def build(index: Store, queries: np.ndarray | None) -> Approximation:
+    """Builds ann.faiss beside the embeddings and measures it against the exact search.
+
+    Args:
+      index: the gallery's index.
+      queries: `[any, dim]` float32 to measure with, such as sentences; None takes rows of the gallery.
+
+    Raises:
+      ConfigError: faiss is not installed.
+      WorkspaceError: there is nothing to build of.
+    """
+    faiss = _faiss()
+    started, rows = time.monotonic(), index.embeddings()
+    if not len(rows):
+        raise WorkspaceError(f"{index.folder} holds no pictures yet; --ann has nothing to build of")
+    random = np.random.default_rng(0)
+    # Learning the lists takes their number times their rows: four times as many would take sixteen times as long.
+    lists = max(1, min(int(len(rows) ** 0.5), len(rows) // _ROWS_PER_LIST))
+    built = faiss.index_factory(rows.shape[1], f"IVF{lists},SQfp16", faiss.METRIC_INNER_PRODUCT)
+    sample = np.sort(random.permutation(len(rows))[: lists * _ROWS_PER_LIST * 2])
+    built.train(np.asarray(rows[sample], np.float32))
+    for start in range(0, len(rows), _ROWS_AT_ONCE):
+        built.add(np.asarray(rows[start : start + _ROWS_AT_ONCE], np.float32))
+    if queries is None:
+        queries = np.asarray(rows[np.sort(random.permutation(len(rows))[:_QUERIES])], np.float32)
+    queries = np.asarray(queries[random.permutation(len(queries))[:_QUERIES]], np.float32)
+    exact = similarity.similarities(rows, queries)
+    best = [set(similarity.best(exact[:, place], _RECALL_AT)) for place in range(len(queries))]
+    built.nprobe = 1
+    while (recall := _recall(built, queries, best)) < _WANTED_RECALL and built.nprobe < lists:
+        built.nprobe = min(lists, 2 * built.nprobe)
+    done = Approximation(len(rows), lists, built.nprobe, recall, time.monotonic() - started)
+    with atomic_files.atomic_path(index.folder / "ann.faiss") as temporary:
+        faiss.write_index(built, str(temporary))
+    atomic_files.write_text(index.folder / "ann.json", json.dumps(dataclasses.asdict(done), indent=2) + "\n")
+    return done
+
+
+class ApproximateSearch:
+    """ann.faiss opened.
+
+    Args:
+      index: the gallery's index.
+
+    Raises:
+      ConfigError: faiss is not installed.
+      WorkspaceError: it was not built, or is damaged.
+    """
+
+    def __init__(self, index: Store):
+        faiss = _faiss()
+        try:
+            self.description = Approximation(**json.loads((index.folder / "ann.json").read_text(encoding="utf-8")))
+            # Mapped, not read: a query looks at a few lists.
+            self._built = faiss.read_index(
+                str(index.folder / "ann.faiss"), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
+            )
+        except (OSError, ValueError, TypeError, RuntimeError) as error:
+            raise WorkspaceError(
+                f"{index.folder} has no approximate index, or a damaged one; run cmr.index --ann, or search without it"
+            ) from error
+
+    def scores(self, rows: np.ndarray, query: np.ndarray, count: int) -> np.ndarray:
+        """Cosines of the rows that may be the best.
+
+        Args:
+          rows: `[num_rows, dim]`, all embeddings.
+          query: `[dim]` float32.
+          count: rows wanted.
+
+        Returns:
+          `[num_rows]` float32; minus infinity for rows that were not looked at.
+        """
+        scores = np.full(len(rows), -np.inf, np.float32)
+        places = self._built.search(np.ascontiguousarray(query[None]), count)[1][0]
+        places = places[places >= 0]
+        # As the exact search has them.
+        scores[places] = np.asarray(rows[places], np.float32) @ query
+        if len(rows) > self.description.num_rows:
+            late = rows[self.description.num_rows :]
+            scores[self.description.num_rows :] = similarity.similarities(late, query[None])[:, 0]
+        return scores
+
+
+def _recall(built, queries: np.ndarray, best: list[set[int]]) -> float:
+    places = built.search(queries, _RECALL_AT)[1]
+    shares = [len(wanted & set(row)) / len(wanted) for wanted, row in zip(best, places, strict=True)]
+    return float(np.mean(shares))
+
+
+def _faiss():
+    if importlib.util.find_spec("faiss") is None:
+        raise ConfigError("--ann needs the package faiss: pip install 'cmr[index]'")
+    import faiss
+
+    return faiss

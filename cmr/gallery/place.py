@@ -1,0 +1,141 @@
+"""Where a gallery lies, and gallery.json, which says which of its indexes is in use.
+
+<pictures>/.cmr/            or the folder of --gallery_dir
+  gallery.json              see `Description`
+  index-<n>/                an index; a second one only while the gallery is built anew
+  thumbnails/<SHA-256>.jpg
+  writer.lock
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import json
+import pathlib
+import shutil
+from collections.abc import Iterator
+
+from cmr.errors import WorkspaceError
+from cmr.workspace import atomic_files
+
+FORMAT = 1
+FOLDER = ".cmr"
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """gallery.json.
+
+    Attributes:
+      index: folder of the index in use.
+      model: path of the model that it was made with.
+      model_checksum: of that; vectors of another model mean nothing beside these.
+      pictures: folder of the pictures where the gallery lies elsewhere; "" below them.
+    """
+
+    index: str
+    model: str
+    model_checksum: str
+    pictures: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Place:
+    """A gallery's folders.
+
+    Attributes:
+      pictures: folder of the pictures, absolute.
+      folder: of the index, absolute.
+    """
+
+    pictures: pathlib.Path
+    folder: pathlib.Path
+
+    @classmethod
+    def of(cls, pictures: pathlib.Path | None, gallery_dir: pathlib.Path | None = None) -> "Place":
+        """The gallery of a folder of pictures.
+
+        Args:
+          pictures: their folder; None where `gallery_dir` knows it.
+          gallery_dir: folder of the index, where it does not lie below the pictures.
+
+        Raises:
+          WorkspaceError: the folder is not there.
+        """
+        if pictures is None:
+            if gallery_dir is None:
+                raise WorkspaceError("name the folder of pictures: python -m cmr.index ~/Pictures --model=flickr8k.cmr")
+            known = cls(gallery_dir.resolve().parent, gallery_dir.resolve()).read()
+            pictures = pathlib.Path(known.pictures) if known.pictures else gallery_dir.resolve().parent
+        pictures = pictures.expanduser().resolve()
+        if not pictures.is_dir():
+            kind = "is no folder" if pictures.exists() else "does not exist"
+            raise WorkspaceError(f"{pictures} {kind}; give the folder that holds the pictures")
+        return cls(pictures, gallery_dir.resolve() if gallery_dir else pictures / FOLDER)
+
+    @property
+    def gallery_json(self) -> pathlib.Path:
+        return self.folder / "gallery.json"
+
+    @property
+    def thumbnails(self) -> pathlib.Path:
+        return self.folder / "thumbnails"
+
+    def read(self) -> Description:
+        """Reads gallery.json.
+
+        Raises:
+          WorkspaceError: there is no index, or one of another version.
+        """
+        if not self.gallery_json.exists():
+            raise WorkspaceError(
+                f"{self.folder.parent if self.folder.name == FOLDER else self.folder} has no index; run: "
+                f"python -m cmr.index {self.pictures} --model=MODEL.cmr"
+            )
+        try:
+            values = json.loads(self.gallery_json.read_text(encoding="utf-8"))
+            if values.pop("format") != FORMAT:
+                raise ValueError("another format")
+            return Description(**values)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise WorkspaceError(
+                f"{self.gallery_json} is damaged or of another version; remove {self.folder} and run cmr.index again"
+            ) from error
+
+    def write(self, description: Description) -> None:
+        """Writes gallery.json: from here on the index that it names is the one in use."""
+        values = {"format": FORMAT, **dataclasses.asdict(description)}
+        atomic_files.write_text(self.gallery_json, json.dumps(values, indent=2) + "\n")
+
+    def indexes(self) -> list[pathlib.Path]:
+        """Folders of indexes, the oldest first."""
+        named = [path for path in self.folder.glob("index-*") if path.name[6:].isdigit()]
+        return sorted(named, key=lambda path: int(path.name[6:]))
+
+    def remove_others(self, index: str) -> None:
+        """Removes every index but one."""
+        for path in self.indexes():
+            if path.name != index:
+                shutil.rmtree(path, ignore_errors=True)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Keeps every other writer out until the block ends.
+
+        Raises:
+          WorkspaceError: another one is writing, or the folder can't be written.
+        """
+        mend = f"give a folder that can: --gallery_dir=PATH (the index of {self.pictures} would lie in {self.folder})"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            file = open(self.folder / "writer.lock", "a")  # noqa: SIM115, closed below
+        except OSError as error:
+            raise WorkspaceError(f"{self.folder} can't be written ({error.strerror}); {mend}") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise WorkspaceError(
+                    f"another cmr.index is writing {self.folder}; wait for its end (searches go on meanwhile)"
+                ) from error
+            yield

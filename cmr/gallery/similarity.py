@@ -1,0 +1,62 @@
+"""Exact similarities of a query and very many rows: blocks of a memory map, one matrix product each."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+# 16,384 rows of 512 values are 32 MB in float32: large enough for the product to use every core, and no more memory.
+_BLOCK_VALUES = 1 << 23
+
+# TensorFlow's kernels read memory at multiples of this.
+_ALIGNMENT = 64
+
+
+def similarities(rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """Dot products of all rows with queries, in float32.
+
+    Args:
+      rows: `[num_rows, dim]` float16 or float32, in memory or mapped.
+      queries: `[num_queries, dim]` float32.
+
+    Returns:
+      `[num_rows, num_queries]` float32.
+    """
+    result = np.empty((len(rows), len(queries)), np.float32)
+    transposed = tf.constant(np.ascontiguousarray(queries.T, np.float32))
+    for block in _blocks(*rows.shape):
+        result[block] = tf.matmul(tf.cast(_shared(rows[block]), tf.float32), transposed).numpy()
+    return result
+
+
+def best(scores: np.ndarray, count: int) -> np.ndarray:
+    """Places of the largest scores, largest first, of equal ones the earlier first.
+
+    Args:
+      scores: `[num_rows]`; those of minus infinity are never among the best.
+      count: places at most.
+
+    Returns:
+      `[at most count]` int64.
+    """
+    count = min(count, int(np.count_nonzero(scores > -np.inf)))
+    if not count:
+        return np.zeros(0, np.int64)
+    least = np.partition(scores, len(scores) - count)[len(scores) - count]
+    places = np.flatnonzero(scores >= least)
+    # flatnonzero counts up and the sort is stable.
+    return places[np.argsort(-scores[places], kind="stable")][:count]
+
+
+def _blocks(num_rows: int, dim: int) -> Iterator[slice]:
+    # A multiple of 64 rows, so that every block begins where the first one may.
+    size = max(64, _BLOCK_VALUES // dim // 64 * 64)
+    for start in range(0, num_rows, size):
+        yield slice(start, start + size)
+
+
+def _shared(block: np.ndarray) -> tf.Tensor:
+    """A tensor on the array's own memory: copying 1 GB of rows takes as long as multiplying them."""
+    if block.ctypes.data % _ALIGNMENT or not block.flags.writeable:
+        return tf.convert_to_tensor(block)
+    return tf.experimental.dlpack.from_dlpack(block.__dlpack__())

@@ -1,0 +1,230 @@
+"""index-<n>/: what is known of a gallery's pictures, and their embeddings.
+
+`gallery.sqlite` has two tables: `pictures`, a row a file, and `contents`, a row a different content; two files of one
+content share an embedding, so a file that was renamed, moved or copied costs nothing. `embeddings.npy` holds the
+embedding of content `row`; rows are added at its end and never change, so a search may go on while the next ones are
+written. `index.json` says what the rows are.
+"""
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import sqlite3
+from collections.abc import Sequence
+
+import numpy as np
+
+from cmr.errors import WorkspaceError
+from cmr.workspace import atomic_files
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS contents (sha256 BLOB PRIMARY KEY, row INTEGER NOT NULL UNIQUE, is_shown INTEGER NOT NULL)
+  WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS pictures (path BLOB PRIMARY KEY, size INTEGER, mtime_ns INTEGER, sha256 BLOB,
+  state TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pictures_of_content ON pictures (sha256);
+CREATE INDEX IF NOT EXISTS hidden_rows ON contents (row) WHERE NOT is_shown;
+"""
+
+# What can be said of a file.
+INDEXED, UNREADABLE, GONE = "indexed", "unreadable", "gone"
+
+# A .npy header of version 1 whose size does not depend on the number of rows.
+_HEADER_BYTES = 128
+
+# A reader may meet a writer's commit, which takes a moment.
+_SECONDS_TO_WAIT = 30.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What is known of a file.
+
+    Attributes:
+      size: in bytes, when it was read.
+      mtime_ns: time of its last change then.
+      sha256: of its content; b"" where it could not be read at all.
+      state: `INDEXED`, `UNREADABLE` or `GONE`.
+      reason: why it is unreadable; "" otherwise.
+    """
+
+    size: int
+    mtime_ns: int
+    sha256: bytes
+    state: str
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """What index.json says.
+
+    Attributes:
+      model_checksum: of the model that made them.
+      dim: size of an embedding.
+      dtype: `float16` or `float32`.
+    """
+
+    model_checksum: str
+    dim: int
+    dtype: str
+
+
+class Store:
+    """An index on the disk.
+
+    Args:
+      folder: `index-<n>/`.
+      writable: open it for the one writer.
+
+    Attributes:
+      folder: of the index.
+      rows: what an embedding is.
+
+    Raises:
+      WorkspaceError: it is missing or damaged.
+    """
+
+    def __init__(self, folder: pathlib.Path, writable: bool = False):
+        self.folder = folder
+        self._npy = folder / "embeddings.npy"
+        try:
+            self.rows = Rows(**json.loads((folder / "index.json").read_text(encoding="utf-8")))
+            # Of a path with a "?" or a "#" in it too.
+            uri = f"{(folder / 'gallery.sqlite').resolve().as_uri()}?mode={'rwc' if writable else 'ro'}"
+            self._database = sqlite3.connect(uri, uri=True, timeout=_SECONDS_TO_WAIT, check_same_thread=False)
+            if writable:
+                self._database.executescript(_SCHEMA)
+            self._database.execute("SELECT 1 FROM pictures, contents LIMIT 1").fetchone()
+            if writable:
+                self._drop_uncommitted_rows()
+        except (OSError, ValueError, TypeError, sqlite3.Error) as error:
+            raise WorkspaceError(
+                f"{folder} is missing or damaged ({error}); remove {folder.parent} and run cmr.index again"
+            ) from error
+
+    @classmethod
+    def create(cls, folder: pathlib.Path, rows: Rows) -> "Store":
+        """Makes an empty index, open for its writer."""
+        folder.mkdir(parents=True, exist_ok=True)
+        atomic_files.write_text(folder / "index.json", json.dumps(dataclasses.asdict(rows), indent=2) + "\n")
+        return cls(folder, writable=True)
+
+    def close(self) -> None:
+        self._database.close()
+
+    def known(self) -> dict[bytes, Known]:
+        """All files by their path below the pictures' folder, as bytes: a name need not be of any encoding."""
+        rows = self._database.execute("SELECT path, size, mtime_ns, sha256, state, reason FROM pictures")
+        return {path: Known(*rest) for path, *rest in rows}
+
+    def rows_of_contents(self) -> dict[bytes, int]:
+        """SHA-256 of a content -> its row in the embeddings."""
+        return dict(self._database.execute("SELECT sha256, row FROM contents"))
+
+    def commit(
+        self,
+        files: Sequence[tuple[bytes, Known]],
+        new_contents: Sequence[bytes] = (),
+        embeddings: np.ndarray | None = None,
+    ) -> None:
+        """Writes what became of some files, all of it or nothing.
+
+        Args:
+          files: their paths and what is known of them now.
+          new_contents: SHA-256 of the contents that are embedded for the first time.
+          embeddings: `[len(new_contents), dim]` of those.
+        """
+        first = self.num_rows()
+        if new_contents:
+            self._append(first, embeddings)
+        with self._database:
+            self._database.executemany(
+                "INSERT INTO contents VALUES (?, ?, 0)",
+                ((content, first + place) for place, content in enumerate(new_contents)),
+            )
+            for path, known in files:
+                before = self._database.execute("SELECT sha256 FROM pictures WHERE path = ?", (path,)).fetchone()
+                self._database.execute(
+                    "REPLACE INTO pictures VALUES (?, ?, ?, ?, ?, ?)", (path, *dataclasses.astuple(known))
+                )
+                for content in {known.sha256, *(before or ())}:
+                    self._database.execute(
+                        "UPDATE contents SET is_shown = EXISTS (SELECT 1 FROM pictures WHERE pictures.sha256 = "
+                        "contents.sha256 AND state = ?) WHERE sha256 = ?",
+                        (INDEXED, content),
+                    )
+
+    def num_rows(self) -> int:
+        """Embeddings that are committed."""
+        return self._database.execute("SELECT COALESCE(MAX(row) + 1, 0) FROM contents").fetchone()[0]
+
+    def hidden_rows(self) -> np.ndarray:
+        """Rows whose content no file has any more: `[any]` int64."""
+        rows = self._database.execute("SELECT row FROM contents WHERE NOT is_shown").fetchall()
+        return np.array(rows, np.int64).reshape(-1)
+
+    def count(self, state: str) -> int:
+        """Files in a state."""
+        return self._database.execute("SELECT COUNT(*) FROM pictures WHERE state = ?", (state,)).fetchone()[0]
+
+    def paths_of_row(self, row: int) -> list[bytes]:
+        """The files whose content has this row, sorted."""
+        rows = self._database.execute(
+            "SELECT path FROM pictures WHERE state = ? AND sha256 = (SELECT sha256 FROM contents WHERE row = ?) "
+            "ORDER BY path",
+            (INDEXED, row),
+        )
+        return [path for (path,) in rows]
+
+    def content_of_row(self, row: int) -> bytes:
+        """SHA-256 of the content that a row embeds."""
+        return self._database.execute("SELECT sha256 FROM contents WHERE row = ?", (row,)).fetchone()[0]
+
+    def row_of_content(self, sha256: bytes) -> int | None:
+        """The row of a content; None where no file has it."""
+        row = self._database.execute("SELECT row FROM contents WHERE sha256 = ? AND is_shown", (sha256,)).fetchone()
+        return row[0] if row else None
+
+    def embeddings(self) -> np.ndarray:
+        """All committed embeddings, mapped from the disk: `[num_rows, dim]`, not to be written."""
+        shape = self.num_rows(), self.rows.dim
+        if not shape[0]:
+            return np.zeros(shape, self.rows.dtype)
+        try:
+            # Mode c and not r: what must not be written is not handed on without a copy. Nothing here writes.
+            return np.memmap(self._npy, self.rows.dtype, "c", _HEADER_BYTES, shape)
+        except (OSError, ValueError) as error:
+            raise WorkspaceError(
+                f"{self._npy} is missing or too short; remove {self.folder.parent} and run cmr.index again"
+            ) from error
+
+    def _append(self, first: int, embeddings: np.ndarray) -> None:
+        rows = np.ascontiguousarray(embeddings, self.rows.dtype)
+        with open(self._npy, "rb+" if self._npy.exists() else "wb") as file:
+            file.seek(_HEADER_BYTES + first * rows[0].nbytes)
+            file.write(rows)
+            file.flush()
+            file.seek(0)
+            file.write(_header(self.rows, first + len(rows)))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _drop_uncommitted_rows(self) -> None:
+        """Cuts off what a killed writer added behind the last commit."""
+        with contextlib.suppress(FileNotFoundError):
+            count = self.num_rows()
+            end = _HEADER_BYTES + count * self.rows.dim * np.dtype(self.rows.dtype).itemsize
+            if self._npy.stat().st_size > end:
+                os.truncate(self._npy, end)
+                with open(self._npy, "rb+") as file:
+                    file.write(_header(self.rows, count))
+
+
+def _header(rows: Rows, count: int) -> bytes:
+    text = repr({"descr": np.dtype(rows.dtype).str, "fortran_order": False, "shape": (count, rows.dim)})
+    # Magic, version 1.0, and the length of the text, which spaces fill up.
+    size = _HEADER_BYTES - 10
+    return b"\x93NUMPY\x01\x00" + size.to_bytes(2, "little") + f"{text:<{size - 1}}\n".encode()

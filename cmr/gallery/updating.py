@@ -1,0 +1,260 @@
+"""Brings an index up to date with its folder: only what is new or changed is computed."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import time
+from collections.abc import Callable
+
+from cmr import progress
+from cmr.errors import ConfigError
+from cmr.gallery import streaming, walking
+from cmr.gallery.place import Description, Place
+from cmr.gallery.store import GONE, INDEXED, UNREADABLE, Known, Rows, Store
+from cmr.gallery.streaming import Batch
+from cmr.retrieval.retriever import Retriever
+
+# A kill loses at most this much work, and a batch.
+_SECONDS_BETWEEN_COMMITS = 5.0
+
+
+@dataclasses.dataclass
+class Changes:
+    """How a folder differs from its index.
+
+    Attributes:
+      to_read: path below the folder -> size and time of change, of files that are new, changed, or could not be opened.
+      gone: paths that the index has and the folder has not.
+      returned: paths that were gone and are back as they were.
+      unchanged: number of the others.
+      unreadable: number of those among them that are known to be unreadable.
+    """
+
+    to_read: dict[bytes, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    gone: list[bytes] = dataclasses.field(default_factory=list)
+    returned: list[bytes] = dataclasses.field(default_factory=list)
+    unchanged: int = 0
+    unreadable: int = 0
+
+
+@dataclasses.dataclass
+class Update:
+    """What an update did.
+
+    Attributes:
+      computed: pictures that went through the model.
+      recognised: files whose content was known: renamed, moved, copied, back, or touched alone.
+      gone: files that are no longer there.
+      unreadable: files that could not be read, met for the first time.
+      still_unreadable: those that are known from before.
+      unchanged: files that were left alone.
+      seconds: that the reading and computing took.
+    """
+
+    computed: int = 0
+    recognised: int = 0
+    gone: int = 0
+    unreadable: int = 0
+    still_unreadable: int = 0
+    unchanged: int = 0
+    seconds: float = 0.0
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether the index was up to date."""
+        return not (self.computed or self.recognised or self.gone or self.unreadable)
+
+
+def find_changes(index: Store, pictures: pathlib.Path, on_remark: Callable[[str], None]) -> Changes:
+    """Compares a folder with its index by sizes and times; no file is opened.
+
+    Args:
+      index: what is known.
+      pictures: the folder.
+      on_remark: is told of folders that can't be listed.
+    """
+    return _compare(index.known(), pictures, on_remark)
+
+
+def everything(pictures: pathlib.Path, on_remark: Callable[[str], None]) -> Changes:
+    """The same of a folder that has no index: all of it is to be read."""
+    return _compare({}, pictures, on_remark)
+
+
+def _compare(known: dict[bytes, Known], pictures: pathlib.Path, on_remark: Callable[[str], None]) -> Changes:
+    changes = Changes()
+    for path, status in walking.walk(pictures, on_remark):
+        before, stamp = known.pop(path, None), (status.st_size, status.st_mtime_ns)
+        is_as_it_was = before is not None and (before.size, before.mtime_ns) == stamp and before.sha256
+        if not is_as_it_was or (before.state == GONE and before.reason):
+            changes.to_read[path] = stamp
+        elif before.state == GONE:
+            changes.returned.append(path)
+        else:
+            changes.unchanged += 1
+            changes.unreadable += before.state == UNREADABLE
+    changes.gone = sorted(path for path, before in known.items() if before.state != GONE)
+    return changes
+
+
+def count_recognised(index: Store, pictures: pathlib.Path, changes: Changes) -> int:
+    """How many of the files to be read have a content that is known; reads them, but only where anything is known."""
+    contents = index.rows_of_contents()
+    if not contents:
+        return 0
+    count = 0
+    with progress.progress_bar(len(changes.to_read), "file", "compared") as bar:
+        for path in changes.to_read:
+            with contextlib.suppress(OSError):
+                count += streaming.content_sha256(pictures / os.fsdecode(path)) in contents
+            bar.update()
+    return count
+
+
+def update(index: Store, pictures: pathlib.Path, retriever: Retriever, on_remark: Callable[[str], None]) -> Update:
+    """Reads and embeds what is new or changed, and commits as it goes.
+
+    Args:
+      index: open for writing.
+      pictures: the folder.
+      retriever: the model that made the index.
+      on_remark: is told of each file that can't be read, once and with the reason.
+    """
+    changes = find_changes(index, pictures, on_remark)
+    known = index.known()
+    index.commit(
+        [(path, dataclasses.replace(known[path], state=GONE)) for path in changes.gone]
+        + [(path, dataclasses.replace(known[path], state=INDEXED)) for path in changes.returned]
+    )
+    done = Update(
+        recognised=len(changes.returned),
+        gone=len(changes.gone),
+        still_unreadable=changes.unreadable,
+        unchanged=changes.unchanged - changes.unreadable,
+    )
+    if changes.to_read:
+        _Pass(index, pictures, retriever, on_remark, changes, known, done).run()
+    return done
+
+
+class _Pass:
+    """One pass over the files that are to be read."""
+
+    def __init__(
+        self,
+        index: Store,
+        pictures: pathlib.Path,
+        retriever: Retriever,
+        on_remark: Callable[[str], None],
+        changes: Changes,
+        known: dict[bytes, Known],
+        done: Update,
+    ):
+        self._index, self._pictures, self._retriever, self._on_remark = index, pictures, retriever, on_remark
+        self._stamps, self._known, self._done = changes.to_read, known, done
+        self._contents = set(index.rows_of_contents())
+        sizes = {each.size for each in known.values() if each.sha256 in self._contents}
+        # First those that may have been renamed, which are known again in a moment.
+        self._paths = sorted(changes.to_read, key=lambda path: (changes.to_read[path][0] not in sizes, path))
+        self._files: list[tuple[bytes, Known]] = []
+        self._new: list[bytes] = []
+        self._embeddings = []
+
+    def run(self) -> None:
+        started = committed = time.monotonic()
+        files = [self._pictures / os.fsdecode(path) for path in self._paths]
+        with progress.progress_bar(len(files), "picture", "index") as bar:
+            try:
+                for batch in streaming.stream(self._retriever, files, self._contents.__contains__):
+                    self._take(batch)
+                    bar.update(len(batch.embedded) + len(batch.others))
+                    if time.monotonic() - committed > _SECONDS_BETWEEN_COMMITS:
+                        self._commit()
+                        committed = time.monotonic()
+            finally:
+                self._commit()
+        self._done.seconds = time.monotonic() - started
+
+    def _take(self, batch: Batch) -> None:
+        self._done.computed += len(batch.embedded)
+        for read, embedding in zip(batch.embedded, batch.embeddings, strict=True):
+            self._contents.add(read.sha256)
+            self._new.append(read.sha256)
+            self._embeddings.append(embedding)
+            self._add(read.place, read.sha256, INDEXED)
+        for read in batch.others:
+            if not read.reason:
+                self._done.recognised += 1
+                self._add(read.place, read.sha256, INDEXED)
+                continue
+            before = self._known.get(self._paths[read.place])
+            if before and before.state == UNREADABLE and before.reason == read.reason:
+                self._done.still_unreadable += 1
+            else:
+                self._done.unreadable += 1
+                self._on_remark(read.reason)
+            self._add(read.place, read.sha256, UNREADABLE, read.reason)
+
+    def _add(self, place: int, sha256: bytes, state: str, reason: str = "") -> None:
+        path = self._paths[place]
+        self._files.append((path, Known(*self._stamps[path], sha256, state, reason)))
+
+    def _commit(self) -> None:
+        self._index.commit(self._files, self._new, self._embeddings)
+        self._files, self._new, self._embeddings = [], [], []
+
+
+def open_for_update(place: Place, retriever: Retriever, model: str, dtype: str, rebuild: bool) -> Store:
+    """Opens the index to write, or begins one; `finish` makes it the one in use.
+
+    Args:
+      place: of the gallery, whose lock the caller holds.
+      retriever: the model.
+      model: its path, to be kept.
+      dtype: of the vectors of a new index.
+      rebuild: begin a new one beside that in use, or go on with it, where the model is another.
+
+    Raises:
+      ConfigError: the index is of another model.
+      WorkspaceError: it is damaged.
+    """
+    rows = Rows(retriever.parts.checksum, retriever.dim, dtype)
+    if not place.gallery_json.exists():
+        place.remove_others("")
+        fresh = Store.create(place.folder / "index-1", rows)
+        # Whatever is written from here on can be searched at once.
+        finish(place, fresh, model)
+        return fresh
+    current = place.read()
+    if current.model_checksum == rows.model_checksum:
+        return Store(place.folder / current.index, writable=True)
+    if not rebuild:
+        raise other_model(place, model)
+    newest = place.indexes()[-1]
+    if newest.name != current.index and (newest / "index.json").exists():
+        begun = Store(newest, writable=True)
+        if begun.rows == rows:
+            return begun
+        begun.close()
+    place.remove_others(current.index)
+    return Store.create(place.folder / f"index-{int(current.index.removeprefix('index-')) + 1}", rows)
+
+
+def other_model(place: Place, model: str) -> ConfigError:
+    """The error of a gallery that was indexed with another model than the one given."""
+    return ConfigError(
+        f"{place.folder} was indexed with another model ({place.read().model}); to index anew: python -m cmr.index "
+        f"{place.pictures} --model={model} --rebuild (the old index can be searched until the new one is whole)"
+    )
+
+
+def finish(place: Place, index: Store, model: str) -> None:
+    """Makes an index the one in use, and removes the one that it follows."""
+    pictures = "" if place.folder.parent == place.pictures else str(place.pictures)
+    description = Description(index.folder.name, model, index.rows.model_checksum, pictures)
+    before = place.read() if place.gallery_json.exists() else None
+    if description != before:
+        place.write(description)
+    if before and before.index != description.index:
+        place.remove_others(description.index)

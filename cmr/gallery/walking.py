@@ -1,0 +1,57 @@
+"""Finds the pictures below a folder."""
+
+import functools
+import os
+import pathlib
+from collections.abc import Callable, Iterator
+
+from PIL import Image
+
+from cmr.pictures import files  # noqa: F401, registers HEIC where it can be read
+
+# Pillow knows these by name and hands them to programs that are not there, or that must not see a stranger's file.
+_NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
+
+
+@functools.cache
+def suffixes() -> frozenset[str]:
+    """Endings of files that the reader of pictures takes, with the dot, in lower case."""
+    Image.init()
+    return frozenset(
+        suffix.lower()
+        for suffix, kind in Image.registered_extensions().items()
+        if kind in Image.OPEN and kind not in _NOT_DECODED
+    )
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file is a picture by its name."""
+    return pathlib.PurePath(name).suffix.lower() in suffixes()
+
+
+def walk(folder: pathlib.Path, on_unreadable: Callable[[str], None]) -> Iterator[tuple[bytes, os.stat_result]]:
+    """Finds pictures, in the order of their paths.
+
+    Args:
+      folder: to look in. Hidden files and folders are passed over, links to folders not followed.
+      on_unreadable: is told of each folder that can't be listed.
+
+    Yields:
+      A picture's path below the folder as bytes, and its size and times.
+    """
+
+    def failed(error: OSError) -> None:
+        on_unreadable(f"{error.filename} can't be listed ({error.strerror})")
+
+    for root, folders, names in os.walk(folder, onerror=failed):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            if name.startswith(".") or not is_picture_name(name):
+                continue
+            path = pathlib.Path(root, name)
+            try:
+                status = path.stat()
+            except OSError:
+                # It went away meanwhile, or is a link to nothing.
+                continue
+            yield os.fsencode(os.path.relpath(path, folder)), status

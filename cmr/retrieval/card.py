@@ -1,0 +1,95 @@
+"""The card of a model: what it was trained on, how good it is, and what it is bad at, as Markdown."""
+
+from collections.abc import Sequence
+
+from cmr.evaluation import results_table
+from cmr.evaluation.metrics import BothDirections
+from cmr.retrieval.finished_run import FinishedRun
+
+# What the publishers say of their data; a model that learnt from them is no freer than they are.
+_LICENCES = {
+    "scenes": "drawn by this project, which is MIT licensed.",
+    "flickr8k": (
+        "the photographs belong to their owners on Flickr; the data set is given for non-commercial research and "
+        "education (University of Illinois, Hodosh, Young, Hockenmaier, 2013)."
+    ),
+    "flickr30k": (
+        "the photographs belong to their owners on Flickr; the data set is given for non-commercial research and "
+        "education (University of Illinois, Young, Lai, Hodosh, Hockenmaier, 2014)."
+    ),
+    "mscoco": (
+        "the sentences are CC BY 4.0 (COCO Consortium); the photographs are under the Flickr licences of their owners "
+        "(https://cocodataset.org/#termsofuse)."
+    ),
+}
+_UNKNOWN_LICENCE = "not known to this project; ask whoever made the data set."
+
+_BAD_AT = (
+    "words that its training sentences do not hold: they are not heard, and search says which",
+    "any language but that of its training sentences",
+    'negations ("no dog" finds dogs), numbers, left and right, who does what to whom, and writing in pictures',
+    "pictures unlike those it learnt from: documents, drawings, close-ups, night",
+    "names of persons and places; it must not be used to recognise people",
+)
+
+
+def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
+    """The card of a finished run.
+
+    Args:
+      finished: the run and its inputs.
+      remarks: more to be said, a sentence each, such as what packing it cost.
+    """
+    config, metrics = finished.config, finished.run.read_metrics()
+    sentence, image = (_numbers(metrics["test"][direction]) for direction in ("sentence_retrieval", "image_retrieval"))
+    chance = _numbers(metrics["random_ranking"]["image_retrieval"])
+    splits = [results_table.SplitCounts(name, *sizes) for name, sizes in finished.inputs.split_sizes().items()]
+    title = results_table.dataset_title(config.dataset)
+    lines = [
+        f"# {finished.run.path.name}: {config.model.model} on {title}",
+        "",
+        "Finds pictures by sentences and sentences by pictures: both are unit vectors of one space, of "
+        f"{config.model.gru_units} values, in which those that belong together are near.",
+        "",
+        "## Trained on",
+        "",
+        f"- Data set: {title}, its training split. {results_table.describe_splits(finished.inputs.protocol, splits)}",
+        f"- Words: {len(finished.inputs.vocabulary):,}, of the training sentences.",
+        f"- Features: {metrics['features']}.",
+        *(f"- {note}" for note in metrics["notes"]),
+        f"- Licence of the data: {_LICENCES.get(config.dataset, _UNKNOWN_LICENCE)}",
+        "",
+        "## Test split",
+        "",
+        "| | R@1 | R@5 | R@10 | Med r |",
+        "| --- | --- | --- | --- | --- |",
+        f"| sentences of a picture | {sentence} |",
+        f"| pictures of a sentence | {image} |",
+        f"| pictures at random | {chance} |",
+        "",
+        *(f"{remark}\n" for remark in remarks),
+        "## Bad at",
+        "",
+        *(f"- {weakness}" for weakness in _BAD_AT),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def loss_remark(kept: BothDirections, packed: BothDirections, dtype: str) -> str:
+    """What rounding the weights costs on the validation split, as a sentence."""
+    pairs = ", ".join(
+        f"{title} {before.recall_at_1:.2f} -> {after.recall_at_1:.2f}"
+        for title, before, after in (
+            ("sentence R@1", kept.sentence_retrieval, packed.sentence_retrieval),
+            ("image R@1", kept.image_retrieval, packed.image_retrieval),
+        )
+    )
+    return (
+        f"The weights are kept as {dtype}. On the validation split that changes the sum of recalls from "
+        f"{kept.sum_of_recalls:.2f} to {packed.sum_of_recalls:.2f} ({pairs})."
+    )
+
+
+def _numbers(metrics: dict) -> str:
+    recalls = " | ".join(f"{metrics[f'recall_at_{k}']:.1f}" for k in (1, 5, 10))
+    return f"{recalls} | {metrics['median_rank']:g}"

@@ -1,0 +1,132 @@
+"""The parts of a retriever, read from a finished run where it lies in its workspace."""
+
+import functools
+import pathlib
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+from cmr.captioner import files as captioner_files
+from cmr.captioner.files import Captioner
+from cmr.config import ModelConfig
+from cmr.errors import CmrError, ConfigError
+from cmr.evaluation import encoding
+from cmr.pictures import cnn as cnns_of_pictures
+from cmr.pictures.cnn import Cnn
+from cmr.retrieval import card
+from cmr.retrieval.finished_run import FinishedRun
+from cmr.retrieval.sentences import Sentences
+from cmr.text_space import choice
+from cmr.workspace.captions import in_split
+from cmr.workspace.checksums import files_sha256
+from cmr.workspace.features import EXTRACTOR_JSON
+from cmr.workspace.vocabulary import Vocabulary
+
+# 50,000 rows of 1024 values in float16 are 100 MB.
+MOST_SENTENCES = 50_000
+
+
+class RunParts:
+    """See `retriever.RetrieverParts`.
+
+    Args:
+      finished: the run and its inputs.
+    """
+
+    def __init__(self, finished: FinishedRun):
+        self.finished = finished
+        self.name = str(finished.run.path)
+
+    @property
+    def config(self) -> ModelConfig:
+        return self.finished.config.model
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        return self.finished.inputs.vocabulary
+
+    @functools.cached_property
+    def checksum(self) -> str:
+        run, features = self.finished.run, self.finished.inputs.features.values()
+        cnns = [each.path / cnns_of_pictures.CNN_KERAS for each in features]
+        described = [each.path / EXTRACTOR_JSON for each in features]
+        return files_sha256([run.config_json, run.best_weights, *described, *(path for path in cnns if path.exists())])
+
+    @functools.cached_property
+    def card(self) -> str:
+        return card.text(self.finished)
+
+    @functools.cached_property
+    def model(self) -> keras.Model:
+        """Both encoders with the best weights."""
+        return self.finished.model()
+
+    def text_encoder(self) -> keras.Model:
+        return self.model.get_layer("text_encoder")
+
+    def image_encoder(self) -> keras.Model:
+        return self.model.get_layer("image_encoder")
+
+    def cnns(self) -> Mapping[str, Cnn]:
+        """See `retriever.RetrieverParts`.
+
+        Raises:
+          ConfigError: features that were imported or are a hub module's.
+          WorkspaceError: a CNN is missing or damaged.
+        """
+        for features in self.finished.inputs.features.values():
+            _check_has_cnn(features.name, features.extractor)
+        return {name: cnns_of_pictures.read_cnn(each.path) for name, each in self.finished.inputs.features.items()}
+
+    def captioner(self) -> Captioner | None:
+        folder = self.captioner_dir
+        return captioner_files.read_captioner(folder) if folder else None
+
+    @functools.cached_property
+    def captioner_dir(self) -> pathlib.Path | None:
+        """Folder of the captioner whose W_img the run took; None where there is none, or where it has changed since."""
+        if not self.finished.config.captioner:
+            return None
+        folder = _flag(self.finished.run.flags_txt.read_text(encoding="utf-8"), "captioner")
+        path = pathlib.Path(folder) if folder else self.finished.run.path.parents[1] / "captioner"
+        try:
+            kernel = captioner_files.read_captioner(path).text_space
+        except CmrError:
+            return None
+        return path if choice.kernel_checksum(kernel) == self.finished.config.text_space else None
+
+    def best_scores(self) -> np.ndarray:
+        embeddings = encoding.embed_split(self.model, self.finished.inputs.split("val"))
+        # By blocks: MSCOCO's 25,000 sentences and 5,000 images are 500 MB of cosines.
+        best = [(block @ embeddings.images.T).max(axis=1) for block in np.array_split(embeddings.captions, 20)]
+        return np.percentile(np.concatenate(best), np.arange(101)).astype(np.float32)
+
+    def training_sentences(self) -> list[str]:
+        """Different sentences of the training split, in their order; of more than `MOST_SENTENCES` a random choice."""
+        texts = list(dict.fromkeys(in_split(self.finished.inputs.captions, "train")["caption"]))
+        if len(texts) <= MOST_SENTENCES:
+            return texts
+        chosen = np.random.default_rng(0).choice(len(texts), MOST_SENTENCES, replace=False)
+        return [texts[place] for place in np.sort(chosen)]
+
+    def sentences(self) -> Sentences | None:
+        """None: embedding them takes too long for a search; cmr.pack does it once."""
+        return None
+
+
+def _check_has_cnn(name: str, extractor: Mapping) -> None:
+    reason = {"": "were imported", "hub": "are of a tensorflow-hub module, which can't be carried"}.get(
+        extractor["model"]
+    )
+    if reason:
+        raise ConfigError(
+            f"the features {name} {reason}, so this model can't embed a new picture; extract features with a CNN of "
+            "data_prep.extract and name them when you train: --vgg_features=efficientnet_lite2 (or --image_features)"
+        )
+
+
+def _flag(text: str, name: str) -> str:
+    """The value of a flag in a flagfile; "" without it."""
+    values = [line.partition("=")[2] for line in text.splitlines() if line.startswith(f"--{name}=")]
+    return values[-1] if values else ""

@@ -1,0 +1,1 @@
+"""A trained model in one file, and what serves it to others."""

@@ -1,0 +1,185 @@
+"""A trained model opened for new sentences and pictures, from the one file that cmr.pack writes or from a run.
+
+cmr.load("flickr8k.cmr").embed_sentences(["a dog by the sea"])
+"""
+
+import contextlib
+import functools
+import io
+import json
+import os
+import pathlib
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+
+import keras
+import numpy as np
+
+from cmr.captioner import files as captioner_files
+from cmr.captioner.files import Captioner
+from cmr.config import ModelConfig
+from cmr.errors import WorkspaceError
+from cmr.pictures.cnn import Cnn
+from cmr.retrieval import finished_run, image_encoder, text_encoder
+from cmr.retrieval.retriever import Retriever
+from cmr.retrieval.run_parts import RunParts
+from cmr.retrieval.sentences import Sentences
+from cmr.serving.packed_file import PackedFile
+from cmr.workspace.vocabulary import Vocabulary
+
+CARD_MD = "card.md"
+VOCABULARY_TXT = "vocabulary.txt"
+TEXT_ENCODER_NPZ = "text_encoder.npz"
+IMAGE_ENCODER_NPZ = "image_encoder.npz"
+SENTENCES_JSON = "sentences.json"
+SENTENCES_NPY = "sentences.npy"
+
+# What a Keras file may name. Others would be imported and called; Lambda and TFSMLayer hold or fetch programs.
+_KERAS_ROOMS = ("layers", "initializers", "regularizers", "constraints", "activations", "src.models", "src.ops")
+_REFUSED_LAYERS = ("Lambda", "TFSMLayer")
+
+
+def cnn_member(name: str) -> str:
+    """The member that holds the CNN of an input of the image encoder."""
+    return f"cnn/{name}.keras"
+
+
+def load(path: str | os.PathLike) -> Retriever:
+    """Opens a trained model for new sentences and pictures.
+
+    Args:
+      path: a file of cmr.pack, or the folder of a finished run in its workspace.
+
+    Raises:
+      WorkspaceError: it is neither, or damaged.
+    """
+    path = pathlib.Path(path)
+    if path.is_dir():
+        return Retriever(RunParts(finished_run.open_run(path)))
+    return Retriever(PackedParts(PackedFile(path)))
+
+
+class PackedParts:
+    """The parts of a retriever in a packed model; see `retriever.RetrieverParts`.
+
+    Args:
+      file: the opened file.
+
+    Raises:
+      WorkspaceError: its settings are not of this version.
+    """
+
+    def __init__(self, file: PackedFile):
+        self._file = file
+        self.name = str(file.path)
+        self.checksum = file.checksum
+        try:
+            self.config = ModelConfig(**file.description["settings"]["model"])
+            self._best_scores = np.array(file.description["best_scores"], np.float32)
+            self._crops = {name: int(each["crops"]) for name, each in file.description["cnns"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise WorkspaceError(f"{self.name} was packed by another version; pack the run again") from error
+
+    @functools.cached_property
+    def vocabulary(self) -> Vocabulary:
+        with self._unpacked([VOCABULARY_TXT]) as folder:
+            return Vocabulary.read(folder / VOCABULARY_TXT)
+
+    @functools.cached_property
+    def card(self) -> str:
+        return self._file.read(CARD_MD).decode("utf-8")
+
+    def text_encoder(self) -> keras.Model:
+        config = self.config
+        encoder = text_encoder.text_encoder(
+            config.vocabulary_size,
+            config.word_dim,
+            config.gru_units,
+            config.gru_reset_after,
+            config.text_pooling,
+            config.bidirectional,
+        )
+        return self._with_weights(encoder, TEXT_ENCODER_NPZ)
+
+    def image_encoder(self) -> keras.Model:
+        return self._with_weights(image_encoder.image_encoder(self.config), IMAGE_ENCODER_NPZ)
+
+    def cnns(self) -> Mapping[str, Cnn]:
+        return {name: self._cnn(name, crops) for name, crops in self._crops.items()}
+
+    def captioner(self) -> Captioner | None:
+        names = self._file.names("captioner/")
+        if not names:
+            return None
+        with self._unpacked(names) as folder:
+            _check_plain(folder / "captioner" / captioner_files.CAPTIONER_KERAS, self.name)
+            return captioner_files.read_captioner(folder / "captioner")
+
+    def best_scores(self) -> np.ndarray:
+        return self._best_scores
+
+    def sentences(self) -> Sentences:
+        rows = np.load(io.BytesIO(self._file.read(SENTENCES_NPY)), allow_pickle=False)
+        return Sentences(json.loads(self._file.read(SENTENCES_JSON)), rows)
+
+    def _cnn(self, name: str, crops: int) -> Cnn:
+        member = cnn_member(name)
+        with self._unpacked([member]) as folder:
+            _check_plain(folder / member, self.name)
+            try:
+                return Cnn(keras.saving.load_model(folder / member, compile=False, safe_mode=True), crops)
+            # Keras raises all of these for files that are cut off or of other kinds.
+            except (ValueError, OSError, KeyError, TypeError, AttributeError, EOFError) as error:
+                raise WorkspaceError(f"{self.name}: {member} can't be read; pack the run again") from error
+
+    def _with_weights(self, encoder: keras.Model, member: str) -> keras.Model:
+        try:
+            with np.load(io.BytesIO(self._file.read(member)), allow_pickle=False) as arrays:
+                encoder.set_weights([arrays[f"{place:03}"].astype(np.float32) for place in range(len(arrays.files))])
+        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+            raise WorkspaceError(f"{self.name}: {member} does not fit its settings; pack the run again") from error
+        return encoder
+
+    @contextlib.contextmanager
+    def _unpacked(self, names: list[str]) -> Iterator[pathlib.Path]:
+        """Members as files of a folder that is gone after the block: Keras reads from paths alone."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            for member in names:
+                path = folder / member
+                if folder.resolve() not in path.resolve().parents:
+                    raise WorkspaceError(f"{self.name}: {member} is no member of a packed model")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(self._file.read(member))
+            yield folder
+
+
+def _check_plain(path: pathlib.Path, name: str) -> None:
+    """Refuses a Keras file that names anything but layers and what layers are made of.
+
+    Args:
+      path: the Keras file.
+      name: of the packed model that it came in.
+    """
+    try:
+        with zipfile.ZipFile(path) as file:
+            config = json.loads(file.read("config.json"))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise WorkspaceError(f"{name}: {path.name} is no Keras model; pack the run again") from error
+    for node in _objects(config):
+        module, kind = str(node.get("module") or ""), str(node["class_name"])
+        is_known = module in ("", "keras") or module.startswith(tuple(f"keras.{room}" for room in _KERAS_ROOMS))
+        is_ours = module.startswith("cmr.") and str(node.get("registered_name", "")).startswith("cmr>")
+        if kind in _REFUSED_LAYERS or not (is_known or is_ours):
+            raise WorkspaceError(
+                f"{name}: {path.name} names {module}.{kind}, which is no part of a model; don't use this file"
+            )
+
+
+def _objects(value: object) -> Iterator[dict]:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict) and "class_name" in value:
+        yield value
+    for child in children:
+        yield from _objects(child)

@@ -1,0 +1,119 @@
+"""Makes a packed model of a finished run."""
+
+import io
+import json
+import pathlib
+import tempfile
+from collections.abc import Callable
+
+import keras
+import numpy as np
+
+from cmr.captioner import files as captioner_files
+from cmr.evaluation import encoding
+from cmr.evaluation.metrics import BothDirections
+from cmr.pictures.cnn import CNN_KERAS
+from cmr.retrieval import card, finished_run
+from cmr.retrieval.retriever import Retriever
+from cmr.retrieval.run_parts import RunParts
+from cmr.serving import packed_model
+from cmr.serving.packed_file import write_packed_file
+from cmr.workspace.vocabulary import Vocabulary
+
+# Of a captioner's folder, what making sentences needs.
+_OF_CAPTIONER = (
+    captioner_files.CAPTIONER_KERAS,
+    captioner_files.VOCABULARY_TXT,
+    captioner_files.TRAIN_IMAGE_IDS_TXT,
+    captioner_files.CAPTIONER_JSON,
+)
+
+
+def pack(run_dir: pathlib.Path, to: pathlib.Path, dtype: str, on_sentences: Callable[[int, int], None]) -> str:
+    """Writes a finished run as one file.
+
+    Args:
+      run_dir: the run's folder in its workspace.
+      to: the file.
+      dtype: of the weights, `float16` or `float32`; what rounding costs is measured on the validation split.
+      on_sentences: is told how many of how many training sentences are embedded more.
+
+    Returns:
+      The model's card.
+
+    Raises:
+      ConfigError: the run can't embed new pictures.
+      WorkspaceError: the run is not finished or not whole.
+    """
+    parts = RunParts(finished_run.open_run(run_dir))
+    # Known before minutes of work: whether the CNNs are there and can be read.
+    crops = {name: cnn.crops for name, cnn in parts.cnns().items()}
+    kept = _validation(parts)
+    for encoder in (parts.text_encoder(), parts.image_encoder()):
+        encoder.set_weights([weight.astype(dtype).astype(np.float32) for weight in encoder.get_weights()])
+    remarks = [card.loss_remark(kept, _validation(parts), dtype), _captioner_remark(parts)]
+    texts = parts.training_sentences()
+    rows = Retriever(parts).embed_sentences(texts, lambda count: on_sentences(count, len(texts)))
+    finished = parts.finished
+    text = card.text(finished, [remark for remark in remarks if remark])
+    features = finished.inputs.features
+    members = {
+        packed_model.CARD_MD: text.encode(),
+        packed_model.VOCABULARY_TXT: _text(parts.vocabulary),
+        packed_model.TEXT_ENCODER_NPZ: _npz(parts.text_encoder(), dtype),
+        packed_model.IMAGE_ENCODER_NPZ: _npz(parts.image_encoder(), dtype),
+        packed_model.SENTENCES_JSON: json.dumps(texts, ensure_ascii=False).encode(),
+        packed_model.SENTENCES_NPY: _npy(rows.astype(np.float16)),
+        **{packed_model.cnn_member(name): (each.path / CNN_KERAS).read_bytes() for name, each in features.items()},
+    }
+    if parts.captioner_dir:
+        members |= {f"captioner/{name}": (parts.captioner_dir / name).read_bytes() for name in _OF_CAPTIONER}
+    description = {
+        "name": finished.run.path.name,
+        "dtype": dtype,
+        "best_scores": parts.best_scores().tolist(),
+        "settings": json.loads(finished.config.to_json()),
+        "cnns": {
+            name: {
+                "features": each.name,
+                "input_size": each.extractor["input_size"],
+                "crops": crops[name],
+                "stand_in": each.extractor["stand_in"],
+            }
+            for name, each in features.items()
+        },
+    }
+    write_packed_file(to, description, members)
+    return text
+
+
+def _text(vocabulary: Vocabulary) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / packed_model.VOCABULARY_TXT
+        vocabulary.write(path)
+        return path.read_bytes()
+
+
+def _validation(parts: RunParts) -> BothDirections:
+    val = parts.finished.inputs.split("val")
+    return encoding.evaluate_embeddings(encoding.embed_split(parts.model, val), val)[0]
+
+
+def _captioner_remark(parts: RunParts) -> str:
+    if parts.captioner_dir:
+        return "It holds the captioner whose W_img it takes, which makes a sentence of a picture."
+    if parts.finished.config.captioner:
+        return "The captioner whose W_img it takes is not where it was, or has changed; it is left out."
+    return ""
+
+
+def _npz(encoder: keras.Model, dtype: str) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, **{f"{place:03}": weight.astype(dtype) for place, weight in enumerate(encoder.get_weights())})
+    return stream.getvalue()
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()

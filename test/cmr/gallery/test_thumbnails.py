@@ -1,0 +1,55 @@
+"""Small copies of pictures: upright, bounded, made once for each content."""
+
+import io
+
+import numpy as np
+import pytest
+import written_galleries
+from PIL import Image
+
+from cmr.errors import DataError
+from cmr.gallery import contact_sheet, thumbnails
+
+
+@pytest.fixture
+def gallery(tmp_path):
+    made = written_galleries.write(tmp_path, np.eye(3, dtype=np.float32))
+    Image.new("RGB", (3000, 1000), (250, 10, 10)).save(tmp_path / "0.png")
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    Image.new("RGB", (40, 20)).save(tmp_path / "1.png", exif=exif)
+    return made
+
+
+def size(content):
+    with Image.open(io.BytesIO(content)) as picture:
+        return picture.format, picture.size
+
+
+def test_a_large_picture_is_made_small_and_a_small_one_is_not_made_large(gallery):
+    assert size(thumbnails.thumbnail(gallery, 0)) == ("JPEG", (960, 320))
+    assert size(thumbnails.thumbnail(gallery, 1)) == ("JPEG", (20, 40))
+
+
+def test_it_is_made_once(gallery):
+    first = thumbnails.thumbnail(gallery, 0)
+    (gallery.place.pictures / "0.png").unlink()
+
+    assert thumbnails.thumbnail(gallery, 0) == first
+
+
+def test_a_picture_that_is_no_longer_there_is_refused(gallery):
+    (gallery.place.pictures / "0.png").unlink()
+
+    with pytest.raises(DataError, match="does not exist"):
+        thumbnails.thumbnail(gallery, 0)
+
+
+def test_a_sheet_shows_an_empty_place_for_a_picture_that_can_not_be_read(gallery):
+    hits = gallery.search(np.array([1, 0, 0], np.float32), top=3)
+
+    sheet = contact_sheet.draw(gallery, "a query " * 40, hits, ["a sentence .", "", "another"])
+
+    pixels = np.asarray(sheet).astype(int)
+    assert (pixels == [232, 232, 232]).all(axis=-1).any()
+    assert (abs(pixels - [250, 10, 10]).max(axis=-1) < 12).any()

@@ -1,0 +1,280 @@
+"""cmr.index and cmr.search as a person uses them: what is printed, and a sentence for every mistake."""
+
+import json
+import pathlib
+import shutil
+
+import numpy as np
+import pictured_runs
+import pytest
+import tiny_runs
+from PIL import Image
+
+import cmr
+from cmr.evaluation.metrics import RetrievalMetrics
+
+
+@pytest.fixture(scope="module")
+def run(pictured_root):
+    return pictured_runs.trained(pictured_root)
+
+
+@pytest.fixture(scope="module")
+def model(run, tmp_path_factory) -> pathlib.Path:
+    path = tmp_path_factory.mktemp("packed") / "tiny.cmr"
+    ended = tiny_runs.call_command("cmr.pack", f"--run_dir={run.path}", f"--to={path}")
+    assert ended.returncode == 0, ended.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def photos(model, tmp_path_factory) -> pathlib.Path:
+    """An indexed folder of eight plain pictures, a copy, and a damaged one."""
+    folder = tmp_path_factory.mktemp("photos")
+    for number in range(8):
+        colour = tuple(np.random.default_rng(number).integers(256, size=3).tolist())
+        Image.new("RGB", (30, 20), colour).save(folder / f"{number}.png")
+    shutil.copy(folder / "0.png", folder / "copy.png")
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    ended = tiny_runs.call_command("cmr.index", folder, f"--model={model}")
+    assert ended.returncode == 0, ended.stderr
+    assert f"skipped: {folder / 'bad.jpg'} is not a picture that Pillow reads" in ended.stderr
+    assert "8 pictures computed" in ended.stdout
+    return folder
+
+
+def search(*arguments):
+    return tiny_runs.call_command("cmr.search", *arguments)
+
+
+def lines(ended) -> list[list[str]]:
+    assert ended.returncode == 0, ended.stderr
+    return [line.split("\t") for line in ended.stdout.splitlines()]
+
+
+def test_a_result_is_a_line_of_score_and_path_and_nothing_else(photos):
+    results = lines(search("a red dog", f"--pictures={photos}", "--top=3"))
+
+    assert len(results) == 3
+    scores = [float(score) for score, _ in results]
+    assert scores == sorted(scores, reverse=True)
+    assert all(pathlib.Path(path).parent == photos for _, path in results)
+
+
+def test_the_scores_are_cosines_with_the_sentence(photos, model):
+    retriever = cmr.load(model)
+    (query,) = retriever.embed_sentences(["a red dog"])
+
+    for score, path in lines(search("a red dog", f"--pictures={photos}")):
+        assert float(score) == pytest.approx(float(retriever.embed_pictures([path])[0] @ query), abs=2e-3)
+
+
+def test_words_need_no_quotes_and_flags_may_follow_them(photos):
+    assert (
+        search("a", "red", "dog", f"--pictures={photos}").stdout == search("a red dog", f"--pictures={photos}").stdout
+    )
+
+
+def test_a_picture_as_query_leaves_itself_and_its_copies_out(photos):
+    paths = {path for _, path in lines(search(photos / "0.png", f"--pictures={photos}", "--top=100"))}
+
+    assert paths == {str(photos / f"{number}.png") for number in range(1, 8)}
+
+
+def test_a_picture_from_elsewhere_finds_its_like_first(photos, tmp_path):
+    with Image.open(photos / "5.png") as picture:
+        picture.resize((60, 40)).save(tmp_path / "elsewhere.png")
+
+    assert lines(search(tmp_path / "elsewhere.png", f"--pictures={photos}"))[0][1] == str(photos / "5.png")
+
+
+def test_parts_are_added_and_subtracted_as_unit_vectors(photos, model):
+    retriever = cmr.load(model)
+    sentences, (picture,) = (
+        retriever.embed_sentences(["a red dog", "a cat"]),
+        retriever.embed_pictures([photos / "3.png"]),
+    )
+    query = sentences[0] + picture - sentences[1]
+    query /= np.linalg.norm(query)
+
+    for score, path in lines(search("a red dog", "+", photos / "3.png", "-", "a cat", f"--pictures={photos}")):
+        assert float(score) == pytest.approx(float(retriever.embed_pictures([path])[0] @ query), abs=2e-3)
+
+
+def test_an_unknown_word_is_said_and_the_others_are_searched(photos):
+    ended = search("a red corgi", f"--pictures={photos}")
+
+    assert ended.returncode == 0
+    assert "words, so not heard: corgi" in ended.stderr
+
+
+def test_json_holds_scores_shares_copies_and_the_nearest_sentence(photos):
+    result = json.loads(search("a red corgi", f"--pictures={photos}", "--json").stdout)
+
+    assert result["unknown_words"] == ["corgi"]
+    assert result["pictures"] == 8
+    shares = [hit["share"] for hit in result["results"]]
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert all(hit["nearest_sentence"] for hit in result["results"])
+    assert [hit["copies"] for hit in result["results"] if hit["path"].endswith("/0.png")] == [
+        [str(photos / "copy.png")]
+    ]
+
+
+def test_paths_only_are_paths(photos):
+    ended = search("a red dog", f"--pictures={photos}", "--paths_only", "--top=2")
+
+    assert all(pathlib.Path(line).is_file() for line in ended.stdout.splitlines())
+
+
+def test_results_are_copied_in_their_order(photos, tmp_path):
+    ended = search("a red dog", f"--pictures={photos}", "--top=2", f"--copy_to={tmp_path / 'out'}")
+
+    names = [pathlib.Path(path).name for _, path in lines(ended)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [f"1-{names[0]}", f"2-{names[1]}"]
+
+
+def test_a_sheet_is_a_png_of_all_results(photos, tmp_path):
+    search("a red dog", f"--pictures={photos}", f"--sheet={tmp_path / 'sheet.png'}")
+
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        # Eight results are two rows of five.
+        assert sheet.format == "PNG"
+        assert sheet.width > sheet.height > 600
+
+
+def test_sentences_of_a_picture_are_the_models_own(photos, model):
+    near = lines(search(photos / "0.png", "--sentences", f"--model={model}", "--top=3"))
+
+    assert len(near) == 3
+    assert {sentence for _, sentence in near} <= set(cmr.load(model).sentences.texts)
+
+
+def test_sentences_may_be_ones_own(photos, model, tmp_path):
+    (tmp_path / "own.txt").write_text("A red dog.\n\nA cat on the grass.\n", encoding="utf-8")
+
+    near = lines(search(photos / "0.png", f"--sentences_file={tmp_path / 'own.txt'}", f"--model={model}"))
+
+    assert {sentence for _, sentence in near} == {"A red dog.", "A cat on the grass."}
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(model, tmp_path):
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+
+    ended = tiny_runs.call_command("cmr.index", tmp_path, f"--model={model}", "--dry_run")
+
+    assert "would compute 1 pictures" in ended.stdout
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_the_gallerys_own_search_gives_the_recalls_of_the_runs_test(run, tmp_path):
+    finished = cmr.open_run(run.path)
+    test, folder = finished.inputs.split("test"), tmp_path / "test"
+    folder.mkdir()
+    for name in test.file_names:
+        shutil.copy(finished.inputs.image_dir / name, folder / name)
+    ended = tiny_runs.call_command("cmr.index", folder, f"--model={run.path}", "--rows_dtype=float32")
+    assert ended.returncode == 0, ended.stderr
+    gallery, retriever = cmr.Gallery.open(folder), cmr.load(run.path)
+
+    ranks = []
+    for vector, image in zip(retriever.embed_sentences(test.captions), test.image_of_caption, strict=True):
+        hits = gallery.search(vector, top=len(gallery))
+        own = next(
+            hit for hit in hits if test.file_names[image] in {hit.path.name, *(each.name for each in hit.copies)}
+        )
+        # As evaluation ranks: ties count against the query.
+        ranks.append(round(own.share * len(gallery)))
+
+    measured = RetrievalMetrics.from_ranks(np.array(ranks))
+    expected = tiny_runs.read_json(run.metrics_json)["test"]["image_retrieval"]
+    assert measured.recalls == (expected["recall_at_1"], expected["recall_at_5"], expected["recall_at_10"])
+
+
+def test_watching_indexes_what_comes_until_it_is_stopped(model, tmp_path, monkeypatch):
+    Image.new("RGB", (30, 20), (1, 2, 3)).save(tmp_path / "a.png")
+    looks = iter([lambda: Image.new("RGB", (30, 20), (200, 2, 3)).save(tmp_path / "b.png"), lambda: None])
+
+    def sleep(seconds):
+        next(looks, _interrupt)()
+
+    monkeypatch.setattr(tiny_runs.command_module("cmr.index").time, "sleep", sleep)
+
+    ended = tiny_runs.call_command("cmr.index", tmp_path, f"--model={model}", "--watch")
+
+    assert ended.returncode == 130
+    # The third look met nothing new and says nothing.
+    assert [line.split(": ")[1].split(" pictures")[0] for line in ended.stdout.splitlines()] == ["1", "1"]
+    assert len(cmr.Gallery.open(tmp_path)) == 2
+
+
+def _interrupt():
+    raise KeyboardInterrupt
+
+
+BAD_SEARCHES = {
+    "no query": ([], "say what to look for"),
+    "nothing behind a sign": (["a dog", "+"], "nothing behind it"),
+    "two signs": (["a dog", "+", "-", "a cat"], "nothing behind it"),
+    "no such picture": (["./missing.jpg"], "./missing.jpg is no picture file"),
+    "a folder for a picture": (["/"], "/ is no picture file"),
+    "an unreadable picture": (["{photos}/bad.jpg"], "bad.jpg is not a picture that Pillow reads"),
+    "unknown words alone": (["corgi zebra"], "none of the words of 'corgi zebra' is among the model's"),
+    "no word at all": (["?!"], "none of the words of '?!' is among the model's"),
+    "parts that cancel out": (["a dog", "-", "a dog"], "cancel each other out"),
+    "no results wanted": (["a dog", "--top=0"], "--top"),
+    "a folder without an index": (["a dog", "--pictures={empty}"], "has no index; run: python -m cmr.index"),
+    "no folder": (["a dog", "--pictures={empty}/none"], "does not exist; give the folder that holds the pictures"),
+    "a file for a folder": (["a dog", "--pictures={photos}/0.png"], "is no folder"),
+    "a gallery without one": (["a dog", "--gallery_dir={empty}"], "has no index"),
+    "no such model": (["a dog", "--model={empty}/none.cmr"], "none.cmr does not exist"),
+    "a picture for a model": (["a dog", "--model={photos}/0.png"], "no model of cmr.pack"),
+    "a full folder to copy to": (["a dog", "--copy_to={photos}"], "is not empty"),
+    "a sheet of another kind": (["a dog", "--sheet={empty}/a.pdf"], "is no name of a PNG file"),
+    "json and paths": (["a dog", "--json", "--paths_only"], "json"),
+    "sentences as files": (["a dog", "--sentences", "--paths_only"], "leave --paths_only out"),
+    "no such sentences": (["a dog", "--sentences_file={empty}/none.txt"], "none.txt can't be read"),
+    "sentences in a picture": (["a dog", "--sentences_file={photos}/0.png"], "is no text in UTF-8"),
+    "a flag that is none": (["a dog", "--topp=3"], "topp"),
+}
+
+
+@pytest.mark.parametrize("mistake", BAD_SEARCHES)
+def test_a_mistake_ends_in_one_sentence(photos, tmp_path, mistake):
+    given, said = BAD_SEARCHES[mistake]
+    arguments = [argument.format(photos=photos, empty=tmp_path) for argument in given]
+    if not any(argument.startswith(("--pictures", "--gallery_dir")) for argument in arguments):
+        arguments.append(f"--pictures={photos}")
+
+    ended = search(*arguments)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    assert said in line
+    assert "Traceback" not in ended.stderr
+    assert not list(tmp_path.iterdir())
+
+
+BAD_INDEXES = {
+    "two folders": (["{photos}", "{photos}"], "one folder at a time"),
+    "no folder": (["--model={model}"], "name the folder of pictures"),
+    "no model": (["{empty}"], "has no index; run: python -m cmr.index"),
+    "another model": (["{photos}", "--model={run}"], "was indexed with another model"),
+    "a folder that can't be written": (
+        ["{empty}", "--model={model}", "--gallery_dir=/proc/none"],
+        "--gallery_dir=PATH",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", BAD_INDEXES)
+def test_a_mistake_in_indexing_ends_in_one_sentence(photos, model, run, tmp_path, mistake):
+    given, said = BAD_INDEXES[mistake]
+    arguments = [each.format(photos=photos, model=model, run=run.path, empty=tmp_path) for each in given]
+
+    ended = tiny_runs.call_command("cmr.index", *arguments)
+
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert said in ended.stderr
+    assert len(ended.stderr.splitlines()) == 1

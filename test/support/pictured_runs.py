@@ -1,0 +1,54 @@
+"""Tiny runs on real picture files and a CNN of their mean colour, so that a new picture can be embedded too."""
+
+import functools
+import pathlib
+
+import numpy as np
+import tiny_runs
+from coloured_pictures import mean_colour
+from PIL import Image
+from tiny_workspaces import make_workspace
+
+from cmr.workspace.captions import images_of, read_captions
+from cmr.workspace.paths import Workspace
+from cmr.workspace.runs import Run
+from data_prep.extract import extraction
+from data_prep.extract.extraction import Pictures
+
+FEATURES = "mean_colour"
+
+
+@functools.cache
+def workspace(root: pathlib.Path) -> Workspace:
+    """The tiny data set with plain pictures in images/ and their features."""
+    made = make_workspace(root)
+    images = images_of(read_captions(made.captions_csv))
+    folder = made.dataset_dir / "images"
+    folder.mkdir()
+    paths = [folder / name for name in images["file_name"]]
+    for number, path in enumerate(paths):
+        colour = tuple(np.random.default_rng(number).integers(256, size=3).tolist())
+        Image.new("RGB", (20, 10), colour).save(path)
+    pictures = Pictures(images["image_id"].tolist(), paths)
+    extraction.extract(mean_colour(), pictures, made.features_dir(FEATURES), 1, 32, "refuse")
+    return made
+
+
+@functools.cache
+def trained(root: pathlib.Path, model: str = "vse") -> Run:
+    """A finished run on the pictures' features; `fusion` takes W_img of a captioner that is trained for it."""
+    made = workspace(root)
+    features = (f"--vgg_features={FEATURES}", f"--image_features={FEATURES}")
+    if model == "fusion":
+        captioner = tiny_runs.call_command(
+            "cmr.pretrain",
+            *tiny_runs.place(made),
+            features[1],
+            "--text_space_dim=4",
+            "--lstm_units=8",
+            "--pretrain_epochs=1",
+        )
+        assert captioner.returncode == 0, captioner.stderr
+    ended = tiny_runs.call_command("cmr.train", *tiny_runs.place(made), *tiny_runs.TINY, f"--model={model}", *features)
+    assert ended.returncode == 0, ended.stderr
+    return Run(tiny_runs.run_path(ended))
