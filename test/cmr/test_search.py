@@ -38,7 +38,7 @@ def photos(model, tmp_path_factory) -> pathlib.Path:
     (folder / "bad.jpg").write_bytes(b"no picture")
     ended = tiny_runs.call_command("cmr.index", folder, f"--model={model}")
     assert ended.returncode == 0, ended.stderr
-    assert f"skipped: {folder / 'bad.jpg'} is not a picture that Pillow reads" in ended.stderr
+    assert f"skipped: {folder / 'bad.jpg'} is not a picture of a format that is read" in ended.stderr
     assert "8 pictures computed" in ended.stdout
     return folder
 
@@ -219,7 +219,7 @@ BAD_SEARCHES = {
     "two signs": (["a dog", "+", "-", "a cat"], "nothing behind it"),
     "no such picture": (["./missing.jpg"], "./missing.jpg is no picture file"),
     "a folder for a picture": (["/"], "/ is no picture file"),
-    "an unreadable picture": (["{photos}/bad.jpg"], "bad.jpg is not a picture that Pillow reads"),
+    "an unreadable picture": (["{photos}/bad.jpg"], "bad.jpg is not a picture of a format that is read"),
     "unknown words alone": (["corgi zebra"], "none of the words of 'corgi zebra' is among the model's"),
     "no word at all": (["?!"], "none of the words of '?!' is among the model's"),
     "parts that cancel out": (["a dog", "-", "a dog"], "cancel each other out"),

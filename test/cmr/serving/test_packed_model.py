@@ -83,7 +83,7 @@ def test_a_picture_may_be_a_path_bytes_or_an_image(vse, tmp_path):
 
 
 def test_bytes_that_are_no_picture_are_refused(vse):
-    with pytest.raises(DataError, match="the picture is not a picture that Pillow reads"):
+    with pytest.raises(DataError, match="the picture is not a picture of a format that is read"):
         cmr.load(vse[1]).embed_pictures([b"no picture"])
 
 
