@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from cmr.config import ModelConfig, TrainConfig
     from cmr.evaluation.metrics import evaluate
     from cmr.gallery.searching import Gallery
-    from cmr.retrieval.finished_run import open_run
     from cmr.retrieval.model import retrieval_model
-    from cmr.retrieval.retriever import Retriever
     from cmr.serving.packed_model import load
+    from cmr.trained.finished_run import open_run
+    from cmr.trained.retriever import Retriever
 
 __version__ = "0.1.0"
 
@@ -29,10 +29,10 @@ _WHERE = {
     "ModelConfig": "cmr.config",
     "TrainConfig": "cmr.config",
     "Gallery": "cmr.gallery.searching",
-    "Retriever": "cmr.retrieval.retriever",
+    "Retriever": "cmr.trained.retriever",
     "evaluate": "cmr.evaluation.metrics",
     "load": "cmr.serving.packed_model",
-    "open_run": "cmr.retrieval.finished_run",
+    "open_run": "cmr.trained.finished_run",
     "retrieval_model": "cmr.retrieval.model",
 }
 

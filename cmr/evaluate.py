@@ -14,7 +14,7 @@ GROUPS = (cmr_flags.run_flags,)
 
 
 def main() -> None:
-    from cmr.retrieval import final_evaluation, finished_run
+    from cmr.trained import final_evaluation, finished_run
 
     opened = finished_run.open_run(FLAGS.run_dir)
     print(final_evaluation.evaluate_test(opened.run, opened.config, opened.inputs).table)

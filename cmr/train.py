@@ -50,9 +50,9 @@ def _train(setup, strategy) -> None:
 
 
 def _train_and_measure(model, run, setup, strategy) -> None:
-    from cmr.retrieval import final_evaluation
     from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
     from cmr.retrieval.trainer import Trainer
+    from cmr.trained import final_evaluation
     from cmr.training import distribution
 
     inputs, run_config = setup.inputs, setup.run_config

@@ -18,6 +18,7 @@ LAYERS = (
     ("cmr.captioner",),
     ("cmr.text_space",),
     ("cmr.retrieval",),
+    ("cmr.trained",),
     ("cmr.comparators", "cmr.gallery"),
     ("cmr.serving",),
     ("cmr commands",),

@@ -8,8 +8,8 @@ import numpy as np
 
 from cmr.errors import DataError
 from cmr.gallery import similarity
-from cmr.retrieval.retriever import Retriever
-from cmr.retrieval.sentences import Sentences
+from cmr.trained.retriever import Retriever
+from cmr.trained.sentences import Sentences
 
 
 @dataclasses.dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from cmr.errors import ConfigError, DataError
 from cmr.gallery import walking
-from cmr.retrieval.retriever import Retriever
+from cmr.trained.retriever import Retriever
 
 # Below this length a sum of unit vectors is rounding.
 _NOTHING = 1e-4

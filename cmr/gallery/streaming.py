@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from cmr.errors import DataError
-from cmr.retrieval.retriever import PICTURES_AT_ONCE, Retriever
+from cmr.trained.retriever import PICTURES_AT_ONCE, Retriever
 from cmr.workspace.checksums import files_sha256
 
 # Batches that wait, read, for the CNN.

@@ -13,7 +13,7 @@ from cmr.gallery import streaming, walking
 from cmr.gallery.place import Description, Place
 from cmr.gallery.store import GONE, INDEXED, UNREADABLE, Known, Rows, Store
 from cmr.gallery.streaming import Batch
-from cmr.retrieval.retriever import Retriever
+from cmr.trained.retriever import Retriever
 
 # A kill loses at most this much work, and a batch.
 _SECONDS_BETWEEN_COMMITS = 5.0

@@ -21,11 +21,12 @@ from cmr.captioner.files import Captioner
 from cmr.config import ModelConfig
 from cmr.errors import WorkspaceError
 from cmr.pictures.cnn import Cnn
-from cmr.retrieval import finished_run, image_encoder, text_encoder
-from cmr.retrieval.retriever import Retriever
-from cmr.retrieval.run_parts import RunParts
-from cmr.retrieval.sentences import Sentences
+from cmr.retrieval import image_encoder, text_encoder
 from cmr.serving.packed_file import PackedFile
+from cmr.trained import finished_run
+from cmr.trained.retriever import Retriever
+from cmr.trained.run_parts import RunParts
+from cmr.trained.sentences import Sentences
 from cmr.workspace.vocabulary import Vocabulary
 
 CARD_MD = "card.md"

@@ -13,11 +13,11 @@ from cmr.captioner import files as captioner_files
 from cmr.evaluation import encoding
 from cmr.evaluation.metrics import BothDirections
 from cmr.pictures.cnn import CNN_KERAS
-from cmr.retrieval import card, finished_run
-from cmr.retrieval.retriever import Retriever
-from cmr.retrieval.run_parts import RunParts
 from cmr.serving import packed_model
 from cmr.serving.packed_file import write_packed_file
+from cmr.trained import card, finished_run
+from cmr.trained.retriever import Retriever
+from cmr.trained.run_parts import RunParts
 from cmr.workspace.vocabulary import Vocabulary
 
 # Of a captioner's folder, what making sentences needs.

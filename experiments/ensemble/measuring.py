@@ -10,7 +10,7 @@ from cmr import progress
 from cmr.data.examples import Examples
 from cmr.evaluation import encoding
 from cmr.evaluation.encoding import Embeddings
-from cmr.retrieval import finished_run
+from cmr.trained import finished_run
 from cmr.workspace import atomic_files
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run

@@ -12,8 +12,8 @@ import keras
 import markupsafe
 
 from cmr.evaluation import results_table
-from cmr.retrieval import final_evaluation, finished_run
-from cmr.retrieval.finished_run import FinishedRun
+from cmr.trained import final_evaluation, finished_run
+from cmr.trained.finished_run import FinishedRun
 from cmr.workspace.paths import Workspace
 from experiments.ablations import files
 from experiments.margin_sweep import plot, text

@@ -12,7 +12,7 @@ from cmr.errors import ConfigError
 from cmr.evaluation import encoding, metrics
 from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.query_ranks import QueryRanks
-from cmr.retrieval.finished_run import FinishedRun
+from cmr.trained.finished_run import FinishedRun
 
 TOP = 5
 NUM_CHOSEN = 3

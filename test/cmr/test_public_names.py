@@ -13,7 +13,7 @@ DEFINED_IN = {
     "ModelConfig": "cmr.config",
     "TrainConfig": "cmr.config",
     "evaluate": "cmr.evaluation.metrics",
-    "open_run": "cmr.retrieval.finished_run",
+    "open_run": "cmr.trained.finished_run",
     "retrieval_model": "cmr.retrieval.model",
 }
 

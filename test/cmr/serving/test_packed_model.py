@@ -17,8 +17,8 @@ import cmr
 from cmr.data import input_names
 from cmr.errors import CmrError, ConfigError, DataError, WorkspaceError
 from cmr.evaluation import encoding
-from cmr.retrieval import finished_run
 from cmr.serving import packed_file
+from cmr.trained import finished_run
 
 
 def packed(run, folder, dtype="float32"):

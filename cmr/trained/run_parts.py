@@ -14,10 +14,10 @@ from cmr.errors import CmrError, ConfigError
 from cmr.evaluation import encoding
 from cmr.pictures import cnn as cnns_of_pictures
 from cmr.pictures.cnn import Cnn
-from cmr.retrieval import card
-from cmr.retrieval.finished_run import FinishedRun
-from cmr.retrieval.sentences import Sentences
 from cmr.text_space import choice
+from cmr.trained import card
+from cmr.trained.finished_run import FinishedRun
+from cmr.trained.sentences import Sentences
 from cmr.workspace.captions import in_split
 from cmr.workspace.checksums import files_sha256
 from cmr.workspace.features import EXTRACTOR_JSON

@@ -14,7 +14,7 @@ from cmr.data.inputs import Inputs
 from cmr.evaluation import encoding, metrics, results_table
 from cmr.evaluation.query_ranks import QueryRanks
 from cmr.evaluation.results_table import SplitCounts
-from cmr.retrieval import finished_run
+from cmr.trained import finished_run
 from cmr.workspace.runs import Run
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")

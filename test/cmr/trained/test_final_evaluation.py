@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import tiny_runs
 
-from cmr.retrieval import finished_run
+from cmr.trained import finished_run
 from cmr.workspace.vocabulary import Vocabulary
 
 FEATURES = {"vgg_features": "scene_cnn-objects", "image_features": "scene_cnn-layout"}

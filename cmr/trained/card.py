@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections
-from cmr.retrieval.finished_run import FinishedRun
+from cmr.trained.finished_run import FinishedRun
 
 # What the publishers say of their data; a model that learnt from them is no freer than they are.
 _LICENCES = {

@@ -27,7 +27,7 @@ from cmr.errors import ConfigError
 from cmr.pictures import files
 from cmr.pictures.cnn import Cnn
 from cmr.pictures.files import Source
-from cmr.retrieval.sentences import Sentences, padded
+from cmr.trained.sentences import Sentences, padded
 from cmr.workspace.vocabulary import Vocabulary, tokenize
 
 # Evaluation's, so that the same rows go through the same products and come out bit by bit.
