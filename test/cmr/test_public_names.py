@@ -12,7 +12,10 @@ import cmr
 DEFINED_IN = {
     "ModelConfig": "cmr.config",
     "TrainConfig": "cmr.config",
+    "Gallery": "cmr.gallery.searching",
+    "Retriever": "cmr.trained.retriever",
     "evaluate": "cmr.evaluation.metrics",
+    "load": "cmr.serving.packed_model",
     "open_run": "cmr.trained.finished_run",
     "retrieval_model": "cmr.retrieval.model",
 }
