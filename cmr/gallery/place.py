@@ -9,14 +9,13 @@
 
 import contextlib
 import dataclasses
-import fcntl
 import json
 import pathlib
 import shutil
-from collections.abc import Iterator
 
 from cmr.errors import WorkspaceError
 from cmr.workspace import atomic_files
+from cmr.workspace.writer_lock import writer_lock
 
 FORMAT = 1
 FOLDER = ".cmr"
@@ -118,24 +117,10 @@ class Place:
             if path.name != index:
                 shutil.rmtree(path, ignore_errors=True)
 
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Keeps every other writer out until the block ends.
+    def writing(self) -> contextlib.AbstractContextManager[None]:
+        """Keeps every other writer out until the block ends; searches go on meanwhile.
 
         Raises:
           WorkspaceError: another one is writing, or the folder can't be written.
         """
-        mend = f"give a folder that can: --gallery_dir=PATH (the index of {self.pictures} would lie in {self.folder})"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            file = open(self.folder / "writer.lock", "a")  # noqa: SIM115, closed below
-        except OSError as error:
-            raise WorkspaceError(f"{self.folder} can't be written ({error.strerror}); {mend}") from error
-        with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise WorkspaceError(
-                    f"another cmr.index is writing {self.folder}; wait for its end (searches go on meanwhile)"
-                ) from error
-            yield
+        return writer_lock(self.folder, flag="gallery_dir")

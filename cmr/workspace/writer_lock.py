@@ -19,7 +19,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 
 
 @contextlib.contextmanager
-def writer_lock(folder: str | os.PathLike, parts: Sequence[str] = ()) -> Iterator[None]:
+def writer_lock(folder: str | os.PathLike, parts: Sequence[str] = (), flag: str = "workspace_dir") -> Iterator[None]:
     """Makes this process the only writer of a folder while the block runs.
 
     What killed writers left half-written in the folder is removed first. Readers need no lock: files are renamed into
@@ -28,6 +28,7 @@ def writer_lock(folder: str | os.PathLike, parts: Sequence[str] = ()) -> Iterato
     Args:
       folder: is made when missing, and removed again when nothing was written into it.
       parts: folders inside it that belong to it, such as `checkpoints`.
+      flag: that names another folder.
 
     Raises:
       WorkspaceError: another process has the lock; it is named. Or the folder can't be written.
@@ -37,11 +38,11 @@ def writer_lock(folder: str | os.PathLike, parts: Sequence[str] = ()) -> Iterato
     try:
         descriptor = _open_locked(folder)
     except (PermissionError, FileExistsError, NotADirectoryError) as error:
-        raise _not_writable(folder, error) from error
+        raise _not_writable(folder, flag, error) from error
     except OSError as error:
         if error.errno != errno.EROFS:
             raise
-        raise _not_writable(folder, error) from error
+        raise _not_writable(folder, flag, error) from error
     if descriptor is None:
         warnings.warn(f"{folder} is on a file system without locks; let one command at a time write it", stacklevel=3)
         yield
@@ -103,7 +104,5 @@ def _command() -> str:
     return " ".join(" ".join(words).split())[:200]
 
 
-def _not_writable(folder: pathlib.Path, error: OSError) -> WorkspaceError:
-    return WorkspaceError(
-        f"{folder} can't be written ({error.strerror}); choose another --workspace_dir or change its rights"
-    )
+def _not_writable(folder: pathlib.Path, flag: str, error: OSError) -> WorkspaceError:
+    return WorkspaceError(f"{folder} can't be written ({error.strerror}); choose another --{flag} or change its rights")

@@ -13,6 +13,7 @@ from cmr.cli import command
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 from cmr.workspace.paths import Workspace
+from cmr.workspace.writer_lock import writer_lock
 from data_prep import flags as prep_flags
 
 FLAGS = flags.FLAGS
@@ -26,9 +27,10 @@ def main() -> None:
 
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     folder = workspace.captioner_dir
-    if (folder / files.CAPTIONER_JSON).exists():
-        raise ConfigError(f"{folder} holds a captioner already; remove the folder, or give another --workspace_dir")
-    imported = importing.import_im2txt(FLAGS.checkpoint, pathlib.Path(FLAGS.word_counts), folder)
+    with writer_lock(folder):
+        if (folder / files.CAPTIONER_JSON).exists():
+            raise ConfigError(f"{folder} holds a captioner already; remove the folder, or give another --workspace_dir")
+        imported = importing.import_im2txt(FLAGS.checkpoint, pathlib.Path(FLAGS.word_counts), folder)
     size = f"{len(imported.vocabulary):,} words, X_img of {imported.feature_dim} into {imported.text_space.shape[1]}"
     print(f"wrote {folder}: {size}; it learnt from MSCOCO, from which images is not known")
     place = f"--dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}"

@@ -25,6 +25,7 @@ GROUPS = (cmr_flags.workspace_flags, experiments_flags.ensemble_flags)
 
 def main() -> None:
     from cmr.workspace.paths import Workspace
+    from cmr.workspace.writer_lock import writer_lock
     from experiments.ensemble import measuring
     from experiments.tables import formats, markdown, paper
     from experiments.tables.table import build_table
@@ -42,9 +43,9 @@ def main() -> None:
     results.check_same_inputs(rows)
     best = max(rows, key=candidates.mean_validation)
     print(f"best row on validation: {best.name}, {candidates.mean_validation(best):.1f} over {len(best.runs)} seeds")
-    ensemble = measuring.select_and_measure(
-        workspace, [result for row in rows for result in row.runs], FLAGS.max_members
-    )
+    with writer_lock(workspace.experiments_dir):
+        members = [result for row in rows for result in row.runs]
+        ensemble = measuring.select_and_measure(workspace, members, FLAGS.max_members)
     rows = [RowResult(f"best single model ({best.name})", best.runs), ensemble]
     random = best.runs[0].random_ranking
     table = build_table(paper.title_of_best(workspace.dataset), workspace.dataset, random, rows)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from experiments.trainings import estimate, lock, preparation, queue
+from cmr.workspace.writer_lock import writer_lock
+from experiments.trainings import estimate, preparation, queue
 from experiments.trainings.preparation import Preparation, Sources
 from experiments.trainings.training import Training
 
@@ -29,7 +30,7 @@ def carry_out(
     """
     # What can't be prepared is said before anything is written.
     preparation.missing_steps(trainings, workspace_dir, sources)
-    with lock.only_experiment(trainings[0].workspace(workspace_dir)):
+    with writer_lock(trainings[0].workspace(workspace_dir).experiments_dir):
         preparation.carry_out(preparation.missing_steps(trainings, workspace_dir, sources))
         queue.train(trainings, workspace_dir, jobs)
 

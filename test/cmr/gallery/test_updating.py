@@ -266,7 +266,7 @@ def test_a_rebuild_that_was_killed_goes_on(tmp_path, monkeypatch):
 
 
 def test_a_second_writer_is_refused(folder):
-    with Place.of(folder).writing(), pytest.raises(WorkspaceError, match=r"another cmr\.index is writing"):
+    with Place.of(folder).writing(), pytest.raises(WorkspaceError, match=r"is being written by process"):
         index(folder)
 
 

@@ -8,8 +8,10 @@ import pytest
 from tiny_workspaces import make_workspace
 
 from cmr.config import ModelConfig, RunConfig, TrainConfig
+from cmr.errors import WorkspaceError
 from cmr.retrieval.model import retrieval_model
 from cmr.workspace.paths import Workspace
+from cmr.workspace.writer_lock import writer_lock
 from experiments.trainings import estimate, plan
 from experiments.trainings.preparation import Sources
 from experiments.trainings.training import Training, find_flagfile
@@ -91,3 +93,12 @@ def test_disk_holds_missing_features_and_states(tmp_path):
 
 def test_disk_is_not_known_before_the_data_set_is_prepared(tmp_path):
     assert estimate.disk([row()], tmp_path) == "disk not known before the data set is prepared"
+
+
+def test_a_second_experiment_on_a_data_set_is_one_sentence(tmp_path):
+    first = Workspace(tmp_path, "scenes").experiments_dir
+
+    with writer_lock(first), pytest.raises(WorkspaceError, match=r"experiments is being written by process \d+"):
+        plan.carry_out([row()], tmp_path, Sources())
+
+    assert list(first.glob("*")) == []
