@@ -11,12 +11,13 @@ from PIL import Image, ImageDraw
 from cmr.errors import DataError
 from cmr.pictures import files, lettering
 
-# TensorBoard shows a picture some 400 pixels wide: this stays readable there without a click.
+# TensorBoard brings every picture to a width of 350 pixels by its nearest pixels: letters of that width stay whole.
 _PICTURE = 240
-_WIDTH = 400
+_WIDTH = 350
 _LINE = 18
 _MARGIN = 10
 _LETTERS = 15
+_TEXT = _WIDTH - 2 * _MARGIN
 # Longer texts end in dots; five of two lines are as high as any panel gets.
 _LINES_A_TEXT = 2
 # Pictures of a sentence stand in rows of three, each with a frame.
@@ -42,11 +43,11 @@ def picture_panel(picture: pathlib.Path, texts: Sequence[str], colours: Sequence
     """
     height = _PICTURE + 2 * _MARGIN + len(texts) * (_LINES_A_TEXT * _LINE + _MARGIN)
     panel = Image.new("RGB", (_WIDTH, height), "white")
-    panel.paste(_thumbnail(picture, _PICTURE), ((_WIDTH - _PICTURE) // 2, _MARGIN))
+    panel.paste(_thumbnail(picture, _PICTURE, "picture can't be read"), ((_WIDTH - _PICTURE) // 2, _MARGIN))
     draw = ImageDraw.Draw(panel)
     top = _PICTURE + 2 * _MARGIN
     for text, colour in zip(texts, colours, strict=True):
-        _draw_text(draw, top, text, colour)
+        _draw_text(draw, (_MARGIN, top), text, colour, _TEXT)
         top += _LINES_A_TEXT * _LINE + _MARGIN
     return np.asarray(panel)
 
@@ -58,7 +59,7 @@ def pictures_panel(
 
     Args:
       text: at most two lines of it are shown.
-      pictures: the image files; as in `picture_panel`.
+      pictures: the image files; a grey square with its name stands in for one that can't be read.
       labels: a short line below each picture.
       framed: whether a picture has a green frame, and its label is green.
 
@@ -71,14 +72,14 @@ def pictures_panel(
     height = top_of_rows + math.ceil(len(pictures) / _COLUMNS) * row_height
     panel = Image.new("RGB", (_WIDTH, height), "white")
     draw = ImageDraw.Draw(panel)
-    _draw_text(draw, _MARGIN, text, GREY)
+    _draw_text(draw, (_MARGIN, _MARGIN), text, GREY, _TEXT)
     for place, (picture, label, is_framed) in enumerate(zip(pictures, labels, framed, strict=True)):
         left = _MARGIN + place % _COLUMNS * (cell + _MARGIN)
         top = top_of_rows + place // _COLUMNS * row_height
         if is_framed:
             draw.rectangle((left, top, left + cell - 1, top + cell - 1), fill=GREEN)
-        panel.paste(_thumbnail(picture, _SMALL), (left + _FRAME, top + _FRAME))
-        _draw_text(draw, top + cell, label, GREEN if is_framed else GREY, left)
+        panel.paste(_thumbnail(picture, _SMALL, picture.name), (left + _FRAME, top + _FRAME))
+        _draw_text(draw, (left, top + cell), label, GREEN if is_framed else GREY, cell)
     return np.asarray(panel)
 
 
@@ -93,26 +94,27 @@ def sprite(pictures: Sequence[pathlib.Path], num_others: int, side: int) -> Imag
     columns = max(1, math.ceil(math.sqrt(len(pictures) + num_others)))
     whole = Image.new("RGB", (columns * side, columns * side), GREY)
     for place, picture in enumerate(pictures):
-        whole.paste(_thumbnail(picture, side), (place % columns * side, place // columns * side))
+        whole.paste(_thumbnail(picture, side, ""), (place % columns * side, place // columns * side))
     return whole
 
 
 def _draw_text(
-    draw: ImageDraw.ImageDraw, top: int, text: str, colour: tuple[int, int, int], left: int = _MARGIN
+    draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, colour: tuple[int, int, int], width: int
 ) -> None:
+    left, top = place
     # A font of the machine may be broken in ways of its own, and no sentence is worth a training.
     with contextlib.suppress(Exception):
-        for number, line in enumerate(lettering.wrapped(text, _LETTERS, _WIDTH - 2 * _MARGIN, _LINES_A_TEXT)):
+        for number, line in enumerate(lettering.wrapped(text, _LETTERS, width, _LINES_A_TEXT)):
             lettering.draw_line(draw, (left, top + number * _LINE), line, colour, _LETTERS)
 
 
-def _thumbnail(picture: pathlib.Path, side: int) -> Image.Image:
+def _thumbnail(picture: pathlib.Path, side: int, instead: str) -> Image.Image:
+    """A picture in the middle of a square; the square with the text `instead` where it can't be read."""
     square = Image.new("RGB", (side, side), _PALE)
     try:
         whole = files.read_rgb(picture, side)
     except DataError:
-        if side == _PICTURE:
-            _draw_text(ImageDraw.Draw(square), 110, "picture can't be read", GREY)
+        _draw_text(ImageDraw.Draw(square), (_MARGIN, side // 2 - _LINE), instead, GREY, side - 2 * _MARGIN)
         return square
     scale = side / max(whole.size)
     # A picture may be some pixels wide and many thousands high.

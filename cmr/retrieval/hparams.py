@@ -10,13 +10,14 @@ from cmr.evaluation.metrics import BothDirections
 _NO_TEXT_SPACE = "not used"
 _SUM = "best/sum_of_recalls"
 
-# The settings on the page, with their choices; None: any number.
+# The settings on the page, with their choices; None: any number. TensorBoard sorts them with capitals first, and hides
+# all but the first five until they are ticked.
 _COLUMNS = {
-    "model": MODELS,
+    "Model": MODELS,
     "W_img": (*TEXT_SPACES, _NO_TEXT_SPACE),
-    "loss": LOSSES,
-    "margin": None,
-    "negatives": NEGATIVES,
+    "Loss": LOSSES,
+    "Margin": None,
+    "Negatives": NEGATIVES,
     "batch_size": None,
     "learning_rate": None,
     "gru_units": None,
@@ -27,14 +28,14 @@ _COLUMNS = {
 
 
 def settings_of(run_config: RunConfig) -> dict[str, str | int | float]:
-    """The settings in which runs differ most, in the order of the page; the margin only where the loss has one."""
+    """The settings in which runs differ most, by their names on the page; the margin only where the loss has one."""
     model, train = run_config.model, run_config.train
     settings = {
-        "model": model.model,
+        "Model": model.model,
         "W_img": _text_space_kind(run_config.text_space),
-        "loss": train.loss,
-        "margin": train.margin,
-        "negatives": train.negatives,
+        "Loss": train.loss,
+        "Margin": train.margin,
+        "Negatives": train.negatives,
         "batch_size": train.batch_size,
         "learning_rate": train.learning_rate,
         "gru_units": model.gru_units,
@@ -43,17 +44,17 @@ def settings_of(run_config: RunConfig) -> dict[str, str | int | float]:
         "seed": train.seed,
     }
     if train.loss != "hinge":
-        del settings["margin"]
+        del settings["Margin"]
     return settings
 
 
 def title(run_config: RunConfig) -> str:
     """One line that tells a run from others: `fusion, W_img linear, hinge, margin 0.7, epoch negatives, seed 0`."""
     settings = settings_of(run_config)
-    margin = [f"margin {settings['margin']:g}"] if "margin" in settings else []
-    parts = [settings["model"]]
+    margin = [f"margin {settings['Margin']:g}"] if "Margin" in settings else []
+    parts = [settings["Model"]]
     parts += [] if settings["W_img"] == _NO_TEXT_SPACE else [f"W_img {settings['W_img']}"]
-    parts += [settings["loss"], *margin, f"{settings['negatives']} negatives", f"seed {settings['seed']}"]
+    parts += [settings["Loss"], *margin, f"{settings['Negatives']} negatives", f"seed {settings['seed']}"]
     return ", ".join(map(str, parts))
 
 

@@ -86,10 +86,10 @@ class RetrievalRecorder(TrainingCurves):
         shown = self._shown_captions
         nearest, similarities = metrics.top_k(embeddings.captions[shown], embeddings.images, _RETRIEVED)
         return {
-            f"top_pictures/sentence_{caption}": pictures_panel(
+            f"top_pictures/sentence_{caption}": retrieved_pictures_panel(
                 self._val.captions[caption],
                 [self._picture(image) for image in images],
-                [f"{value:.2f}" for value in values],
+                [float(value) for value in values],
                 [bool(image == self._val.image_of_caption[caption]) for image in images],
             )
             for caption, images, values in zip(shown, nearest, similarities, strict=True)
@@ -123,11 +123,31 @@ def sentences_panel(
       `[height, width, 3]` uint8, the same height for the same number of sentences.
     """
     rows = zip(captions, similarities, correct, strict=True)
-    texts = [
-        f"{'[x]' if is_correct else '[ ]'} {similarity:.2f}  {caption}" for caption, similarity, is_correct in rows
-    ]
+    texts = [f"{_mark(is_correct, similarity)}  {caption}" for caption, similarity, is_correct in rows]
     colours = [GREEN if is_correct else GREY for is_correct in correct]
     return picture_panel(picture, texts, colours)
+
+
+def retrieved_pictures_panel(
+    caption: str, pictures: Sequence[pathlib.Path], similarities: Sequence[float], correct: Sequence[bool]
+) -> np.ndarray:
+    """A sentence with its retrieved pictures below.
+
+    Args:
+      caption: the sentence.
+      pictures: the image files, best first; a grey square with its name stands in for one that can't be read.
+      similarities: their cosines.
+      correct: whether each is the sentence's own; that has a green frame, and is ticked.
+
+    Returns:
+      `[height, width, 3]` uint8, the same height for the same number of pictures.
+    """
+    labels = [_mark(is_correct, similarity) for similarity, is_correct in zip(similarities, correct, strict=True)]
+    return pictures_panel(caption, pictures, labels, correct)
+
+
+def _mark(is_correct: bool, similarity: float) -> str:
+    return f"{'[x]' if is_correct else '[ ]'} {similarity:.2f}"
 
 
 def _write_images(panels: Mapping[str, np.ndarray]) -> None:
