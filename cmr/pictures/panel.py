@@ -28,6 +28,8 @@ _SMALL = (_WIDTH - (_COLUMNS + 1) * _MARGIN) // _COLUMNS - 2 * _FRAME
 GREEN = (0, 120, 50)
 GREY = (70, 70, 70)
 _PALE = (225, 225, 225)
+# Light enough to be tinted by the projector's colours.
+_DOT = (150, 150, 150, 255)
 
 
 def picture_panel(picture: pathlib.Path, texts: Sequence[str], colours: Sequence[tuple[int, int, int]]) -> np.ndarray:
@@ -84,17 +86,27 @@ def pictures_panel(
 
 
 def sprite(pictures: Sequence[pathlib.Path], num_others: int, side: int) -> Image.Image:
-    """Thumbnails in one square, row by row, as TensorBoard's projector reads them; dark tiles follow for the others.
+    """Tiles in one square, row by row, as TensorBoard's projector reads them: thumbnails, then dots for the others.
 
     Args:
       pictures: the image files; one that can't be read has a pale tile.
       num_others: points that have no picture.
       side: of a tile in pixels.
+
+    Returns:
+      An RGBA picture, transparent around the dots.
     """
     columns = max(1, math.ceil(math.sqrt(len(pictures) + num_others)))
-    whole = Image.new("RGB", (columns * side, columns * side), GREY)
-    for place, picture in enumerate(pictures):
-        whole.paste(_thumbnail(picture, side, ""), (place % columns * side, place // columns * side))
+    whole = Image.new("RGBA", (columns * side, columns * side))
+    draw = ImageDraw.Draw(whole)
+    for place in range(len(pictures) + num_others):
+        left, top = place % columns * side, place // columns * side
+        if place < len(pictures):
+            whole.paste(_thumbnail(pictures[place], side, ""), (left, top))
+        else:
+            # Whole tiles of so many would hide the pictures.
+            far = side * 5 // 8
+            draw.rectangle((left + side - far, top + side - far, left + far - 1, top + far - 1), fill=_DOT)
     return whole
 
 

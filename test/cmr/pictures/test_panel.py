@@ -66,12 +66,13 @@ def test_a_font_that_fails_leaves_the_pictures_of_a_sentence(plain, monkeypatch)
     assert (drawn == (255, 0, 0)).all(axis=-1).any()
 
 
-def test_a_sprite_holds_the_pictures_row_by_row_then_the_dark_tiles(plain):
-    sprite = panel.sprite([plain, plain.with_name("missing.png"), plain], 2, 10)
+def test_a_sprite_holds_the_pictures_row_by_row_then_the_dots(plain):
+    sprite = panel.sprite([plain, plain.with_name("missing.png"), plain], 2, 16)
 
-    assert sprite.size == (30, 30)
-    middles = [sprite.getpixel((place % 3 * 10 + 5, place // 3 * 10 + 5)) for place in range(5)]
-    assert middles == [(255, 0, 0), panel._PALE, (255, 0, 0), panel.GREY, panel.GREY]
+    assert sprite.size == (48, 48)
+    middles = [sprite.getpixel((place % 3 * 16 + 8, place // 3 * 16 + 8)) for place in range(6)]
+    red, pale, transparent = (255, 0, 0, 255), (*panel._PALE, 255), (0, 0, 0, 0)
+    assert middles == [red, pale, red, panel._DOT, panel._DOT, transparent]
 
 
 def test_a_sprite_without_points_can_be_saved(tmp_path):
