@@ -71,7 +71,7 @@ def _train_and_measure(model, run, setup, strategy) -> None:
         )
         recorder = SilentRecorder()
         if chief:
-            recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, val, inputs.image_dir)
+            recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, val, inputs.image_dir)
         Trainer(model, run_config.train, strategy, run, train, val, recorder).fit()
     if chief:
         result = final_evaluation.evaluate_test(run, run_config, inputs)

@@ -107,10 +107,11 @@ class Trainer:
         return Validation(measured.sum_of_recalls, measured.to_dict(), _one_line(measured))
 
     def write_best(self) -> None:
-        """Writes best.weights.h5 and its sum."""
+        """Writes best.weights.h5 and its sum; the last validation is the best."""
         with self._step.averaged_weights(), atomic_files.atomic_path(self._run.best_weights) as temporary:
             self._model.save_weights(temporary)
         self._run.seal_best_weights()
+        self._recorder.best()
 
 
 def _one_line(measured: BothDirections) -> str:

@@ -54,3 +54,26 @@ def test_a_font_that_fails_leaves_the_picture(plain, monkeypatch):
     monkeypatch.setattr(lettering, "draw_line", fail)
 
     assert (_panel(plain, "a dog") == (255, 0, 0)).all(axis=-1).any()
+
+
+def test_a_font_that_fails_leaves_the_pictures_of_a_sentence(plain, monkeypatch):
+    def fail(*_):
+        raise OSError("invalid font")
+
+    monkeypatch.setattr(lettering, "draw_line", fail)
+
+    drawn = panel.pictures_panel("a dog", [plain, plain.with_name("missing.png")], ["1", "2"], [True, False])
+    assert (drawn == (255, 0, 0)).all(axis=-1).any()
+
+
+def test_a_sprite_holds_the_pictures_row_by_row_then_the_dots(plain):
+    sprite = panel.sprite([plain, plain.with_name("missing.png"), plain], 2, 16)
+
+    assert sprite.size == (48, 48)
+    middles = [sprite.getpixel((place % 3 * 16 + 8, place // 3 * 16 + 8)) for place in range(6)]
+    red, pale, transparent = (255, 0, 0, 255), (*panel._PALE, 255), (0, 0, 0, 0)
+    assert middles == [red, pale, red, panel._DOT, panel._DOT, transparent]
+
+
+def test_a_sprite_without_points_can_be_saved(tmp_path):
+    panel.sprite([], 0, 10).save(tmp_path / "sprite.png")

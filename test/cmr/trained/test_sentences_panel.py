@@ -1,4 +1,4 @@
-"""The panel of a picture with its retrieved sentences: correct ones green, any picture or none."""
+"""The panels of a picture with its sentences and of a sentence with its pictures: any picture, correct ones green."""
 
 import numpy as np
 import pytest
@@ -98,3 +98,36 @@ def test_pictures_of_any_mode_are_drawn(picture, mode):
     drawn = panel(picture.with_suffix(".tif"))
 
     assert drawn.shape == panel(picture).shape
+
+
+def pictures_panel(pictures, correct, caption="A dog."):
+    return summaries.retrieved_pictures_panel(caption, pictures, [0.5] * len(pictures), correct)
+
+
+@pytest.mark.parametrize(("correct", "expected"), [((False, True, False), True), ((False,) * 3, False)])
+def test_a_sentences_own_picture_alone_has_a_green_frame(picture, correct, expected):
+    assert (share(pictures_panel([picture] * 3, correct), is_green) > 0.01) == expected
+
+
+def test_every_retrieved_picture_is_shown(picture):
+    def red_pixels(number):
+        red, green, _ = np.moveaxis(pictures_panel([picture] * number, [False] * number), -1, 0)
+        return np.sum((red > 200) & (green < 60))
+
+    assert red_pixels(5) == 5 * red_pixels(1) > 0
+
+
+@pytest.mark.parametrize(
+    "damage", [missing, cut, claims_to_be_huge, a_size_that_is_no_number, lambda path: path.write_bytes(b"")]
+)
+def test_a_retrieved_picture_that_cannot_be_read_leaves_the_others_and_its_frame(tmp_path, picture, damage):
+    bad = tmp_path / ("unusually_long_name_" * 9 + "\u72d7.png")
+    bad.write_bytes(picture.read_bytes())
+    whole = pictures_panel([bad, picture], [True, False])
+    damage(bad)
+
+    drawn = pictures_panel([bad, picture], [True, False])
+
+    assert drawn.shape == whole.shape
+    assert share(drawn, is_green) > 0.01
+    assert share(drawn, lambda red, green, blue: (red > 200) & (green < 60)) > 0.01
