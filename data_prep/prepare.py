@@ -76,7 +76,7 @@ def _read(workspace: Workspace) -> RawDataset:
     if not FLAGS.data_dir and not from_tfds:
         raise ConfigError(f"--dataset={FLAGS.dataset} needs --data_dir=FOLDER, where its pictures and sentences lie")
     # A shell leaves the ~ of --data_dir=~/data as it is.
-    data_dir = pathlib.Path(FLAGS.data_dir).expanduser() if FLAGS.data_dir else None
+    data_dir = pathlib.Path(FLAGS.data_dir) if FLAGS.data_dir else None
     if from_tfds:
         return _read_tfds(workspace, data_dir)
     return readers.read(
