@@ -81,7 +81,7 @@ def trainings_flags() -> None:
         "overlay",
         "Flagfile of cmr.train read after each row's own, by its path or its name below experiments/flagfiles/: "
         "stand_ins (VGG16 without its top layers and EfficientNet-Lite2, whose file --image_weights names), "
-        "laptop (small sizes). May be given several times.",
+        "laptop (small sizes).",
     )
     flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
     flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")

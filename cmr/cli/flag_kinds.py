@@ -11,6 +11,8 @@ flags.disclaim_key_flags()
 
 # NumPy's, and so Keras's, greatest seed.
 MAX_SEED = 2**32 - 1
+# The greatest number of int32, in which TensorFlow keeps many a shape.
+MAX_SIZE = 2**31 - 1
 
 
 class PathParser(flags.ArgumentParser):
@@ -83,4 +85,4 @@ def define_seed(name: str, default: int, help_text: str) -> None:
 
 def define_size(name: str, default: int | None, help_text: str, lower_bound: int) -> None:
     """Defines a flag that memory grows with: where there is too little, the command names it."""
-    flags.DEFINE(SizeParser(lower_bound), name, default, help_text, serializer=flags.ArgumentSerializer())
+    flags.DEFINE(SizeParser(lower_bound, MAX_SIZE), name, default, help_text, serializer=flags.ArgumentSerializer())

@@ -13,6 +13,7 @@ import pathlib
 from absl import flags
 
 from cmr.cli import command, startup
+from cmr.cli.flagfiles import find_flagfile
 from cmr.workspace import atomic_files
 from experiments import extras
 from experiments import flags as experiments_flags
@@ -21,7 +22,6 @@ from experiments.margin_sweep.points import Sweep
 from experiments.margin_sweep.text import sweep_text
 from experiments.trainings import plan
 from experiments.trainings.results import RunResult
-from experiments.trainings.training import find_flagfile
 
 FLAGS = flags.FLAGS
 

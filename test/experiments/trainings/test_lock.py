@@ -2,11 +2,12 @@
 
 import pytest
 
+from cmr.cli.flagfiles import find_flagfile
 from cmr.errors import WorkspaceError
 from cmr.workspace.paths import Workspace
 from experiments.trainings import lock, plan
 from experiments.trainings.preparation import Sources
-from experiments.trainings.training import Training, find_flagfile
+from experiments.trainings.training import Training
 
 
 def test_a_second_experiment_is_refused_in_one_sentence_until_the_first_ends(tmp_path):

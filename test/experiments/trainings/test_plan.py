@@ -7,12 +7,13 @@ import finished_runs
 import pytest
 from tiny_workspaces import make_workspace
 
+from cmr.cli.flagfiles import find_flagfile
 from cmr.config import ModelConfig, RunConfig, TrainConfig
 from cmr.retrieval.model import retrieval_model
 from cmr.workspace.paths import Workspace
 from experiments.trainings import estimate, plan
 from experiments.trainings.preparation import Sources
-from experiments.trainings.training import Training, find_flagfile
+from experiments.trainings.training import Training
 
 HOUR = 3600
 
