@@ -81,6 +81,8 @@ def _lines(name: str, open_files: tuple[pathlib.Path, ...]) -> list[str]:
     if "\0" in text:
         raise ConfigError(f"the flagfile {path} is not text; name a file of flags, one a line")
     lines = [line.strip() for line in text.splitlines()]
-    return _expanded(
-        [line for line in lines if line and not line.startswith(("#", "//"))], (*open_files, path.resolve())
-    )
+    told = [line for line in lines if line and not line.startswith(("#", "//"))]
+    try:
+        return _expanded(told, (*open_files, path.resolve()))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
