@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 from cmr.errors import CmrError, ConfigError
@@ -41,7 +42,8 @@ def main() -> None:
     with writer_lock(workspace.dataset_dir, (reader.IMAGE_DIR,)):
         _prepare(workspace)
     following = "extract" if FLAGS.pictures == "required" else "import_features"
-    print(f"next: python -m data_prep.{following} --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
+    place = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
+    print(f"next: {shell.python_command(f'data_prep.{following}', *place)}")
 
 
 def _prepare(workspace: Workspace) -> None:

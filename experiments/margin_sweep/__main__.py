@@ -12,6 +12,7 @@ import pathlib
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command, startup
 from cmr.cli.flagfiles import find_flagfile
 from cmr.workspace import atomic_files
@@ -69,7 +70,7 @@ def _write(sweep: Sweep, folder: pathlib.Path) -> None:
 
     events = folder / "margin_sweep_hparams"
     hparams.write(sweep, events)
-    print(f"written {path}, .csv, .png and .svg\nTensorBoard: tensorboard --logdir={events}")
+    print(f"written {path}, .csv, .png and .svg\nTensorBoard: {shell.tensorboard_command(events)}")
 
 
 if __name__ == "__main__":
