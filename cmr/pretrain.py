@@ -11,6 +11,7 @@ import contextlib
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 
@@ -44,9 +45,8 @@ def main() -> None:
         if not captioner_json.exists():
             _train(setup, run, flags_text)
     captioner = files.read_captioner(run.path)
-    print(
-        f"\nvalidation perplexity {captioner.validation_perplexity:.3f}\n\nTensorBoard: tensorboard --logdir={run.path}"
-    )
+    print(f"\nvalidation perplexity {captioner.validation_perplexity:.3f}\n")
+    print(f"TensorBoard: {shell.tensorboard_command(run.path)}")
     _print_next(setup, captioner)
 
 
@@ -75,13 +75,12 @@ def _train(setup, run, flags_text: str) -> None:
 def _print_next(setup, captioner) -> None:
     from cmr.pictures import cnn
 
-    where = f"--dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}"
+    where = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
     if setup.trained_cnn is not None:
-        print(
-            f"next: python -m data_prep.extract {where} --cnn=image --weights={setup.path / cnn.CNN_KERAS} "
-            f"--features_name={captioner.features}"
-        )
-    print(f"next: python -m cmr.train {where} --image_features={captioner.features} --captioner={setup.path}")
+        tuned = f"--weights={setup.path / cnn.CNN_KERAS}", f"--features_name={captioner.features}"
+        print(f"next: {shell.python_command('data_prep.extract', *where, '--cnn=image', *tuned)}")
+    reused = f"--image_features={captioner.features}", f"--captioner={setup.path}"
+    print(f"next: {shell.python_command('cmr.train', *where, *reused)}")
 
 
 if __name__ == "__main__":

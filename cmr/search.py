@@ -16,6 +16,7 @@ import time
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError, DataError, WorkspaceError
@@ -44,7 +45,8 @@ def main() -> None:
     if retriever.parts.checksum != gallery.description.model_checksum:
         raise WorkspaceError(
             f"{gallery.place.folder} was indexed with another model ({gallery.description.model}); search with that "
-            f"one, or index anew: python -m cmr.index {gallery.place.pictures} --model={FLAGS.model} --rebuild"
+            "one, or index anew: "
+            + shell.python_command("cmr.index", gallery.place.pictures, f"--model={FLAGS.model}", "--rebuild")
         )
     unknown = _say_unknown_words(terms, retriever)
     query = queries.embed(terms, retriever)
@@ -75,7 +77,8 @@ def _gallery():
     gallery = Gallery.open(pictures, FLAGS.gallery_dir or None)
     if not len(gallery):
         raise DataError(
-            f"{gallery.place.pictures} has no picture in its index; run python -m cmr.index {gallery.place.pictures}"
+            f"{gallery.place.pictures} has no picture in its index; run "
+            + shell.python_command("cmr.index", gallery.place.pictures)
         )
     return gallery
 

@@ -10,6 +10,7 @@ import contextlib
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 
@@ -79,7 +80,7 @@ def _train_and_measure(model, run, setup, strategy) -> None:
             result.ranks.write(run.test_ranks_npz)
         if not run.metrics_json.exists():
             run.write_metrics({**final_evaluation.provenance(run_config, flags_text), **result.values})
-        print(f"\n{result.table}\n\nTensorBoard: tensorboard --logdir={run.path.parent}")
+        print(f"\n{result.table}\n\nTensorBoard: {shell.tensorboard_command(run.path.parent)}")
 
 
 def _print_model(model, run) -> None:

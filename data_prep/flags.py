@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, flag_kinds
 from cmr.cli import flags as cmr_flags
 from data_prep.datasets import mscoco
 from data_prep.download import sources
@@ -18,13 +18,13 @@ def prepare_flags() -> None:
         "required: an image without a picture is a flaw. optional: it is kept, for features computed elsewhere "
         "(data_prep.import_features).",
     )
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "karpathy_json",
         "",
         "Karpathy's dataset_flickr8k.json, dataset_flickr30k.json or dataset_coco.json: sentences and splits from it. "
         "For --coco_protocol=karpathy_... by default the one in --data_dir.",
     )
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "captions_file",
         "",
         "File of --dataset=custom: a table with the columns image, caption and, if there are splits, split (other "
@@ -44,7 +44,7 @@ def prepare_flags() -> None:
         "Training occurrences below which a word becomes <unk>; 1 keeps every word (the paper names no threshold).",
         lower_bound=1,
     )
-    flags.DEFINE_integer("scenes_seed", 0, "Seed from which the scenes and their sentences are drawn.", lower_bound=0)
+    flag_kinds.define_seed("scenes_seed", 0, "Seed from which the scenes and their sentences are drawn.")
     flags.DEFINE_integer("num_scenes", 900, "Number of scenes: two thirds train, a sixth val, a sixth test.", 12)
 
 
@@ -63,18 +63,17 @@ def split_flags() -> None:
         False,
         "Train on the validation images that MSCOCO's protocol leaves over, too (30,504 of Karpathy's).",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_seed(
         "split_seed",
         0,
         "Seed of splits that are drawn: random_1k's, and those of custom and tfds data that name none.",
-        lower_bound=0,
     )
 
 
 @command.flag_group("Extraction")
 def extract_flags() -> None:
     flags.DEFINE_enum("cnn", "both", ("both", "vgg", "image"), "Which features to extract: X_vgg, X_img or both.")
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "weights",
         "imagenet",
         "Weights of the CNN: imagenet (Keras fetches them), random, or the path of a weight file "
@@ -87,7 +86,7 @@ def extract_flags() -> None:
         "Side in pixels of the pictures that the hub module takes; 0: as its signature says.",
         lower_bound=0,
     )
-    flags.DEFINE_integer("image_batch", 32, "Images that go through the CNN at once.", lower_bound=1)
+    flag_kinds.define_size("image_batch", 32, "Images that go through the CNN at once.", lower_bound=1)
     flags.DEFINE_integer("limit", 0, "Extract only the first N images into a folder of its own, as a trial; 0: all.", 0)
     flags.DEFINE_enum(
         "on_corrupt",
@@ -96,12 +95,12 @@ def extract_flags() -> None:
         "What an unreadable image does: stop the command (before any CNN work is lost), or stand as a grey image "
         "that extractor.json names.",
     )
-    flags.DEFINE_integer("cnn_seed", 0, "Seed of --weights=random and of the scenes' own CNN.", lower_bound=0)
+    flag_kinds.define_seed("cnn_seed", 0, "Seed of --weights=random and of the scenes' own CNN.")
 
 
 @command.flag_group("Import")
 def import_flags() -> None:
-    flags.DEFINE_list(
+    flag_kinds.define_paths(
         "features",
         None,
         "Files of features computed elsewhere, .npy, .npz, .mat, .h5 or .hdf5, joined in this order: "
@@ -109,7 +108,7 @@ def import_flags() -> None:
         "number of image ids. Or a .npz or .h5 file with an array for each image, or a folder with a .npy file for "
         "each, named by the images.",
     )
-    flags.DEFINE_list(
+    flag_kinds.define_paths(
         "image_ids",
         None,
         "Files that name the image of each row, in the order of the rows: text, one image id or file name a line (with "
@@ -143,10 +142,10 @@ def features_name_flags() -> None:
 
 @command.flag_group("Original checkpoint")
 def im2txt_flags() -> None:
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "checkpoint", None, "Checkpoint of im2txt's training, named without an ending: .../model.ckpt-2000000."
     )
-    flags.DEFINE_string("word_counts", None, "Its vocabulary, the word_counts.txt of im2txt's data script.")
+    flag_kinds.define_path("word_counts", None, "Its vocabulary, the word_counts.txt of im2txt's data script.")
     flags.mark_flags_as_required(("checkpoint", "word_counts"))
 
 
@@ -173,7 +172,7 @@ def download_flags() -> None:
 
 
 def _data_dir_flag() -> None:
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "data_dir",
         "",
         "Folder of the raw data set in its official layout; of custom, where its image paths start; of tfds, that of "

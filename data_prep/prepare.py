@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 from cmr.errors import CmrError, ConfigError
@@ -41,7 +42,8 @@ def main() -> None:
     with writer_lock(workspace.dataset_dir, (reader.IMAGE_DIR,)):
         _prepare(workspace)
     following = "extract" if FLAGS.pictures == "required" else "import_features"
-    print(f"next: python -m data_prep.{following} --dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}")
+    place = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
+    print(f"next: {shell.python_command(f'data_prep.{following}', *place)}")
 
 
 def _prepare(workspace: Workspace) -> None:
@@ -76,7 +78,7 @@ def _read(workspace: Workspace) -> RawDataset:
     if not FLAGS.data_dir and not from_tfds:
         raise ConfigError(f"--dataset={FLAGS.dataset} needs --data_dir=FOLDER, where its pictures and sentences lie")
     # A shell leaves the ~ of --data_dir=~/data as it is.
-    data_dir = pathlib.Path(FLAGS.data_dir).expanduser() if FLAGS.data_dir else None
+    data_dir = pathlib.Path(FLAGS.data_dir) if FLAGS.data_dir else None
     if from_tfds:
         return _read_tfds(workspace, data_dir)
     return readers.read(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, flag_kinds
 from cmr.cli import flags as cmr_flags
 from experiments.ablations import variants as ablations
 from experiments.screening import variants as screening
@@ -45,10 +45,10 @@ def _are_different(values: Sequence) -> bool:
 
 @command.flag_group("Simulation")
 def size_flags() -> None:
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "data_dir", None, "Folder of MSCOCO that holds annotations/captions_val2017.json, whose sentences are sampled."
     )
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "work_dir",
         "",
         "Folder that the simulated data goes into (4 GB), removed at the end; by default a temporary one.",
@@ -65,9 +65,9 @@ def gallery_size_flags() -> None:
         lambda texts: texts and all(text.isdecimal() and int(text) for text in texts),
         "give whole numbers from 1: --rows=10000,1000000",
     )
-    flags.DEFINE_integer("dim", 512, "Size of an embedding.", lower_bound=1)
+    flag_kinds.define_size("dim", 512, "Size of an embedding.", lower_bound=1)
     flags.DEFINE_integer("queries", 20, "Queries timed at each size; their median is printed.", lower_bound=1)
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "work_dir",
         "",
         "Folder that the simulated vectors go into (2 GB), removed at the end; by default a temporary one.",
@@ -77,12 +77,11 @@ def gallery_size_flags() -> None:
 @command.flag_group("Trainings")
 def trainings_flags() -> None:
     cmr_flags.define_workspace_dir()
-    flags.DEFINE_multi_string(
+    flag_kinds.define_repeated_path(
         "overlay",
-        [],
         "Flagfile of cmr.train read after each row's own, by its path or its name below experiments/flagfiles/: "
         "stand_ins (VGG16 without its top layers and EfficientNet-Lite2, whose file --image_weights names), "
-        "laptop (small sizes). May be given several times.",
+        "laptop (small sizes).",
     )
     flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
     flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")
@@ -96,7 +95,7 @@ def table_flags() -> None:
         tuple(paper.DATASETS),
         "1: Flickr8K, 2: Flickr30K, 3: MSCOCO, as the paper numbers them; scenes: the embedded data set.",
     )
-    flags.DEFINE_list(
+    flag_kinds.define_paths(
         "rows",
         [],
         "Rows: flagfiles of experiments/flagfiles/<dataset>/ by name, or paths of others. By default "
@@ -113,14 +112,14 @@ def _seeds(default: int) -> None:
 
 @command.flag_group("Preparation")
 def preparation_flags() -> None:
-    flags.DEFINE_string("data_dir", "", "Folder of the raw data set, where it is not prepared yet.")
-    flags.DEFINE_string(
+    flag_kinds.define_path("data_dir", "", "Folder of the raw data set, where it is not prepared yet.")
+    flag_kinds.define_path(
         "vgg_weights",
         "imagenet",
         "Weights of X_vgg's CNN, where its features are missing: imagenet (Keras downloads them) or the path of a "
         "file.",
     )
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "image_weights",
         "imagenet",
         "Likewise of X_img's CNN. Keras downloads inception_v3's alone: with --overlay=stand_ins give the path of "
@@ -142,7 +141,7 @@ def screening_flags() -> None:
 
 def _arms(row: str, variants: Sequence[str], folder: str) -> None:
     _row(row, "Flagfile of the baseline, the row that every variant is compared with")
-    flags.DEFINE_list(
+    flag_kinds.define_paths(
         "variants",
         list(variants),
         f"Flagfiles of experiments/flagfiles/{folder}/ by name, or paths of others, read after the row's own and the "
@@ -151,7 +150,7 @@ def _arms(row: str, variants: Sequence[str], folder: str) -> None:
 
 
 def _row(default: str, what: str) -> None:
-    flags.DEFINE_string("row", default, f"{what}, by its path or its name below experiments/flagfiles/.")
+    flag_kinds.define_path("row", default, f"{what}, by its path or its name below experiments/flagfiles/.")
 
 
 @command.flag_group("Candidates")
@@ -175,4 +174,4 @@ def report_flags() -> None:
         "Ids of test images to show, with commas between them; by default those whose own sentences differ most in how "
         "well they find them.",
     )
-    flags.DEFINE_integer("seed", 0, "Seed of the random test images and sentences that are shown.", lower_bound=0)
+    flag_kinds.define_seed("seed", 0, "Seed of the random test images and sentences that are shown.")

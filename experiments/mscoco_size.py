@@ -41,7 +41,7 @@ class _Measured:
 
 
 def main() -> None:
-    sentences = _sentences(pathlib.Path(FLAGS.data_dir).expanduser())
+    sentences = _sentences(pathlib.Path(FLAGS.data_dir))
     folder = pathlib.Path(tempfile.mkdtemp(prefix="mscoco_size-", dir=FLAGS.work_dir or None))
     try:
         workspaces, stages = {}, {}

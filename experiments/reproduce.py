@@ -27,11 +27,11 @@ GROUPS = (
 
 
 def main() -> None:
+    from cmr.cli.flagfiles import find_flagfile
     from experiments.tables import formats, markdown, paper
     from experiments.tables.table import build_table
     from experiments.trainings import plan
     from experiments.trainings.results import check_same_inputs, read_trained_row
-    from experiments.trainings.training import find_flagfile
 
     extras.check_installed("jinja2")
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)

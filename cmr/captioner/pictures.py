@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import pathlib
+import shlex
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -51,7 +52,7 @@ def find_pictures(pattern: str) -> list[pathlib.Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        raise DataError(f"--images={pattern} is a folder; give --images='{path}/*.jpg'")
+        raise DataError(f"--images={pattern} is a folder; give --images={shlex.quote(f'{path}/*.jpg')}")
     root = pathlib.Path(path.anchor)
     files = sorted(file for file in root.glob(str(path.relative_to(root))) if file.is_file())
     if not files:

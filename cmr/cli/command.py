@@ -3,19 +3,19 @@
 import ast
 import contextlib
 import errno
+import io
 import os
 import pathlib
 import re
 import signal
 import sys
-import textwrap
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from absl import flags
 
-from cmr.cli import startup
+from cmr.cli import flag_kinds, flagfiles, help_text, startup
 from cmr.errors import CmrError, ConfigError
 
 Define = TypeVar("Define", bound=Callable[[], None])
@@ -46,9 +46,6 @@ def flag_group(title: str, positional: str = "") -> Callable[[Define], Define]:
     return mark
 
 
-_WIDTH = 110
-
-
 def run(
     main: Callable[[], None],
     doc: str | None,
@@ -58,6 +55,8 @@ def run(
 ) -> None:
     """Defines and parses the command's flags, then calls `main`; never returns.
 
+    absl's flags are left as they were before, so that a process can call several commands, or one several times.
+
     Args:
       main: the command. It takes nothing: it reads `flags.FLAGS`.
       doc: what `--help` prints first: the command module's docstring, None where Python was told to drop those (-OO).
@@ -65,9 +64,46 @@ def run(
       check_flags: raises ConfigError for flags that can't go together, before TensorFlow is imported.
       uses_tensorflow: whether to import TensorFlow (quietly, and only once the flags are known to be good).
     """
-    with _terminated_by_exception():
-        code = _run(main, doc, [_common_flags, *groups], check_flags, uses_tensorflow)
+    _write_any_text()
+    with _terminated_by_exception(), _flags_of([_common_flags, *groups]) as titles:
+        code = _run(main, doc, groups, titles, check_flags, uses_tensorflow)
     sys.exit(code)
+
+
+def _write_any_text() -> None:
+    """Lets an output whose encoding lacks a letter of a path or a caption write it as \\u and its number."""
+    for stream in (sys.stdout, sys.stderr):
+        # A notebook's own takes any text.
+        if isinstance(stream, io.TextIOWrapper) and (stream.errors == "strict" or stream.encoding.lower() != "utf-8"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _flags_of(groups: Sequence[FlagGroup]) -> Iterator[list[tuple[str, list[str]]]]:
+    """Defines the groups' flags for a while; after it, absl's flags are as they were before.
+
+    Yields:
+      titles of the groups, each with the names of its flags.
+    """
+    values = flags.FLAGS
+    before = {name: dict(values[name].__dict__) for name in values}
+    was_parsed, gnu_getopt = values.is_parsed(), values.is_gnu_getopt()
+    own = []
+    try:
+        try:
+            titles = _define(groups)
+        finally:
+            # Not what libraries define at their import, which comes once.
+            own = [name for name in values if name not in before]
+        yield titles
+    finally:
+        for name in own:
+            delattr(values, name)
+        values.set_gnu_getopt(gnu_getopt)
+        if not was_parsed:
+            values.unparse_flags()
+        for name, state in before.items():
+            values[name].__dict__.update(state)
 
 
 class _Terminated(KeyboardInterrupt):
@@ -96,18 +132,18 @@ def _run(
     main: Callable[[], None],
     doc: str | None,
     groups: Sequence[FlagGroup],
+    titles: Sequence[tuple[str, list[str]]],
     check_flags: Callable[[], None] | None,
     uses_tensorflow: bool,
 ) -> int:
-    titles = _define(groups)
     try:
         if "--help" in sys.argv[1:] or "-h" in sys.argv[1:]:
-            print(_help(doc or source_docstring(main.__code__.co_filename), titles), flush=True)
+            print(help_text.of_command(doc or source_docstring(main.__code__.co_filename), titles), flush=True)
             return 0
         positional = next((group.positional for group in groups if group.positional), "")
         # Flags may follow what has no name.
         flags.FLAGS.set_gnu_getopt(bool(positional))
-        unparsed = flags.FLAGS(sys.argv)[1:]
+        unparsed = flags.FLAGS([sys.argv[0], *flagfiles.expanded(sys.argv[1:])])[1:]
         if unparsed and positional:
             flags.FLAGS[positional].parse(unparsed)
         elif unparsed:
@@ -135,6 +171,8 @@ def _run(
     except Exception as error:
         if _is_full_disk(error):
             return _fail("no space left on the disk; free some and run the same command again")
+        if _is_out_of_memory(error):
+            return _fail(_out_of_memory())
         raise
     return 0
 
@@ -175,31 +213,9 @@ def _define(groups: Sequence[FlagGroup]) -> list[tuple[str, list[str]]]:
     return titles[1:] + titles[:1]
 
 
-def _help(doc: str, titles: Sequence[tuple[str, list[str]]]) -> str:
-    lines = [doc.strip(), ""]
-    for title, names in titles:
-        lines.append(f"{title}:")
-        for name in names:
-            lines.extend(_flag_help(flags.FLAGS[name]))
-        lines.append("")
-    lines.append("Any flags may stand in a file, one a line, given as --flagfile=PATH.")
-    return "\n".join(lines)
-
-
 def source_docstring(path: str | os.PathLike) -> str:
     """The docstring of a module's source file, which is there under -OO too."""
     return ast.get_docstring(ast.parse(pathlib.Path(path).read_text(encoding="utf-8")), clean=False) or ""
-
-
-def _flag_help(flag: flags.Flag) -> list[str]:
-    name = f"--[no]{flag.name}" if flag.boolean else f"--{flag.name}"
-    choices = getattr(flag.parser, "enum_values", None)
-    if choices:
-        name += "=" + "|".join(choices)
-    default = "" if flag.default in (None, "") else f" (default: {flag.default_as_str.strip(chr(39))})"
-    # absl puts an enum's choices before its help; here they stand behind the name.
-    text = re.sub(r"^<[^>]*>: ", "", flag.help) + default
-    return [f"  {name}", *textwrap.wrap(text, _WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)]
 
 
 def _flag_error(error: flags.Error) -> str:
@@ -222,6 +238,19 @@ def _os_error(error: OSError) -> str:
 def _is_full_disk(error: Exception) -> bool:
     # TensorFlow's writers report a full disk as an error of their own, h5py as a plain RuntimeError.
     return "No space left on device" in str(error)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # TensorFlow says so by a class of its own (which counts open files as well), or in C++'s words.
+    if type(error).__name__ == "ResourceExhaustedError":
+        return re.search("OOM|memory|alloc", str(error)) is not None
+    return isinstance(error, MemoryError) or "bad_alloc" in str(error)
+
+
+def _out_of_memory() -> str:
+    sizes = [f"--{name}" for name in flags.FLAGS if isinstance(flags.FLAGS[name].parser, flag_kinds.SizeParser)]
+    mend = f"; lower {' or '.join(filter(None, [', '.join(sizes[:-1]), sizes[-1]]))}" if sizes else ""
+    return f"out of memory{mend}"
 
 
 def _one_line(error: Exception) -> str:

@@ -7,7 +7,7 @@ A command passes the groups it takes to `command.run`. What the user left open h
 from absl import flags
 
 from cmr import config
-from cmr.cli import command, datasets
+from cmr.cli import command, datasets, flag_kinds
 from cmr.config import CaptionerConfig, CaptionerTrainConfig, ModelConfig, TrainConfig
 from cmr.workspace import paths
 
@@ -30,7 +30,7 @@ def define_folder_name(name: str, help_text: str) -> None:
 
 def define_workspace_dir() -> None:
     """Defines the flag of the workspace, for commands whose data set another flag says."""
-    flags.DEFINE_string("workspace_dir", "workspace", "Folder that holds everything the commands write.")
+    flag_kinds.define_path("workspace_dir", "workspace", "Folder that holds everything the commands write.")
 
 
 @command.flag_group("Data set and workspace")
@@ -69,7 +69,7 @@ def cnn_flags() -> None:
 
 @command.flag_group("Pictures")
 def picture_flags() -> None:
-    flags.DEFINE_integer(
+    flag_kinds.define_size(
         "max_pixels",
         config.MAX_PIXELS,
         "Pixels that are held at once while pictures are read; a picture of more is not read. Most take 4 bytes a "
@@ -92,7 +92,7 @@ def _image_cnn() -> None:
         "CNN of X_img (Eq. 3), whose pooled feature the captioner's W_img maps into the text space. "
         + datasets.defaults_of("image_model"),
     )
-    flags.DEFINE_string("hub_module", "", "Path or URL of the tensorflow-hub module of --image_model=hub.")
+    flag_kinds.define_path("hub_module", "", "Path or URL of the tensorflow-hub module of --image_model=hub.")
     flags.DEFINE_enum("crops", "1", ("1", "10"), "Crops averaged for an image: the whole image, or ten as in VSE.")
 
 
@@ -120,7 +120,7 @@ def text_space_flags() -> None:
         "trained on the training sentences' words. raw: no map, X_txt is X_img. random: a random projection drawn from "
         "--seed. By default captioner, or linear where the workspace has no captioner, which the command says.",
     )
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "captioner",
         "",
         "Captioner whose W_img gives X_txt: a folder as cmr.pretrain writes it, a .keras file, or a .npz with the "
@@ -140,7 +140,7 @@ def text_space_flags() -> None:
 
 
 def _text_space_dim() -> None:
-    flags.DEFINE_integer(
+    flag_kinds.define_size(
         "text_space_dim",
         ModelConfig.text_space_dim,
         "Size of X_txt (Eq. 4), 512 in Show and Tell. A captioner brings its own; raw features have theirs.",
@@ -151,17 +151,17 @@ def _text_space_dim() -> None:
 @command.flag_group("Captioner")
 def captioner_flags() -> None:
     _text_space_dim()
-    flags.DEFINE_integer(
+    flag_kinds.define_size(
         "lstm_units", None, "Units of the captioner's LSTM. " + datasets.defaults_of("lstm_units"), lower_bound=1
     )
-    flags.DEFINE_float(
+    flag_kinds.define_float(
         "caption_dropout",
         CaptionerConfig.dropout,
         "Dropout on the LSTM's input and output (Show and Tell's).",
         0.0,
         upper_bound=0.99,
     )
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "captioner_dir",
         "",
         "Folder that it is written to; by default captioner/ of the data set in the workspace, with --finetune_cnn "
@@ -177,17 +177,17 @@ def pretrain_flags() -> None:
         config.OPTIMIZERS,
         "adam, or im2txt's sgd, whose rate is halved every 8 epochs.",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_size(
         "pretrain_batch_size", CaptionerTrainConfig.batch_size, "Sentences a step (im2txt's).", lower_bound=1
     )
-    flags.DEFINE_float(
+    flag_kinds.define_float(
         "pretrain_learning_rate",
         None,
         "Rate of the first step. Default: adam 1e-3, with --finetune_cnn 1e-5; sgd 2.0, with --finetune_cnn 5e-4 "
         "(im2txt's).",
         0.0,
     )
-    flags.DEFINE_float(
+    flag_kinds.define_float(
         "pretrain_clip_norm",
         CaptionerTrainConfig.clip_norm,
         "Global norm to which the gradient is clipped (im2txt's).",
@@ -201,7 +201,7 @@ def pretrain_flags() -> None:
         False,
         "Second phase: go on from --phase_1_captioner and train the CNN of --image_features too, from the pictures.",
     )
-    flags.DEFINE_string("phase_1_captioner", "", "Folder that --finetune_cnn begins with; by default captioner/.")
+    flag_kinds.define_path("phase_1_captioner", "", "Folder that --finetune_cnn begins with; by default captioner/.")
 
 
 @command.flag_group("Model")
@@ -212,17 +212,17 @@ def model_flags() -> None:
         config.MODELS,
         "vse: X_vgg through one linear map (the baseline). single: X_txt through one linear map. fusion: both (Eq. 5).",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_size(
         "word_dim", None, "Size of a word embedding (Eq. 1). " + datasets.defaults_of("word_dim"), lower_bound=1
     )
-    flags.DEFINE_float(
+    flag_kinds.define_float(
         "word_dropout",
         ModelConfig.word_dropout,
         "Share of a sentence's words that training replaces by <unk>, drawn anew each time; the paper names none.",
         lower_bound=0.0,
         upper_bound=0.9,
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_size(
         "gru_units",
         None,
         "Units of the GRU (Eq. 2), which is the size of the joint space. " + datasets.defaults_of("gru_units"),
@@ -250,7 +250,7 @@ def model_flags() -> None:
         ModelConfig.normalize_features,
         "L2-normalise X_vgg and X_txt before their maps, as VSE did with fc7.",
     )
-    flags.DEFINE_float(
+    flag_kinds.define_float(
         "dropout",
         ModelConfig.dropout,
         "Dropout, in training, on the image's features; the paper names none. 0.3 keeps a model from learning "
@@ -272,7 +272,7 @@ def loss_flags() -> None:
         "hinge: Eq. 6, with its margin. softmax: cross entropy of picking the right one among the negatives, with a "
         "learned temperature and no margin (CLIP's).",
     )
-    flags.DEFINE_float(
+    flag_kinds.define_float(
         "margin",
         TrainConfig.margin,
         "Margin of the pairwise ranking loss (Eq. 6), in cosine distance. The paper chose 0.7 from 0.1 ... 0.9 on "
@@ -290,7 +290,7 @@ def loss_flags() -> None:
         "epoch: drawn again every epoch from the whole training set (the paper). batch: the other pairs of the batch "
         "(the VSE code). hardest: the most similar of them (VSE++).",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_size(
         "num_negatives",
         TrainConfig.num_negatives,
         "Sentences, and as many images, that --negatives=epoch brings to each batch; 0: as many as the batch.",
@@ -323,13 +323,13 @@ def loss_flags() -> None:
 
 @command.flag_group("Training")
 def training_flags() -> None:
-    flags.DEFINE_integer(
+    flag_kinds.define_size(
         "batch_size",
         None,
         "Pairs a step, over all replicas (section 4.2). " + datasets.defaults_of("batch_size"),
         lower_bound=2,
     )
-    flags.DEFINE_float(
+    flag_kinds.define_float(
         "learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + datasets.defaults_of("learning_rate"), 0.0
     )
     flags.DEFINE_integer(
@@ -338,10 +338,10 @@ def training_flags() -> None:
         "Epochs after which the rate falls to a tenth, as in VSE++; 0: never, as in VSE.",
         0,
     )
-    flags.DEFINE_float(
+    flag_kinds.define_float(
         "clip_norm", TrainConfig.clip_norm, "Global norm to which the gradient is clipped (the VSE code's).", 1e-6
     )
-    flags.DEFINE_float(
+    flag_kinds.define_float(
         "average_weights",
         TrainConfig.average_weights,
         "Validate and keep a moving average of the weights, not the last ones; this is its decay a step: 0.999 looks "
@@ -377,9 +377,7 @@ def course_flags() -> None:
         "Epochs without a better validation (sum of recalls, or perplexity of a captioner) before training stops.",
         lower_bound=1,
     )
-    flags.DEFINE_integer(
-        "seed", TrainConfig.seed, "Seed of the initial weights and of the order of batches.", lower_bound=0
-    )
+    flag_kinds.define_seed("seed", TrainConfig.seed, "Seed of the initial weights and of the order of batches.")
     flags.DEFINE_integer(
         "checkpoint_steps",
         TrainConfig.checkpoint_steps,
@@ -390,7 +388,9 @@ def course_flags() -> None:
 
 @command.flag_group("Run")
 def run_flags() -> None:
-    flags.DEFINE_string("run_dir", None, "Folder of a finished run, such as workspace/flickr8k/runs/fusion-1a2b3c4d.")
+    flag_kinds.define_path(
+        "run_dir", None, "Folder of a finished run, such as workspace/flickr8k/runs/fusion-1a2b3c4d."
+    )
     flags.mark_flag_as_required("run_dir")
 
 
@@ -404,7 +404,7 @@ def benchmark_flags() -> None:
 
 @command.flag_group("What to caption")
 def caption_flags() -> None:
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "images",
         "",
         "Picture files: a path or a pattern in quotes, such as --images='photos/*.jpg'; ** stands for any folders.",
@@ -416,18 +416,18 @@ def caption_flags() -> None:
         "Instead of --images: caption a split of the data set from its cached features, print BLEU and CIDEr, and "
         "write all to captions.json in the captioner's folder.",
     )
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "captioner", "", "Folder of a captioner; by default captioner/ of the data set in the workspace."
     )
 
 
 @command.flag_group("Beam search")
 def beam_search_flags() -> None:
-    flags.DEFINE_integer(
+    flag_kinds.define_size(
         "beam_width", 3, "Beginnings kept at each length (im2txt's 3); 1 takes the best word each time.", lower_bound=1
     )
     flags.DEFINE_integer("max_words", 20, "Words of a caption at most (im2txt's 20).", lower_bound=1)
-    flags.DEFINE_float(
+    flag_kinds.define_float(
         "length_factor",
         0.0,
         "A caption of n words, end word included, is ranked by log p / n^length_factor; 0, which is im2txt's, favours "
@@ -451,7 +451,7 @@ TRAIN_GROUPS = (
 
 @command.flag_group("Packing")
 def pack_flags() -> None:
-    flags.DEFINE_string("to", None, "File to write, such as flickr8k.cmr.")
+    flag_kinds.define_path("to", None, "File to write, such as flickr8k.cmr.")
     flags.mark_flag_as_required("to")
     flags.DEFINE_enum(
         "weights_dtype",
@@ -463,14 +463,14 @@ def pack_flags() -> None:
 
 @command.flag_group("Pictures to index", positional="pictures")
 def gallery_flags() -> None:
-    flags.DEFINE_multi_string(
-        "pictures", [], "Folder of pictures; the flag's name may be left out: python -m cmr.index ~/Pictures."
+    flag_kinds.define_repeated_path(
+        "pictures", "Folder of pictures; the flag's name may be left out: python -m cmr.index ~/Pictures."
     )
     _gallery_dir()
 
 
 def _gallery_dir() -> None:
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "gallery_dir",
         "",
         "Folder of the index, where it shall not lie in the pictures' own: by default .cmr/ below --pictures.",
@@ -479,7 +479,7 @@ def _gallery_dir() -> None:
 
 @command.flag_group("Indexing")
 def index_flags() -> None:
-    flags.DEFINE_string(
+    flag_kinds.define_path(
         "model",
         "",
         "Model of cmr.pack, or the folder of a finished run. By default the one that the index was made with.",
@@ -511,9 +511,9 @@ def query_flags() -> None:
         "What to look for; the flag's name may be left out. A sentence, a picture's path, or several of them with + "
         'and - between: "a beach" + ./dog.jpg - "people".',
     )
-    flags.DEFINE_string("pictures", ".", "Folder of pictures that cmr.index has indexed.")
+    flag_kinds.define_path("pictures", ".", "Folder of pictures that cmr.index has indexed.")
     _gallery_dir()
-    flags.DEFINE_string("model", "", "The model, where it is no longer where the index was made with it.")
+    flag_kinds.define_path("model", "", "The model, where it is no longer where the index was made with it.")
     flags.DEFINE_integer("top", 10, "Results at most.", lower_bound=1)
 
 
@@ -521,14 +521,16 @@ def query_flags() -> None:
 def results_flags() -> None:
     flags.DEFINE_bool("json", False, "Print one JSON object: the query, what is to be said of it, and the results.")
     flags.DEFINE_bool("paths_only", False, "Print paths alone, one a line.")
-    flags.DEFINE_string("copy_to", "", "Folder, new or empty, that the results are copied to, in their order.")
-    flags.DEFINE_string("sheet", "", "PNG file to draw the results on, as a contact sheet.")
+    flag_kinds.define_path("copy_to", "", "Folder, new or empty, that the results are copied to, in their order.")
+    flag_kinds.define_path("sheet", "", "PNG file to draw the results on, as a contact sheet.")
     flags.DEFINE_bool(
         "sentences",
         False,
         "Look for sentences and not for pictures: the nearest training sentences of the model, and what its captioner "
         "says, marked as made.",
     )
-    flags.DEFINE_string("sentences_file", "", "Text file, a sentence a line, to take with --sentences in their place.")
+    flag_kinds.define_path(
+        "sentences_file", "", "Text file, a sentence a line, to take with --sentences in their place."
+    )
     flags.DEFINE_bool("ann", False, "Search by the index of cmr.index --ann: faster, and now and then not the best.")
     flags.mark_bool_flags_as_mutual_exclusive(["json", "paths_only"])

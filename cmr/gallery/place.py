@@ -13,6 +13,7 @@ import json
 import pathlib
 import shutil
 
+from cmr import shell
 from cmr.errors import WorkspaceError
 from cmr.workspace import atomic_files
 from cmr.workspace.writer_lock import writer_lock
@@ -89,7 +90,7 @@ class Place:
         if not self.gallery_json.exists():
             raise WorkspaceError(
                 f"{self.folder.parent if self.folder.name == FOLDER else self.folder} has no index; run: "
-                f"python -m cmr.index {self.pictures} --model=MODEL.cmr"
+                + shell.python_command("cmr.index", self.pictures, "--model=MODEL.cmr")
             )
         try:
             values = json.loads(self.gallery_json.read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ import pathlib
 import time
 from collections.abc import Callable
 
-from cmr import progress
+from cmr import progress, shell
 from cmr.errors import ConfigError
 from cmr.gallery import streaming, walking
 from cmr.gallery.place import Description, Place
@@ -243,9 +243,10 @@ def open_for_update(place: Place, retriever: Retriever, model: str, dtype: str, 
 
 def other_model(place: Place, model: str) -> ConfigError:
     """The error of a gallery that was indexed with another model than the one given."""
+    anew = shell.python_command("cmr.index", place.pictures, f"--model={model}", "--rebuild")
     return ConfigError(
-        f"{place.folder} was indexed with another model ({place.read().model}); to index anew: python -m cmr.index "
-        f"{place.pictures} --model={model} --rebuild (the old index can be searched until the new one is whole)"
+        f"{place.folder} was indexed with another model ({place.read().model}); to index anew: {anew} "
+        "(the old index can be searched until the new one is whole)"
     )
 
 

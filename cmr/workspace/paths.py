@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import re
 
+from cmr import shell
 from cmr.errors import WorkspaceError
 from cmr.workspace import json_files
 from cmr.workspace.json_kinds import Anything, ByName, Listed, OneOf, Record, Text, Whole
@@ -87,7 +88,8 @@ class Workspace:
         Raises:
           WorkspaceError: the data set is not prepared, or by a version with another layout, or the file is damaged.
         """
-        prepare = f"run: python -m data_prep.prepare --dataset={self.dataset} --workspace_dir={self.root}"
+        place = f"--dataset={self.dataset}", f"--workspace_dir={self.root}"
+        prepare = f"run: {shell.python_command('data_prep.prepare', *place)}"
         if not self.dataset_json.exists():
             raise WorkspaceError(f"{self.dataset_dir} holds no prepared data set; {prepare}")
         description = json_files.read_workspace_json(self.dataset_json, Record({"format": Anything()}), prepare)

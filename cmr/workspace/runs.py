@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from cmr import shell
 from cmr.config import RunConfig
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import atomic_files, json_files, json_kinds
@@ -187,7 +188,7 @@ class Run:
         if not self.metrics_json.exists():
             raise WorkspaceError(
                 f"{self.path} is not finished (metrics.json is missing); the command that began it goes on with it: "
-                f"python -m cmr.train --flagfile={self.flags_txt}"
+                + shell.python_command("cmr.train", f"--flagfile={self.flags_txt}")
             )
         mend = "remove it, and cmr.train writes it again"
         return json_files.read_workspace_json(self.metrics_json, _METRICS, mend)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
@@ -51,14 +52,14 @@ def main() -> None:
         steps.require_space(planned, data_dir)
         return
     steps.carry_out(planned, data_dir, fetching.session())
-    print(f"next: python -m data_prep.prepare --dataset={FLAGS.dataset} {_prepare_flags(chosen, data_dir)}")
+    print(f"next: {shell.python_command('data_prep.prepare', *_prepare_flags(chosen, data_dir))}")
 
 
-def _prepare_flags(chosen: Sequence[Archive], data_dir: pathlib.Path) -> str:
-    named = f"--data_dir={data_dir} --workspace_dir={FLAGS.workspace_dir}"
+def _prepare_flags(chosen: Sequence[Archive], data_dir: pathlib.Path) -> list[str]:
+    named = [f"--dataset={FLAGS.dataset}", f"--data_dir={data_dir}", f"--workspace_dir={FLAGS.workspace_dir}"]
     if [archive.part for archive in chosen] == ["karpathy"]:
         # Captions and splits without photographs, for features computed elsewhere.
-        named += f" --karpathy_json={data_dir / chosen[0].holds} --pictures=optional"
+        named += [f"--karpathy_json={data_dir / chosen[0].holds}", "--pictures=optional"]
     return named
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from cmr import shell
 from cmr.errors import ConfigError
 
 
@@ -164,8 +165,8 @@ def chosen(dataset: str, parts: list[str]) -> tuple[Archive, ...]:
 
 def _instead(dataset: str) -> str:
     if dataset.startswith("tfds:"):
-        return (
-            f"{dataset} is fetched by tensorflow-datasets itself; run: python -m data_prep.prepare --dataset={dataset}"
+        return f"{dataset} is fetched by tensorflow-datasets itself; run: " + shell.python_command(
+            "data_prep.prepare", f"--dataset={dataset}"
         )
     return _INSTEAD.get(
         dataset, f"{dataset} is your own data and needs no download; data_prep.prepare reads it in place"

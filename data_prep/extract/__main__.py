@@ -8,10 +8,10 @@ An extraction that was stopped goes on when the same command is given again.
 
 import contextlib
 import pathlib
-import shlex
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
@@ -90,7 +90,7 @@ def _next(workspace: Workspace, made: dict[str, str], image_ids: list[str]) -> s
 
     if FLAGS.limit:
         given = [FLAGS[name].serialize() for name in _flag_names() if FLAGS[name].present and name != "limit"]
-        return shlex.join(["python", "-m", "data_prep.extract", *given])
+        return shell.python_command("data_prep.extract", *given)
     usual = datasets.DEFAULTS[FLAGS.dataset.partition(":")[0]]
     defaults = {
         "vgg": paths.vgg_features_name(usual["vgg_model"], FLAGS["vgg_layer"].default),

@@ -2,9 +2,9 @@
 
 import json
 import pathlib
-import shlex
 from collections.abc import Mapping, Sequence
 
+from cmr import shell
 from cmr.captioner import files
 from cmr.errors import WorkspaceError
 from cmr.workspace import features
@@ -36,14 +36,14 @@ def training(
             others = _others(workspace, role, image_ids)
             if others:
                 names[role] = defaults[role] if defaults[role] in others else others[-1]
-    arguments = ["python", "-m", "cmr.train", *place]
+    arguments = list(place)
     if len(names) == 1:
         arguments.append("--model=vse" if "vgg" in names else "--model=single")
     unusual = {role: name for role, name in names.items() if name != defaults[role]}
     arguments += [f"--{role}_features={unusual[role]}" for role in ROLES if role in unusual]
     if "image" in names:
         arguments += _text_space(workspace, names["image"])
-    return shlex.join(arguments)
+    return shell.python_command("cmr.train", *arguments)
 
 
 def _others(workspace: Workspace, role: str, image_ids: Sequence[str]) -> list[str]:

@@ -10,6 +10,7 @@ import pathlib
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
@@ -36,8 +37,9 @@ def main() -> None:
         stand_in=FLAGS.stand_in,
         overwrite=FLAGS.overwrite,
     )
-    place = f"--dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}"
-    print(f"{report}\nnext: python -m cmr.train {place} --model=vse --vgg_features={FLAGS.features_name}")
+    place = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
+    following = shell.python_command("cmr.train", *place, "--model=vse", f"--vgg_features={FLAGS.features_name}")
+    print(f"{report}\nnext: {following}")
 
 
 if __name__ == "__main__":

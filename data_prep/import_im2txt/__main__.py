@@ -9,6 +9,7 @@ import pathlib
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
@@ -33,15 +34,16 @@ def main() -> None:
         imported = importing.import_im2txt(FLAGS.checkpoint, pathlib.Path(FLAGS.word_counts), folder)
     size = f"{len(imported.vocabulary):,} words, X_img of {imported.feature_dim} into {imported.text_space.shape[1]}"
     print(f"wrote {folder}: {size}; it learnt from MSCOCO, from which images is not known")
-    place = f"--dataset={FLAGS.dataset} --workspace_dir={FLAGS.workspace_dir}"
+    place = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
+    extract = "data_prep.extract", *place, "--cnn=image", "--image_model=inception_v3"
     weights = folder / importing.INCEPTION_WEIGHTS
     if weights.exists():
-        extract = f"--cnn=image --image_model=inception_v3 --weights={weights} --features_name={imported.features}"
-        print(f"next: python -m data_prep.extract {place} {extract}")
-        print(f"or:   python -m cmr.caption {place} --images='photos/*.jpg'")
+        own = f"--weights={weights}", f"--features_name={imported.features}"
+        print(f"next: {shell.python_command(*extract, *own)}")
+        print(f"or:   {shell.python_command('cmr.caption', *place, '--images=photos/*.jpg')}")
     else:
         print(f"the checkpoint has no Inception v3; the captioner takes the features {imported.features}")
-        print(f"next: python -m data_prep.extract {place} --cnn=image --image_model=inception_v3")
+        print(f"next: {shell.python_command(*extract)}")
 
 
 if __name__ == "__main__":

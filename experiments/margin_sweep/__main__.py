@@ -12,7 +12,9 @@ import pathlib
 
 from absl import flags
 
+from cmr import shell
 from cmr.cli import command, startup
+from cmr.cli.flagfiles import find_flagfile
 from cmr.workspace import atomic_files
 from experiments import extras
 from experiments import flags as experiments_flags
@@ -21,7 +23,6 @@ from experiments.margin_sweep.points import Sweep
 from experiments.margin_sweep.text import sweep_text
 from experiments.trainings import plan
 from experiments.trainings.results import RunResult
-from experiments.trainings.training import find_flagfile
 
 FLAGS = flags.FLAGS
 
@@ -69,7 +70,7 @@ def _write(sweep: Sweep, folder: pathlib.Path) -> None:
 
     events = folder / "margin_sweep_hparams"
     hparams.write(sweep, events)
-    print(f"written {path}, .csv, .png and .svg\nTensorBoard: tensorboard --logdir={events}")
+    print(f"written {path}, .csv, .png and .svg\nTensorBoard: {shell.tensorboard_command(events)}")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import TypeVar
 import keras
 import markupsafe
 
+from cmr import shell
 from cmr.evaluation import results_table
 from cmr.trained import final_evaluation, finished_run
 from cmr.trained.finished_run import FinishedRun
@@ -56,9 +57,9 @@ def gather(
     if run_name or parts.best_row:
         retrieval, model = _examples(workspace, parts, run_name, chosen_images, seed)
     else:
-        place = f"--dataset={workspace.dataset} --workspace_dir={workspace.root}"
+        place = f"--dataset={workspace.dataset}", f"--workspace_dir={workspace.root}"
         needs_run = "What is retrieved by a run of yours, and its model's diagram"
-        absent = (*absent, Absent(needs_run, f"python -m experiments.report {place} --run=NAME"))
+        absent = (*absent, Absent(needs_run, shell.python_command("experiments.report", *place, "--run=NAME")))
     measured = [*parts.rows["table"], *parts.rows["beyond"]]
     return Page(
         title=f"Retrieval in a limited text space: {title}",

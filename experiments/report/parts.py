@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from cmr import shell
 from cmr.errors import DataError, WorkspaceError
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
@@ -109,7 +110,7 @@ class _Reader:
     def read(self, file_name: str, title: str, command: str, from_json: Callable[[str], Kept]) -> Kept | None:
         """Reads the file of a part; None where it is absent."""
         path = self._workspace.experiments_dir / file_name
-        whole_command = f"python -m {command} --workspace_dir={self._workspace.root}"
+        whole_command = shell.python_command(*command.split(), f"--workspace_dir={self._workspace.root}")
         if not path.exists():
             self.absent.append(Absent(title, whole_command))
             return None

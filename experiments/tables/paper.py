@@ -5,6 +5,7 @@ import pathlib
 import re
 from collections.abc import Mapping, Sequence
 
+from cmr.cli.flagfiles import find_flagfile
 from cmr.errors import DataError
 from cmr.evaluation import results_table
 from experiments.tables.table import OURS, ResultTable
@@ -98,10 +99,10 @@ def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seed
     Raises:
       ConfigError: a flagfile is missing.
     """
-    after = [training.find_flagfile(name) for name in overlays]
+    after = [find_flagfile(name) for name in overlays]
     of_rows = {}
     for row in rows:
-        path = training.find_flagfile(row if "/" in row else f"{DATASETS[table]}/{row}")
+        path = find_flagfile(row if "/" in row else f"{DATASETS[table]}/{row}")
         name = pathlib.Path(path).stem
         of_rows[name] = training.with_seeds(Training(name, (path, *after)), seeds)
     return of_rows

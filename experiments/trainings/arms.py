@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from absl.flags import FlagValues
 
+from cmr.cli.flagfiles import find_flagfile
 from cmr.config import ModelConfig
 from cmr.errors import ConfigError
 from experiments.trainings import plan, results, train_flags
 from experiments.trainings.results import RowResult
-from experiments.trainings.training import Training, find_flagfile, with_seeds
+from experiments.trainings.training import Training, with_seeds
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,12 +2,11 @@
 
 import dataclasses
 import pathlib
-import shlex
 from collections.abc import Iterator, Sequence
 
 from absl import flags
 
-from cmr import config
+from cmr import config, shell
 from cmr.errors import CmrError, ConfigError
 from cmr.workspace import features, paths
 from cmr.workspace.paths import Workspace
@@ -38,7 +37,7 @@ class Preparation:
     arguments: tuple[str, ...]
 
     def __str__(self) -> str:
-        return shlex.join(["python", "-m", self.module, *self.arguments])
+        return shell.python_command(self.module, *self.arguments)
 
 
 def missing_steps(trainings: Sequence[Training], workspace_dir: pathlib.Path, sources: Sources) -> list[Preparation]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from cmr.cli import command, datasets
+from cmr.cli import command, datasets, flagfiles
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 
@@ -72,7 +72,7 @@ def counting(values: flags.FlagValues) -> dict[str, object]:
 
 
 def _parse(values: flags.FlagValues, arguments: Iterable[str]) -> None:
-    unparsed = values([_PROGRAM, *arguments])[1:]
+    unparsed = values([_PROGRAM, *flagfiles.expanded(list(arguments))])[1:]
     if unparsed:
         raise flags.Error(f"{unparsed[0]!r} is not a flag; flags are written --name=value")
 

@@ -7,24 +7,9 @@ import pathlib
 
 from absl.flags import FlagValues
 
-from cmr.errors import ConfigError
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.trainings import train_flags
-
-FLAGFILES = pathlib.Path(__file__).parents[1] / "flagfiles"
-
-
-def find_flagfile(name: str) -> pathlib.Path:
-    """A flagfile by its path, or by its path below experiments/flagfiles/.
-
-    Raises:
-      ConfigError: there is none.
-    """
-    for path in (pathlib.Path(name).expanduser(), FLAGFILES / name, FLAGFILES / f"{name}.flags"):
-        if path.is_file():
-            return path
-    raise ConfigError(f"{name} is no flagfile, neither here nor in {FLAGFILES}; name a file of cmr.train's flags")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Commands: help by groups, a user's error as one line with its exit code, TensorFlow only when it is needed."""
 
 import errno
+import io
 import os
 import re
 import signal
@@ -12,7 +13,8 @@ import tiny_runs
 from absl import flags
 from commands import ROOT
 
-from cmr.cli import command
+from cmr.cli import command, flag_kinds
+from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError, DataError, WorkspaceError
 
 COMMANDS = {
@@ -116,6 +118,102 @@ Sizes:
 Everywhere:
 """
     )
+
+
+@command.flag_group("Typed")
+def typed_flags():
+    flag_kinds.define_path("folder", "my pictures", "Where they lie.")
+    flag_kinds.define_repeated_path("more", "Further ones.")
+    flag_kinds.define_paths("files", ["a.npy", "b c.npy"], "Read in turn.")
+    flags.DEFINE_multi_string("words", ["one", "two three"], "Of a query.")
+    flags.DEFINE_list("patterns", ["*"], "Of names.")
+    flags.DEFINE_list("none", [], "Of nothing.")
+    flag_kinds.define_float("rate", 0.5, "A step.", 0.0)
+
+
+def test_help_shows_each_default_as_it_would_be_typed():
+    ended = tiny_runs.run_main(do_nothing, "--help", groups=(typed_flags,))
+
+    assert ended.stdout.startswith(
+        """Does something.
+
+Typed:
+  --folder
+      Where they lie. (default: 'my pictures')
+  --more
+      Further ones. May be given several times.
+  --files
+      Read in turn. (default: 'a.npy,b c.npy')
+  --words
+      Of a query. May be given several times. (default: one 'two three')
+  --patterns
+      Of names. (default: '*')
+  --none
+      Of nothing.
+  --rate
+      A step. (default: 0.5)
+"""
+    )
+
+
+def test_a_command_leaves_the_flags_of_the_process_as_they_were():
+    with tiny_runs.own_flags() as values:
+        flags.DEFINE_string("mine", "kept", "Of a notebook.")
+        before = {name: (values[name].value, values[name].present) for name in values}
+
+        for width in (7, 8):
+            arguments = f"--width={width}", "--mine=lost"
+            ended = tiny_runs.run_main(lambda: print(flags.FLAGS.width), *arguments, groups=(size_flags,))
+            assert ended == tiny_runs.Ended(0, f"{width}\n", "")
+
+        assert {name: (values[name].value, values[name].present) for name in values} == before
+
+
+def test_a_flag_of_an_earlier_call_is_not_kept():
+    for argument, width in (("--width=7", 7), ("--nobright", 3), ("--width=no", None), ("--bright", 3)):
+        ended = tiny_runs.run_main(lambda: print(flags.FLAGS.width), argument, groups=(size_flags, colour_flags))
+        assert ended.stdout == (f"{width}\n" if width else "")
+
+
+@pytest.mark.parametrize("written", ["stdout", "stderr"])
+def test_a_terminal_without_a_letter_shows_its_number(written, monkeypatch):
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "argv", ["command"])
+    monkeypatch.setattr(sys, written, terminal)
+
+    with pytest.raises(SystemExit) as ended, tiny_runs.own_flags():
+        command.run(lambda: print("caf\u00e9", file=terminal), "Says.", (), uses_tensorflow=False)
+
+    terminal.flush()
+    assert (ended.value.code, terminal.buffer.getvalue()) == (0, b"caf\\xe9\n")
+
+
+class ResourceExhaustedError(Exception):
+    """Named as TensorFlow's."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        RuntimeError("std::bad_alloc"),
+        ResourceExhaustedError("OOM when allocating tensor with shape[3000000,1000000] and type float"),
+        ResourceExhaustedError("Out of memory while trying to allocate 4 bytes"),
+    ],
+)
+def test_too_little_memory_is_one_line_that_names_the_sizes_of_the_command(error):
+    ended = tiny_runs.run_main(raising(error), groups=(cmr_flags.captioner_flags,))
+
+    assert ended == tiny_runs.Ended(1, "", "error: out of memory; lower --text_space_dim or --lstm_units\n")
+
+
+def test_too_little_memory_of_a_command_without_sizes_is_one_line():
+    assert tiny_runs.run_main(raising(MemoryError())) == tiny_runs.Ended(1, "", "error: out of memory\n")
+
+
+def test_too_many_open_files_are_not_taken_for_too_little_memory():
+    with pytest.raises(ResourceExhaustedError):
+        tiny_runs.run_main(raising(ResourceExhaustedError("Too many open files")))
 
 
 def test_a_command_reads_its_flags_and_ends_with_0():

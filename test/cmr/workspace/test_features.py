@@ -184,7 +184,7 @@ def test_the_description_is_complete_when_extractor_json_is_there(folder):
 def test_ids_in_another_order_than_the_rows_are_refused(folder):
     (folder / "image_ids.txt").write_text("a.jpg\nb.jpg\nc.jpg\n")
 
-    with pytest.raises(WorkspaceError, match=r"extractor\.json says image_ids_sha256 .*; remove .*vgg16-fc7 and run"):
+    with pytest.raises(WorkspaceError, match=r"extractor\.json says image_ids_sha256 .*; run .* again for .*vgg16-fc7"):
         features.read_features(folder)
 
 

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from tiny_runs import run_main
 
+from cmr.cli.flagfiles import installed_folder
 from cmr.workspace.runs import Run
 from experiments.screening import __main__ as screening
 from experiments.screening.variants import VARIANTS
 from experiments.trainings.arms import plan_arms
-from experiments.trainings.training import FLAGFILES
 
 MADE = ("dataset.json", "features/scene_cnn-objects/extractor.json", "features/scene_cnn-layout/extractor.json")
 FLAGS = ("--row=scenes/fusion", "--variants=ablations/margin_02,ablations/negatives_batch")
@@ -60,4 +60,4 @@ def test_every_setting_that_was_tried_can_be_tried_again():
     arms = plan_arms("screening/start", ("laptop",), VARIANTS, 1, "screening", VARIANTS)
 
     assert len(arms.variants) == len(VARIANTS)
-    assert {path.stem for path in FLAGFILES.glob("screening/*.flags")} == {"start", *VARIANTS}
+    assert {path.stem for path in installed_folder().glob("screening/*.flags")} == {"start", *VARIANTS}

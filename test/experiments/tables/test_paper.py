@@ -4,9 +4,10 @@ import os
 
 import pytest
 
+from cmr.cli.flagfiles import installed_folder
 from experiments.tables import paper
 from experiments.tables.table import OURS, PAPER, Cell, ResultTable, TableRow
-from experiments.trainings.training import FLAGFILES, Training
+from experiments.trainings.training import Training
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_without_any_the_one_without_overlays_is_what_is_missing(tmp_path):
 
 
 def test_overlays_are_told_with_what_they_set():
-    (told,) = paper.overlay_notes([FLAGFILES / "stand_ins.flags", FLAGFILES / "quick.flags"])
+    (told,) = paper.overlay_notes([installed_folder() / "stand_ins.flags", installed_folder() / "quick.flags"])
 
     assert "stand_ins (--image_model=efficientnet_lite2 --vgg_layer=pool5_avg --vgg_model=vgg16); quick (" in told
     assert paper.overlay_notes([]) == []

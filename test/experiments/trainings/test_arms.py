@@ -6,14 +6,14 @@ import pathlib
 import pytest
 from tiny_runs import own_flags
 
+from cmr.cli.flagfiles import installed_folder
 from cmr.errors import ConfigError
 from experiments.ablations.variants import VARIANTS
 from experiments.tables import paper
 from experiments.trainings.arms import plan_arms
-from experiments.trainings.training import FLAGFILES
 
 BASELINES = [f"{dataset}/{row}" for dataset in ("flickr8k", "scenes") for row in paper.ROWS]
-ABLATIONS = FLAGFILES / "ablations"
+ABLATIONS = installed_folder() / "ablations"
 
 
 def planned(row="flickr8k/fusion", overlays=(), variants=VARIANTS, seeds=1):

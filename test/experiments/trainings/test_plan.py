@@ -7,6 +7,7 @@ import finished_runs
 import pytest
 from tiny_workspaces import make_workspace
 
+from cmr.cli.flagfiles import find_flagfile
 from cmr.config import ModelConfig, RunConfig, TrainConfig
 from cmr.errors import WorkspaceError
 from cmr.retrieval.model import retrieval_model
@@ -14,7 +15,7 @@ from cmr.workspace.paths import Workspace
 from cmr.workspace.writer_lock import writer_lock
 from experiments.trainings import estimate, plan
 from experiments.trainings.preparation import Sources
-from experiments.trainings.training import Training, find_flagfile
+from experiments.trainings.training import Training
 
 HOUR = 3600
 

@@ -2,11 +2,12 @@
 
 import pytest
 
+from cmr.cli.flagfiles import find_flagfile
 from cmr.errors import CmrError, ConfigError
 from experiments.tables import paper
 from experiments.trainings import preparation
 from experiments.trainings.preparation import Preparation, Sources
-from experiments.trainings.training import Training, find_flagfile
+from experiments.trainings.training import Training
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ import pathlib
 
 import pytest
 
+from cmr.cli.flagfiles import find_flagfile
 from cmr.errors import CmrError
 from experiments.trainings import queue
-from experiments.trainings.training import Training, find_flagfile, with_seeds
+from experiments.trainings.training import Training, with_seeds
 
 FAKE = """
 import pathlib, sys

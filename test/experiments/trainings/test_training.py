@@ -9,12 +9,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from tiny_runs import own_flags
 
+from cmr.cli.flagfiles import find_flagfile, installed_folder
 from cmr.errors import ConfigError
 from experiments.tables import paper
 from experiments.trainings import train_flags
-from experiments.trainings.training import FLAGFILES, Training, find_flagfile
+from experiments.trainings.training import Training
 
-ROWS = [path for dataset in paper.DATASETS.values() for path in sorted((FLAGFILES / dataset).glob("*.flags"))]
+ROWS = [path for dataset in paper.DATASETS.values() for path in sorted((installed_folder() / dataset).glob("*.flags"))]
 
 FLAGFILE = "# A row.\n--dataset=scenes\n--model=vse\n--margin=0.2\n"
 
@@ -148,7 +149,7 @@ def test_every_seed_is_a_run_of_its_own(seeds):
 
 def test_flagfiles_are_found_by_path_and_by_name_in_the_package(flagfile):
     assert find_flagfile(str(flagfile)) == flagfile
-    assert find_flagfile("laptop") == FLAGFILES / "laptop.flags"
+    assert find_flagfile("laptop") == installed_folder() / "laptop.flags"
     with pytest.raises(ConfigError, match="nowhere is no flagfile"):
         find_flagfile("nowhere")
 

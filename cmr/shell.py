@@ -1,0 +1,20 @@
+"""Commands as they are typed: what is printed to be run next can be pasted into a shell, whatever its paths are."""
+
+import os
+import re
+import shlex
+
+
+def python_command(module: str, *arguments: str | os.PathLike) -> str:
+    """`python -m module arguments`; of a flag its value alone is quoted, where it must be."""
+    return " ".join(["python", "-m", module, *map(_typed, arguments)])
+
+
+def tensorboard_command(folder: str | os.PathLike) -> str:
+    """The command that shows a folder of events."""
+    return f"tensorboard {_typed(f'--logdir={folder}')}"
+
+
+def _typed(argument: str | os.PathLike) -> str:
+    flag = re.fullmatch(r"(--\w+=)(.+)", str(argument), re.DOTALL)
+    return flag[1] + shlex.quote(flag[2]) if flag else shlex.quote(str(argument))
