@@ -37,6 +37,8 @@ def main() -> None:
     files.check_not_imported(run.path)
     flags_text = cmr_flags.flagfile_text(FLAGS)
     captioner_json = run.path / files.CAPTIONER_JSON
+    if not captioner_json.exists():
+        setup.check_training()
     # A finished captioner is only read, and may lie where nothing can be written.
     with contextlib.nullcontext() if captioner_json.exists() else run.writer():
         run.start(setup.run_config, flags_text, "captioner_dir")

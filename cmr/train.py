@@ -43,6 +43,8 @@ def _train(setup, strategy) -> None:
     if FLAGS.print_model:
         _print_model(model, run)
         return
+    if not run.metrics_json.exists():
+        setup.check_training(strategy.num_replicas_in_sync)
     chief = distribution.is_chief(strategy)
     # A finished run is only read, and may lie where nothing can be written.
     with run.writer() if chief and not run.is_finished else contextlib.nullcontext():
@@ -62,7 +64,6 @@ def _train_and_measure(model, run, setup, strategy) -> None:
         run.start(run_config, flags_text)
     print(f"run {run.path}", flush=True)
     if not run.metrics_json.exists():
-        inputs.check_splits()
         train, val = inputs.split("train"), inputs.split("val")
         print(
             f"{train.num_images} training images with {train.num_captions} sentences, "

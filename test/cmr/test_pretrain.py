@@ -65,6 +65,19 @@ def test_the_folder_tells_what_it_was_trained_on(trained):
     assert set(kept.checksums) == {"features", "captions.csv", "vocabulary"}
 
 
+def test_a_batch_of_more_sentences_than_there_are_is_refused_and_the_folder_left_for_the_mended_command(
+    trained, tmp_path
+):
+    flags = [*PRETRAIN, "--pretrain_epochs=1", f"--workspace_dir={trained[0].root}", f"--captioner_dir={tmp_path}/own"]
+
+    refused = tiny_runs.call_command("cmr.pretrain", *flags, "--pretrain_batch_size=145")
+    mended = tiny_runs.call_command("cmr.pretrain", *flags)
+
+    assert refused.returncode == 1
+    assert "144 sentences, fewer than a batch's 145; lower --pretrain_batch_size" in refused.stderr
+    assert mended.returncode == 0, mended.stderr
+
+
 def test_killed_and_begun_again_it_ends_with_the_same_weights(trained, tmp_path):
     flags = [*PRETRAIN, f"--workspace_dir={trained[0].root}", f"--captioner_dir={tmp_path}/captioner"]
     killed = subprocess.run(
