@@ -374,7 +374,7 @@ def test_features_that_are_no_numbers_are_one_line_with_the_image(copied):
 
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse")
 
-    assert_one_line(ended, "NaN or infinite", "train3.png", "and run data_prep.extract")
+    assert_one_line(ended, "NaN or infinite", "train3.png", "data_prep.extract")
 
 
 def test_features_of_other_images_are_one_line(copied):
