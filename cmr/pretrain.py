@@ -38,11 +38,16 @@ def main() -> None:
     files.check_not_imported(run.path)
     flags_text = cmr_flags.flagfile_text(FLAGS)
     captioner_json = run.path / files.CAPTIONER_JSON
+    is_to_train = run.has_more_epochs(setup.run_config) or not captioner_json.exists()
+    if is_to_train:
+        setup.check_training()
     # A finished captioner is only read, and may lie where nothing can be written.
-    with contextlib.nullcontext() if captioner_json.exists() else run.writer():
-        run.start(setup.run_config, flags_text, "captioner_dir")
+    with run.writer() if is_to_train else contextlib.nullcontext():
+        changed = run.start(setup.run_config, flags_text, "captioner_dir", (files.CAPTIONER_JSON,))
         print(f"captioner {run.path}", flush=True)
-        if not captioner_json.exists():
+        if changed:
+            print(f"begun with other limits ({changed})", flush=True)
+        if is_to_train:
             _train(setup, run, flags_text)
     captioner = files.read_captioner(run.path)
     print(f"\nvalidation perplexity {captioner.validation_perplexity:.3f}\n")

@@ -33,24 +33,30 @@ def _train(setup, strategy) -> None:
 
     from cmr.retrieval.model import retrieval_model
     from cmr.training import distribution
-    from cmr.workspace.runs import Run
+    from cmr.workspace.runs import Run, default_run
 
-    run_config = setup.run_config
-    name = FLAGS.run_name or f"{FLAGS.model}-{run_config.short_hash()}"
-    run = Run(setup.workspace.run_dir(name))
+    run_config, workspace = setup.run_config, setup.workspace
+    run = (
+        Run(workspace.run_dir(FLAGS.run_name))
+        if FLAGS.run_name
+        else default_run(workspace.dataset_dir / "runs", run_config)
+    )
     keras.utils.set_random_seed(FLAGS.seed)
     with strategy.scope():
         model = retrieval_model(run_config.model, setup.text_space, run_config.train.precision)
     if FLAGS.print_model:
         _print_model(model, run)
         return
+    is_to_train = run.has_more_epochs(run_config) or not run.metrics_json.exists()
+    if is_to_train:
+        setup.check_training(strategy.num_replicas_in_sync)
     chief = distribution.is_chief(strategy)
     # A finished run is only read, and may lie where nothing can be written.
-    with run.writer() if chief and not run.is_finished else contextlib.nullcontext():
-        _train_and_measure(model, run, setup, strategy)
+    with run.writer() if chief and (is_to_train or not run.is_finished) else contextlib.nullcontext():
+        _train_and_measure(model, run, setup, strategy, is_to_train)
 
 
-def _train_and_measure(model, run, setup, strategy) -> None:
+def _train_and_measure(model, run, setup, strategy, is_to_train: bool) -> None:
     from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
     from cmr.retrieval.trainer import Trainer
     from cmr.trained import final_evaluation
@@ -59,11 +65,11 @@ def _train_and_measure(model, run, setup, strategy) -> None:
     inputs, run_config = setup.inputs, setup.run_config
     flags_text = cmr_flags.flagfile_text(FLAGS)
     chief = distribution.is_chief(strategy)
-    if chief:
-        run.start(run_config, flags_text)
+    changed = run.start(run_config, flags_text) if chief else ""
     print(f"run {run.path}", flush=True)
-    if not run.metrics_json.exists():
-        inputs.check_splits()
+    if changed:
+        print(f"begun with other limits ({changed})", flush=True)
+    if is_to_train:
         train, val = inputs.split("train"), inputs.split("val")
         print(
             f"{train.num_images} training images with {train.num_captions} sentences, "

@@ -10,7 +10,7 @@ from cmr import config
 from cmr.captioner import files
 from cmr.captioner.files import Captioner
 from cmr.captioner.model import captioner_model, model_config
-from cmr.captioner.trainer import TrainedCnn
+from cmr.captioner.trainer import TrainedCnn, check_batches
 from cmr.config import CaptionerConfig, CaptionerRunConfig, CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.data.inputs import Inputs, read_inputs
@@ -47,6 +47,17 @@ class CaptionerSetup:
     run_config: CaptionerRunConfig
     begins_with: Captioner | None
     trained_cnn: TrainedCnn | None
+
+    def check_training(self) -> None:
+        """Refuses what can't be trained, before anything of it is written.
+
+        Raises:
+          WorkspaceError: a split is too small.
+          ConfigError: the batches don't fit the training split.
+        """
+        self.inputs.check_splits(("train", "val"))
+        _, num_captions = self.inputs.split_sizes()["train"]
+        check_batches(self.run_config.train, num_captions)
 
     def model(self) -> keras.Model:
         """The captioner as training begins; the seed of the settings decides its weights."""

@@ -41,6 +41,23 @@ class TrainedCnn:
     max_pixels: int = MAX_PIXELS
 
 
+def check_batches(config: CaptionerTrainConfig, num_captions: int) -> None:
+    """Refuses batches of more sentences than there are.
+
+    Args:
+      config: the batch size.
+      num_captions: training sentences.
+
+    Raises:
+      ConfigError: naming the flag.
+    """
+    if num_captions < config.batch_size:
+        raise ConfigError(
+            f"the training split has {num_captions} sentences, fewer than a batch's {config.batch_size}; "
+            "lower --pretrain_batch_size"
+        )
+
+
 class CaptionerTrainer:
     """Trains a captioner to early stopping on the validation perplexity (a `loop.Task`).
 
@@ -68,11 +85,7 @@ class CaptionerTrainer:
         recorder: CaptionerRecorder,
         trained_cnn: TrainedCnn | None = None,
     ):
-        if train.num_captions < config.batch_size:
-            raise ConfigError(
-                f"the training split has {train.num_captions} sentences, fewer than a batch's {config.batch_size}; "
-                "lower --pretrain_batch_size"
-            )
+        check_batches(config, train.num_captions)
         self._model = model
         self._config = config
         self._run = run

@@ -194,7 +194,11 @@ def pretrain_flags() -> None:
         1e-6,
     )
     flags.DEFINE_integer(
-        "pretrain_epochs", None, "Epochs at most. " + datasets.defaults_of("pretrain_epochs"), lower_bound=1
+        "pretrain_epochs",
+        None,
+        "Epochs at most. With more than a captioner was begun with, its training goes on from where it stopped. "
+        + datasets.defaults_of("pretrain_epochs"),
+        lower_bound=1,
     )
     flags.DEFINE_bool(
         "finetune_cnn",
@@ -356,7 +360,13 @@ def training_flags() -> None:
         "Of the factors of the text encoder's products; weights, optimizer, loss and similarities stay float32. "
         "mixed_bfloat16 is twice as fast on a CPU that multiplies it; mixed_float16 scales the loss and is for GPUs.",
     )
-    flags.DEFINE_integer("max_epochs", None, "Epochs at most. " + datasets.defaults_of("max_epochs"), lower_bound=1)
+    flags.DEFINE_integer(
+        "max_epochs",
+        None,
+        "Epochs at most. With more than a run was begun with, it goes on from where it stopped, as if it had never "
+        "stopped. " + datasets.defaults_of("max_epochs"),
+        lower_bound=1,
+    )
     flags.DEFINE_enum(
         "strategy",
         "default",
@@ -366,7 +376,11 @@ def training_flags() -> None:
     flags.DEFINE_integer(
         "logical_cpus", 0, "Split the CPU into this many logical devices, to try --strategy=mirrored without GPUs.", 0
     )
-    define_folder_name("run_name", "Folder under runs/; by default the model and a hash of its settings and inputs.")
+    define_folder_name(
+        "run_name",
+        "Folder under runs/; by default the model and a hash of its settings and inputs, or the folder of a run that "
+        "differs in --max_epochs, --patience or --checkpoint_steps alone and goes on.",
+    )
 
 
 @command.flag_group("Course of training")

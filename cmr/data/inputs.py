@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -52,16 +52,28 @@ class Inputs:
         images, sentences = grouped["image_id"].nunique(), grouped.size()
         return {split: (int(images.get(split, 0)), int(sentences.get(split, 0))) for split in paths.SPLITS}
 
-    def check_splits(self) -> None:
-        """Refuses before a training what would end it: a split without images, or fewer test images than folds.
+    def check_splits(self, names: Sequence[str] = paths.SPLITS) -> None:
+        """Refuses before a training what would end it, or make it senseless.
+
+        That is a split without images, a single training image, or fewer test images than folds.
+
+        Args:
+          names: of the splits that are read.
 
         Raises:
           WorkspaceError: naming the split.
         """
-        for name in paths.SPLITS:
+        for name in names:
             in_split(self.captions, name)
-        images, _ = self.split_sizes()["test"]
-        if images < self.test_folds:
+        sizes = self.split_sizes()
+        training_images, _ = sizes["train"]
+        if "train" in names and training_images < 2:
+            raise WorkspaceError(
+                "captions.csv has 1 training image, and nothing is learnt without a second one to tell it from; add "
+                "training images and run data_prep.prepare again"
+            )
+        images, _ = sizes["test"]
+        if "test" in names and images < self.test_folds:
             raise WorkspaceError(
                 f"captions.csv has {images} test images and dataset.json says {self.test_folds} test folds; run "
                 "data_prep.prepare again"

@@ -41,6 +41,24 @@ def shuffled_batches(lengths: np.ndarray, batch_size: int, seed: int, epoch: int
     return random.permutation(np.concatenate(by_length).reshape(steps, batch_size))
 
 
+def check_batches(config: TrainConfig, num_captions: int) -> None:
+    """Refuses batches of more sentences than there are.
+
+    Args:
+      config: batch size and negatives.
+      num_captions: training sentences.
+
+    Raises:
+      ConfigError: naming the flags.
+    """
+    pairs = max(config.batch_size, config.negatives_per_batch)
+    if num_captions < pairs:
+        raise ConfigError(
+            f"the training split has {num_captions} sentences, fewer than a batch's {pairs}; "
+            "lower --batch_size (and --num_negatives)"
+        )
+
+
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """Which pairs each step trains on.
@@ -54,12 +72,7 @@ class Schedule:
     config: TrainConfig
 
     def __post_init__(self):
-        pairs = max(self.config.batch_size, self.config.negatives_per_batch)
-        if len(self.lengths) < pairs:
-            raise ConfigError(
-                f"the training split has {len(self.lengths)} sentences, fewer than a batch's {pairs}; "
-                "lower --batch_size (and --num_negatives)"
-            )
+        check_batches(self.config, len(self.lengths))
 
     @property
     def steps_per_epoch(self) -> int:

@@ -7,7 +7,8 @@ import pathlib
 import textwrap
 from collections.abc import Sequence
 
-from cmr.evaluation.metrics import BothDirections
+from cmr.evaluation.bootstrap import Interval, OfMetrics
+from cmr.evaluation.metrics import METRICS, RECALLS_AT, BothDirections
 
 WIDTH = 110
 
@@ -22,6 +23,11 @@ _ROLES = {
     "VGG features": ("VGG16 fc7", ("vgg16", "vgg19", "")),
     "image features": ("Inception v3", ("inception_v3", "hub", "")),
 }
+
+# Of fewer candidates than this many times k, chance alone finds the right one often.
+_CANDIDATES_PER_K = 10
+# With fewer, a single query moves a recall by more than a point.
+_ENOUGH_QUERIES = 100
 
 _COLUMNS = ("R@1", "R@5", "R@10", "Med r", "mean r")
 # 100.00 and a space.
@@ -156,10 +162,40 @@ def describe_splits(protocol: str, splits: Sequence[SplitCounts]) -> str:
     return f"Splits{f' ({protocol})' if protocol else ''}: {sizes}."
 
 
+def small_gallery_notes(counts: SplitCounts, folds: int = 1) -> list[str]:
+    """Says which numbers mean little because the split is small; nothing where it is large enough.
+
+    Args:
+      counts: of the split measured on.
+      folds: equal parts of it whose numbers are averaged.
+    """
+    notes = []
+    candidates = {"sentence retrieval": (counts.captions, "sentences"), "image retrieval": (counts.images, "images")}
+    easy = []
+    for direction, (size, what) in candidates.items():
+        in_fold = size // folds
+        recalls = [f"R@{k}" for k in RECALLS_AT if k * _CANDIDATES_PER_K >= in_fold]
+        if recalls:
+            easy.append(f"{', '.join(recalls)} of {direction} ({in_fold:,} {what} to choose from)")
+    if easy:
+        notes.append(
+            f"The gallery is too small for {' and '.join(easy)} to mean much: a tenth of it or more counts as a hit."
+        )
+    queries = {"image": counts.images, "sentence": counts.captions}
+    few = [f"{count} {what} queries" for what, count in queries.items() if count < _ENOUGH_QUERIES]
+    if few:
+        notes.append(
+            f"{' and '.join(few)} are too few for a number of theirs to mean much: one of them moves a recall by "
+            "more than a point."
+        )
+    return notes
+
+
 def format_results(
     dataset: str,
     model: str,
     metrics: BothDirections,
+    intervals: OfMetrics[Interval],
     random: BothDirections,
     counts: SplitCounts,
     features_note: str,
@@ -171,6 +207,7 @@ def format_results(
       dataset: its name.
       model: a key of `PAPER_SYSTEMS`.
       metrics: what was measured.
+      intervals: 95% intervals of it, of `bootstrap.intervals`.
       random: `metrics.random_ranking` of the very same images and sentences.
       counts: of the split measured on.
       features_note: as `describe_features` writes it.
@@ -193,6 +230,7 @@ def format_results(
             for row in printed
         ),
         _row(f"{model} (measured here)", *_both(metrics, decimals=1)),
+        *(_row(f"  95% interval, {end}", *_bounds(intervals, end)) for end in ("low", "high")),
         "",
         *_wrapped(f"{counts.split} split: {counts.images:,} images, {counts.captions:,} sentences."),
         *_wrapped(f"Features: {features_note}."),
@@ -214,6 +252,13 @@ def _both(metrics: BothDirections, decimals: int) -> tuple[list[str], list[str]]
             f"{direction.mean_rank:.1f}",
         ]
         for direction in (metrics.sentence_retrieval, metrics.image_retrieval)
+    )
+
+
+def _bounds(intervals: OfMetrics[Interval], end: str) -> tuple[list[str], list[str]]:
+    return tuple(
+        [f"{getattr(direction[name], end):{'g' if name == 'median_rank' else '.1f'}}" for name in METRICS]
+        for direction in (intervals.sentence_retrieval, intervals.image_retrieval)
     )
 
 

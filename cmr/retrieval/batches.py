@@ -81,6 +81,10 @@ def _reader(split: Examples):
 def check_replicas(config: TrainConfig, num_replicas: int) -> None:
     """Refuses batches that can't be shared out equally.
 
+    Args:
+      config: batch size and negatives.
+      num_replicas: of all workers.
+
     Raises:
       ConfigError: naming the flag.
     """

@@ -8,8 +8,9 @@ from absl import flags
 
 from cmr import config
 from cmr.config import ModelConfig, RunConfig, TrainConfig
-from cmr.data import input_names
+from cmr.data import input_names, order
 from cmr.data.inputs import Inputs, read_inputs
+from cmr.retrieval.batches import check_replicas
 from cmr.text_space import choice
 from cmr.workspace import paths
 from cmr.workspace.paths import Workspace
@@ -31,6 +32,19 @@ class RunSetup:
     run_config: RunConfig
     text_space: np.ndarray | None
 
+    def check_training(self, num_replicas: int) -> None:
+        """Refuses what can't be trained, before anything of it is written.
+
+        Args:
+          num_replicas: of all workers.
+
+        Raises:
+          WorkspaceError: a split is too small.
+          ConfigError: the batches can't be shared out to the replicas.
+        """
+        self.inputs.check_splits()
+        check_replicas(self.run_config.train, num_replicas)
+
     @classmethod
     def from_flags(cls, values: flags.FlagValues) -> "RunSetup":
         """Reads the workspace as the flags say; trains the linear W_img where there is no captioner.
@@ -40,10 +54,15 @@ class RunSetup:
 
         Raises:
           WorkspaceError: something is missing or does not fit.
+          ConfigError: a batch has more sentences than the training split.
         """
         workspace = Workspace(pathlib.Path(values.workspace_dir), values.dataset)
         vgg_features, image_features = config.features_read(values.model, *_feature_names(values))
         inputs = read_inputs(workspace, vgg_features, image_features)
+        train = config.from_values(TrainConfig, values)
+        # Before a linear W_img is trained, which takes minutes.
+        inputs.check_splits(("train",))
+        order.check_batches(train, inputs.split_sizes()["train"][1])
         text_space = choice.from_flags(values, workspace, inputs, image_features)
         run_config = RunConfig(
             dataset=values.dataset,
@@ -55,7 +74,7 @@ class RunSetup:
                 vocabulary_size=len(inputs.vocabulary),
                 text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
             ),
-            train=config.from_values(TrainConfig, values),
+            train=train,
             vgg_features=vgg_features,
             image_features=image_features,
             text_space=text_space.origin,

@@ -11,13 +11,17 @@ import numpy as np
 from cmr.config import RunConfig
 from cmr.data import input_names
 from cmr.data.inputs import Inputs
-from cmr.evaluation import encoding, metrics, results_table
+from cmr.evaluation import bootstrap, encoding, metrics, results_table
 from cmr.evaluation.query_ranks import QueryRanks
 from cmr.evaluation.results_table import SplitCounts
 from cmr.trained import finished_run
 from cmr.workspace.runs import Run
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")
+
+_INTERVAL_NOTE = (
+    "The 95% interval is that of a bootstrap over the test images, the gallery kept whole; other seeds are not in it."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,14 +63,21 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
     features_note = results_table.describe_features(*extractors)
     notes = _text_space_notes(run_config)
     splits = [SplitCounts(name, *sizes) for name, sizes in inputs.split_sizes().items()]
+    counts = SplitCounts("test", test.num_images, test.num_captions)
     table = results_table.format_results(
         dataset=run_config.dataset,
         model=run_config.model.model,
         metrics=measured,
+        intervals=bootstrap.intervals([ranks]),
         random=chance,
-        counts=SplitCounts("test", test.num_images, test.num_captions),
+        counts=counts,
         features_note=features_note,
-        notes=[results_table.describe_splits(inputs.protocol, splits), *notes],
+        notes=[
+            *results_table.small_gallery_notes(counts, inputs.test_folds),
+            _INTERVAL_NOTE,
+            results_table.describe_splits(inputs.protocol, splits),
+            *notes,
+        ],
     )
     values = {
         "test": measured.to_dict(),

@@ -4,20 +4,27 @@ import contextlib
 import dataclasses
 import json
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from cmr import shell
-from cmr.config import RunConfig
+from cmr.config import CaptionerTrainConfig, RunConfig, TrainConfig
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import atomic_files, json_files, json_kinds
+from cmr.workspace import atomic_files, json_files, json_kinds, limits
 from cmr.workspace.checksums import files_sha256
 from cmr.workspace.json_kinds import ByName, Kind, Listed, Nullable, Number, Record, Text, Whole
 from cmr.workspace.writer_lock import writer_lock
 
 
 class Settings(Protocol):
-    """What config.json keeps: a frozen dataclass of plain values."""
+    """What config.json keeps: a frozen dataclass of plain values.
+
+    Attributes:
+      train: the training's settings, its limits among them.
+    """
+
+    train: TrainConfig | CaptionerTrainConfig
 
     def to_json(self) -> str: ...
 
@@ -39,6 +46,8 @@ BOTH_DIRECTIONS = Record(
     {"sentence_retrieval": _DIRECTION, "image_retrieval": _DIRECTION}, {"sum_of_recalls": Number(0, 600)}
 )
 PERPLEXITY = Record({"perplexity": Number()})
+
+_SUM_OF_RECALLS = Record({"sum_of_recalls": Number(0, 600)})
 
 # An ensemble has members in the place of flags, seed and checksums.
 _METRICS = Record(
@@ -117,27 +126,88 @@ class Run:
         """Makes this process the folder's only writer while a block runs; see `writer_lock`."""
         return writer_lock(self.path, (self.checkpoints_dir.name,))
 
-    def start(self, run_config: Settings, flags_text: str, folder_flag: str = "run_name") -> None:
+    def goes_on_with(self, run_config: Settings) -> bool:
+        """Whether the run that the folder holds has come as far as one of these settings would, or less far.
+
+        Its settings are the same but for the limits, and those would not have stopped it before.
+
+        Raises:
+          WorkspaceError: the folder holds no run, or a damaged one.
+        """
+        changed = _differences(self.read_config(type(run_config)), run_config)
+        if not changed:
+            return True
+        if not changed.keys() <= limits.NAMES:
+            return False
+        scores = self.scores(type(run_config))
+        if not scores:
+            return True
+        end = _end(scores, run_config)
+        # Without its state a run can end, and not be trained further.
+        return end == len(scores) or (end is None and (self.checkpoints_dir / "checkpoint").exists())
+
+    def has_more_epochs(self, run_config: Settings) -> bool:
+        """Whether the run that the folder holds, if it has ended, goes on under the limits of these settings."""
+        if not self.config_json.exists():
+            return False
+        is_same = not _differences(self.read_config(type(run_config)), run_config)
+        return not is_same and self.goes_on_with(run_config) and _end(self.scores(type(run_config)), run_config) is None
+
+    def start(
+        self,
+        run_config: Settings,
+        flags_text: str,
+        folder_flag: str = "run_name",
+        results: Sequence[str] = ("metrics.json", "test_ranks.npz"),
+    ) -> str:
         """Makes the folder, or checks that it holds a run of the same settings to go on with.
+
+        Limits may differ. Those that let a run go on which had ended take the place of its own, and what it came to is
+        removed, to be measured again.
 
         Args:
           run_config: the settings.
           flags_text: the command's flags.
           folder_flag: the flag that names another folder.
+          results: names of the files that an ended run has; the first says that it has ended.
+
+        Returns:
+          The limits that differ from those it was begun with, to be read; "" where none do.
 
         Raises:
-          ConfigError: it holds a run of other settings.
+          ConfigError: it holds a run of other settings, or one that has come farther than its new limits allow.
         """
+        changed = {}
         if self.config_json.exists():
             changed = _differences(self.read_config(type(run_config)), run_config)
-            if changed:
+            if not self.goes_on_with(run_config):
+                named = {name: text for name, text in changed.items() if name not in limits.NAMES} or changed
                 raise ConfigError(
-                    f"{self.path} holds a run with other settings ({changed}); give another --{folder_flag} or remove "
-                    "it"
+                    f"{self.path} holds a run with other settings ({', '.join(named.values())}); give another "
+                    f"--{folder_flag} or remove it"
                 )
-            return
+            has_ended = (self.path / results[0]).exists() and not self.has_more_epochs(run_config)
+            if not changed or has_ended:
+                return ", ".join(changed.values())
+            for name in results:
+                (self.path / name).unlink(missing_ok=True)
         atomic_files.write_text(self.flags_txt, flags_text)
         atomic_files.write_text(self.config_json, run_config.to_json())
+        return ", ".join(changed.values())
+
+    def scores(self, kind: type[Settings] = RunConfig) -> list[float]:
+        """What each epoch so far was judged by, the more the better; none before the first.
+
+        Args:
+          kind: what the settings are.
+
+        Raises:
+          WorkspaceError: history.json is damaged.
+        """
+        if not self.history_json.exists():
+            return []
+        val = _SUM_OF_RECALLS if issubclass(kind, RunConfig) else PERPLEXITY
+        return [limits.score(row["val"]) for row in self.read_history(val)]
 
     def read_config(self, kind: type[Kept] = RunConfig) -> Kept:
         """Reads config.json.
@@ -210,10 +280,40 @@ class Run:
         return json_files.read_workspace_json(self.history_json, kind, f"remove {self.path} and train again")
 
 
-def _differences(old: Settings, new: Settings) -> str:
+def default_run(runs_dir: pathlib.Path, run_config: RunConfig) -> Run:
+    """The run of a command that names none: its own by the hash of its settings, or one that goes on with them.
+
+    Args:
+      runs_dir: folder of the data set's runs.
+      run_config: the settings.
+    """
+    model = run_config.model.model
+    own = Run(runs_dir / f"{model}-{run_config.short_hash()}")
+    named = [path for path in sorted(runs_dir.glob(f"{model}-*")) if re.fullmatch("[0-9a-f]{8}", path.name[-8:])]
+    others = [Run(path) for path in named if path.name == f"{model}-{path.name[-8:]}"]
+    runs = [run for run in (own, *others) if _can_go_on(run, run_config)]
+    if own in runs:
+        return own
+    return max(runs, key=lambda run: len(run.scores()), default=own)
+
+
+def _can_go_on(run: Run, run_config: RunConfig) -> bool:
+    try:
+        return run.goes_on_with(run_config)
+    # A folder without a run, or one of another version.
+    except WorkspaceError:
+        return False
+
+
+def _end(scores: Sequence[float], run_config: Settings) -> int | None:
+    return limits.last_epoch(scores, run_config.train.max_epochs, run_config.train.patience)
+
+
+def _differences(old: Settings, new: Settings) -> dict[str, str]:
+    """Settings that differ, by their dotted names, each as a text of both values."""
     before, after = (_flat(json.loads(value.to_json())) for value in (old, new))
     changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-    return ", ".join(f"{name}: {before.get(name)} there, {after.get(name)} now" for name in changed)
+    return {name: f"{name}: {before.get(name)} there, {after.get(name)} now" for name in changed}
 
 
 def _flat(values: Mapping, prefix: str = "") -> dict:

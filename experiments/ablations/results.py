@@ -6,10 +6,9 @@ import statistics
 from collections.abc import Sequence
 
 from cmr.errors import DataError
-from cmr.evaluation import results_table
+from cmr.evaluation import bootstrap, results_table
+from cmr.evaluation.bootstrap import OfMetrics, PairedDifference
 from cmr.evaluation.metrics import BothDirections
-from experiments.statistics import bootstrap
-from experiments.statistics.bootstrap import OfMetrics, PairedDifference
 from experiments.tables.table import ResultTable, build_table_without_paper
 from experiments.trainings.arms import Arms
 from experiments.trainings.results import RowResult

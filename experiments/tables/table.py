@@ -6,10 +6,9 @@ import statistics
 from collections.abc import Mapping, Sequence
 
 from cmr.errors import DataError
-from cmr.evaluation import metrics, results_table
+from cmr.evaluation import bootstrap, metrics, results_table
 from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.results_table import PaperRow
-from experiments.statistics import bootstrap
 from experiments.trainings.results import RowResult
 
 # Of each direction, sentence retrieval first; the paper prints no mean rank.

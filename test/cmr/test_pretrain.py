@@ -65,6 +65,32 @@ def test_the_folder_tells_what_it_was_trained_on(trained):
     assert set(kept.checksums) == {"features", "captions.csv", "vocabulary"}
 
 
+def test_a_batch_of_more_sentences_than_there_are_is_refused_and_the_folder_left_for_the_mended_command(
+    trained, tmp_path
+):
+    flags = [*PRETRAIN, "--pretrain_epochs=1", f"--workspace_dir={trained[0].root}", f"--captioner_dir={tmp_path}/own"]
+
+    refused = tiny_runs.call_command("cmr.pretrain", *flags, "--pretrain_batch_size=145")
+    mended = tiny_runs.call_command("cmr.pretrain", *flags)
+
+    assert refused.returncode == 1
+    assert "144 sentences, fewer than a batch's 145; lower --pretrain_batch_size" in refused.stderr
+    assert mended.returncode == 0, mended.stderr
+
+
+def test_more_epochs_go_on_to_the_weights_of_a_training_that_went_through(trained, tmp_path):
+    flags = [*PRETRAIN, f"--workspace_dir={trained[0].root}", f"--captioner_dir={tmp_path}/captioner"]
+    stopped = tiny_runs.call_command("cmr.pretrain", *flags, "--pretrain_epochs=1")
+
+    went_on = tiny_runs.call_command("cmr.pretrain", *flags)
+
+    assert (stopped.returncode, went_on.returncode) == (0, 0), went_on.stderr
+    assert "going on from epoch 2, step 0" in went_on.stdout
+    models = [files.read_captioner(path).model for path in (trained[0].captioner_dir, tmp_path / "captioner")]
+    for value, expected in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
 def test_killed_and_begun_again_it_ends_with_the_same_weights(trained, tmp_path):
     flags = [*PRETRAIN, f"--workspace_dir={trained[0].root}", f"--captioner_dir={tmp_path}/captioner"]
     killed = subprocess.run(

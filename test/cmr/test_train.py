@@ -212,6 +212,22 @@ def test_another_setting_is_another_run(scenes_workspace, fusion):
     assert tiny_runs.run_path(printed) != fusion.path
 
 
+def test_more_epochs_than_a_finished_run_had_are_trained_on_to_those_of_one_that_went_through(copied):
+    arguments = [*place(copied), *TINY, "--model=vse", "--patience=9"]
+    stopped = call_command("cmr.train", *arguments, "--max_epochs=1")
+    went_on = call_command("cmr.train", *arguments, "--max_epochs=2")
+    through = call_command("cmr.train", *arguments, "--max_epochs=2", "--run_name=through")
+
+    assert (stopped.returncode, went_on.returncode, through.returncode) == (0, 0, 0), went_on.stderr
+    assert "begun with other limits (train.max_epochs: 1 there, 2 now)" in went_on.stdout
+    assert "epoch 1: loss" not in went_on.stdout
+    run, expected = Run(tiny_runs.run_path(went_on)), Run(copied.run_dir("through"))
+    assert run.path == tiny_runs.run_path(stopped)
+    assert read_json(run.history_json) == read_json(expected.history_json)
+    assert read_json(run.metrics_json)["test"] == read_json(expected.metrics_json)["test"]
+    assert "--max_epochs=2" in read_json(run.metrics_json)["flags"]
+
+
 def test_a_captioners_w_img_is_taken_and_no_stand_in_is_named(copied, tmp_path):
     kernel = np.random.default_rng(0).normal(size=(14, 4)).astype(np.float32)
     np.savez(tmp_path / "captioner.npz", **{"image_embedding/weights": kernel})
@@ -328,7 +344,7 @@ def test_a_batch_that_two_devices_cannot_share_is_one_line(copied, two_replicas,
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse", "--strategy=mirrored", *arguments)
 
     assert_one_line(ended, sentence)
-    assert not list(copied.dataset_dir.glob("runs/*/metrics.json"))
+    assert not list(copied.dataset_dir.glob("runs/*"))
 
 
 def test_workers_that_the_environment_does_not_name_are_one_line(copied, monkeypatch):
@@ -362,7 +378,8 @@ def test_a_flag_that_does_not_fit_the_workspace_is_one_line(copied, arguments, s
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=single", *arguments)
 
     assert_one_line(ended, sentence)
-    assert not list(copied.dataset_dir.glob("runs/*/metrics.json"))
+    # So that the mended command finds no run of other settings under its name.
+    assert not list(copied.dataset_dir.glob("runs/*"))
 
 
 def test_features_that_are_no_numbers_are_one_line_with_the_image(copied):
@@ -373,7 +390,7 @@ def test_features_that_are_no_numbers_are_one_line_with_the_image(copied):
 
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse")
 
-    assert_one_line(ended, "NaN or infinite", "train3.png", "and run data_prep.extract")
+    assert_one_line(ended, "NaN or infinite", "train3.png", "data_prep.extract")
 
 
 def test_features_of_other_images_are_one_line(copied):

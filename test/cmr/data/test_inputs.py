@@ -106,6 +106,22 @@ def test_an_empty_split_is_refused_before_a_training(tiny_workspace, split):
         inputs.read_inputs(tiny_workspace, VGG, "").check_splits()
 
 
+def test_a_single_training_image_is_refused_before_a_training(tiny_workspace):
+    frame = captions.read_captions(tiny_workspace.captions_csv)
+    kept = (frame["split"] != "train") | (frame["image_id"] == "train0.png")
+    captions.write_captions(tiny_workspace.captions_csv, frame[kept])
+
+    with pytest.raises(WorkspaceError, match="1 training image, and nothing is learnt without a second one"):
+        inputs.read_inputs(tiny_workspace, VGG, "").check_splits()
+
+
+def test_a_split_that_is_not_read_may_be_empty(tiny_workspace):
+    frame = captions.read_captions(tiny_workspace.captions_csv)
+    captions.write_captions(tiny_workspace.captions_csv, frame[frame["split"] != "test"])
+
+    inputs.read_inputs(tiny_workspace, VGG, "").check_splits(("train", "val"))
+
+
 def test_more_test_folds_than_images_are_refused_before_a_training(tiny_workspace):
     tiny_workspace.write_description({"dataset": "scenes", "image_dir": "images", "test_folds": 13})
 

@@ -6,10 +6,13 @@ import re
 import pytest
 
 from cmr.evaluation import metrics, results_table
+from cmr.evaluation.bootstrap import Interval, OfMetrics
 from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.evaluation.results_table import PaperRow, SplitCounts
 
 PAPER_TABLES_MD = pathlib.Path(__file__).parents[3] / "shared" / "design" / "paper_tables.md"
+SENTENCE_ENDS = ((19.3, 24.5), (47.2, 53.3), (61.5, 67.46), (5, 6), (29.0, 37.9))
+IMAGE_ENDS = ((12.7, 15.0), (35.9, 39.2), (50.3, 100.0), (9, 11), (1100.0, 1300.0))
 DATASETS = ("flickr8k", "flickr30k", "mscoco")
 
 
@@ -20,11 +23,20 @@ def measured():
     )
 
 
+def intervals():
+    return OfMetrics(
+        dict(zip(metrics.METRICS, (Interval(*ends) for ends in SENTENCE_ENDS), strict=True)),
+        dict(zip(metrics.METRICS, (Interval(*ends) for ends in IMAGE_ENDS), strict=True)),
+        Interval(200.0, 280.0),
+    )
+
+
 def table(dataset="flickr8k", model="fusion", notes=()):
     return results_table.format_results(
         dataset,
         model,
         measured(),
+        intervals(),
         metrics.random_ranking([5] * 1000),
         SplitCounts("test", 1000, 5000),
         "VGG features vgg16-pool5_avg: stands in for VGG16 fc7",
@@ -97,6 +109,50 @@ def test_the_table_holds_the_measured_row_to_one_decimal():
         ["21.8", "50.2", "64.5", "5", "33.2"],
         ["13.8", "37.5", "52.2", "10", "1234.6"],
     )
+
+
+def test_two_lines_under_the_measured_row_hold_its_interval():
+    lines = table().splitlines()
+    measured_at = next(number for number, line in enumerate(lines) if line.startswith("fusion (measured here)"))
+
+    low, high = lines[measured_at + 1 : measured_at + 3]
+
+    assert numbers(low, "  95% interval, low") == (
+        ["19.3", "47.2", "61.5", "5", "29.0"],
+        ["12.7", "35.9", "50.3", "9", "1100.0"],
+    )
+    assert numbers(high, "  95% interval, high") == (
+        ["24.5", "53.3", "67.5", "6", "37.9"],
+        ["15.0", "39.2", "100.0", "11", "1300.0"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("images", "captions", "folds", "named"),
+    [
+        # As many as R@10 finds.
+        (
+            7,
+            35,
+            1,
+            ["R@5, R@10 of sentence retrieval (35 ", "R@1, R@5, R@10 of image retrieval (7 ", "7 image queries"],
+        ),
+        (101, 505, 1, []),
+        (100, 500, 1, ["for R@10 of image retrieval (100 "]),
+        (99, 495, 1, ["for R@10 of image retrieval (99 ", "99 image queries"]),
+        # A fold's gallery is its own part; its queries count with the others'.
+        (505, 2525, 5, []),
+        (400, 2000, 5, ["for R@10 of image retrieval (80 "]),
+        (1000, 5000, 1, []),
+    ],
+)
+def test_numbers_that_a_small_gallery_makes_easy_are_named(images, captions, folds, named):
+    notes = results_table.small_gallery_notes(SplitCounts("test", images, captions), folds)
+
+    text = " ".join(notes)
+    assert [part for part in named if part not in text] == []
+    assert bool(notes) == bool(named)
+    assert ("queries" in text) == any("queries" in part for part in named)
 
 
 def test_the_table_holds_the_papers_rows_as_printed_without_a_mean_rank():
@@ -202,6 +258,7 @@ def test_a_median_rank_that_is_a_mean_over_folds_is_printed_with_its_fraction():
         "tfds:coco_captions",
         "vse",
         metrics.mean_over_folds(folds),
+        intervals(),
         folds[0],
         SplitCounts("test", 23, 23),
         "VGG features",

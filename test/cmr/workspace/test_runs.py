@@ -6,7 +6,7 @@ import pytest
 
 from cmr.config import ModelConfig, RunConfig, TrainConfig
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace.runs import PERPLEXITY, Run
+from cmr.workspace.runs import PERPLEXITY, Run, default_run
 
 DIRECTION = {
     "recall_at_1": 12.5,
@@ -69,6 +69,86 @@ def test_other_settings_are_refused_by_name_and_change_nothing(run, changed, nam
     assert str(caught.value).count(" there, ") == 1
     assert "--run_name" in str(caught.value)
     assert run.read_config() == run_config()
+
+
+def limited(max_epochs=9, patience=3, checkpoint_steps=500):
+    return run_config(
+        train=TrainConfig(0.7, "sum", "epoch", 0, 40, 1e-3, 2.0, max_epochs, patience, checkpoint_steps, 0)
+    )
+
+
+def trained(run, *sums):
+    """The run with an epoch for each sum of recalls, its state and its results."""
+    run.write_history(
+        [{"epoch": n, "loss": 1.0, "val": {**BOTH, "sum_of_recalls": value}} for n, value in enumerate(sums, start=1)]
+    )
+    run.checkpoints_dir.mkdir(exist_ok=True)
+    (run.checkpoints_dir / "checkpoint").touch()
+    run.write_metrics(METRICS)
+    run.test_ranks_npz.touch()
+
+
+@pytest.mark.parametrize(
+    ("sums", "new"),
+    [
+        ((100, 110, 120, 130, 140, 150, 160, 170, 180), limited(max_epochs=12)),
+        ((100, 90, 90, 90), limited(patience=4)),
+        ((100, 90, 90, 90), limited(patience=4, checkpoint_steps=7)),
+    ],
+)
+def test_limits_that_let_an_ended_run_go_on_take_the_place_of_its_own_and_it_is_to_be_measured_again(run, sums, new):
+    trained(run, *sums)
+
+    changed = run.start(new, "--new\n")
+
+    assert " there, " in changed
+    assert run.read_config() == new
+    assert run.flags_txt.read_text() == "--new\n"
+    assert not run.metrics_json.exists()
+    assert not run.test_ranks_npz.exists()
+
+
+@pytest.mark.parametrize(
+    "new",
+    [limited(max_epochs=12), limited(max_epochs=4), limited(checkpoint_steps=1), limited(max_epochs=4, patience=9)],
+)
+def test_limits_under_which_an_ended_run_ends_where_it_did_change_nothing(run, new):
+    trained(run, 100, 90, 90, 90)
+
+    run.start(new, "--new\n")
+
+    assert run.read_config() == run_config()
+    assert run.is_finished
+
+
+@pytest.mark.parametrize("new", [limited(max_epochs=3), limited(patience=2), limited(max_epochs=1, patience=1)])
+def test_limits_that_would_have_stopped_it_before_are_refused(run, new):
+    trained(run, 100, 90, 90, 90)
+
+    with pytest.raises(ConfigError, match=r"train\.(max_epochs|patience): \d there, \d now"):
+        run.start(new, "--new\n")
+
+    assert run.is_finished
+
+
+def test_an_ended_run_whose_state_is_gone_is_not_trained_further(run):
+    trained(run, *range(100, 109))
+    (run.checkpoints_dir / "checkpoint").unlink()
+
+    with pytest.raises(ConfigError, match=r"train\.max_epochs: 9 there, 12 now"):
+        run.start(limited(max_epochs=12), "--new\n")
+
+
+def test_a_run_without_a_name_is_the_default_named_one_that_goes_on_and_has_come_farthest(tmp_path):
+    begun = [Run(tmp_path / name) for name in ("vse-00000001", "vse-00000002", "vse-named", "fusion-00000003")]
+    for number, each in enumerate(begun, start=1):
+        each.start(run_config(), "")
+        trained(each, *range(100, 103 + number))
+
+    assert default_run(tmp_path, limited(max_epochs=12)) == begun[1]
+    assert default_run(tmp_path, limited(max_epochs=4)) == begun[0]
+    for new in (limited(max_epochs=3), run_config(vgg_features="vgg19-fc7")):
+        assert default_run(tmp_path, new).path == tmp_path / f"vse-{new.short_hash()}"
 
 
 def test_a_folder_without_a_run_is_refused(tmp_path):

@@ -8,9 +8,8 @@ import measured_rows
 import pytest
 
 from cmr.errors import DataError
-from cmr.evaluation import results_table
+from cmr.evaluation import bootstrap, results_table
 from cmr.workspace.runs import Run
-from experiments.statistics import bootstrap
 from experiments.tables.table import OURS, PAPER, RANDOM, ResultTable, build_table
 from experiments.trainings import results
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import strategies as st
 
 from cmr.errors import DataError
+from cmr.evaluation import bootstrap
+from cmr.evaluation.bootstrap import PairedDifference
 from cmr.evaluation.query_ranks import QueryRanks
-from experiments.statistics import bootstrap
-from experiments.statistics.bootstrap import PairedDifference
 
 FEW = 60
 

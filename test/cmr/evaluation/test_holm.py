@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from experiments.statistics import bootstrap
+from cmr.evaluation import bootstrap
 
 # Exact, so that a p-value that equals its bound is on the same side both ways.
 P_VALUES = st.lists(st.integers(1, 40).map(lambda count: fractions.Fraction(count, 40)), max_size=8)

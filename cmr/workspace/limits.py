@@ -1,0 +1,38 @@
+"""Limits of a training: settings that only say when it stops and how often its state is saved.
+
+No weight trained so far depends on them, so a run goes on under others to the weights that it would have had.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+# By the names that they have in config.json.
+NAMES = frozenset({"train.max_epochs", "train.patience", "train.checkpoint_steps"})
+
+
+def last_epoch(scores: Sequence[float], max_epochs: int, patience: int) -> int | None:
+    """The epoch (from 1) after which a training stops; None where more are to come.
+
+    Args:
+      scores: of the epochs so far, the more the better.
+      max_epochs: epochs at most.
+      patience: epochs without a better score before it stops.
+    """
+    best, waited = -math.inf, 0
+    for epoch, score in enumerate(scores, start=1):
+        waited = 0 if score > best else waited + 1
+        best = max(best, score)
+        if epoch >= max_epochs or waited >= patience:
+            return epoch
+    return None
+
+
+def score(val: Mapping) -> float:
+    """What an epoch is judged by: the sum of recalls of a run, less the perplexity of a captioner.
+
+    Args:
+      val: of history.json.
+    """
+    if "perplexity" in val:
+        return -val["perplexity"] if math.isfinite(val["perplexity"]) else -math.inf
+    return val["sum_of_recalls"]
