@@ -13,6 +13,7 @@ NegativesName = Literal["epoch", "batch", "hardest"]
 ReductionName = Literal["sum", "mean"]
 TextPoolingName = Literal["last", "mean", "attention"]
 OptimizerName = Literal["adam", "sgd"]
+DecayName = Literal["none", "cosine"]
 PrecisionName = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 MODELS = typing.get_args(ModelName)
@@ -21,6 +22,7 @@ NEGATIVES = typing.get_args(NegativesName)
 REDUCTIONS = typing.get_args(ReductionName)
 TEXT_POOLINGS = typing.get_args(TextPoolingName)
 OPTIMIZERS = typing.get_args(OptimizerName)
+DECAYS = typing.get_args(DecayName)
 PRECISIONS = typing.get_args(PrecisionName)
 STRATEGIES = ("default", "mirrored", "multi_worker")
 IMAGE_EMBEDDINGS = ("captioner", "linear", "raw", "random")

@@ -21,9 +21,11 @@ from data_prep import flags as prep_flags
 from data_prep.datasets import readers
 from data_prep.datasets.raw_dataset import RawDataset
 from data_prep.datasets.readers import Choices
-from data_prep.scenes import drawing, reader, scene
+from data_prep.scenes import contents, drawing, reader, scene
 
 FLAGS = flags.FLAGS
+
+_CAPTIONING_SHARE = 5
 
 GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags, prep_flags.split_flags)
 
@@ -51,13 +53,18 @@ def _prepare_scenes(workspace: Workspace) -> None:
         raise ConfigError(
             "--dataset=scenes draws its own pictures and reads no --data_dir; leave it out, or name another --dataset"
         )
-    drawn = scene.make_scenes(FLAGS.scenes_seed, FLAGS.num_scenes)
+    drawn = scene.make_scenes(FLAGS.scenes_seed, FLAGS.num_scenes, _num_captioning())
     raw = reader.raw_scenes(drawn)
     vocabulary = _vocabulary(raw)
     # While pictures and captions change, nothing may say that they are whole.
     workspace.dataset_json.unlink(missing_ok=True)
     drawing.draw_scenes(drawn, workspace.dataset_dir / reader.IMAGE_DIR)
+    contents.write_contents(workspace.scene_contents_json, drawn)
     _write(workspace, raw, vocabulary)
+
+
+def _num_captioning() -> int:
+    return _CAPTIONING_SHARE * FLAGS.num_scenes if FLAGS.captioning_scenes is None else FLAGS.captioning_scenes
 
 
 def _read(workspace: Workspace) -> RawDataset:
@@ -120,8 +127,9 @@ def _write(workspace: Workspace, raw: RawDataset, vocabulary: Vocabulary) -> Non
         }
     )
     print(workspace.dataset_dir)
+    width = max(map(len, splits))
     for split, size in splits.items():
-        print(f"  {split:5} {size['images']:7,} images {size['captions']:8,} sentences")
+        print(f"  {split:{width}} {size['images']:7,} images {size['captions']:8,} sentences")
     if raw.protocol:
         print(f"  splits: {raw.protocol}")
     special = SPECIAL

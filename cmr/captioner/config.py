@@ -4,7 +4,7 @@ import dataclasses
 import json
 
 from cmr.captioner.model import CaptionerConfig
-from cmr.config import OptimizerName
+from cmr.config import DecayName, OptimizerName
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +21,8 @@ class CaptionerTrainConfig:
       patience: epochs without a better validation perplexity before training stops.
       checkpoint_steps: steps between two saved states; the end of an epoch saves one too.
       seed: of the initial weights, the order of batches and the dropout.
+      decay: `none`, or `cosine`: the rate falls to zero along half a cosine over `max_epochs`.
+      label_smoothing: share of a word's probability that is spread evenly over the vocabulary.
     """
 
     optimizer: OptimizerName
@@ -32,6 +34,8 @@ class CaptionerTrainConfig:
     patience: int
     checkpoint_steps: int
     seed: int
+    decay: DecayName = "none"
+    label_smoothing: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -19,6 +19,7 @@ from cmr.data import input_names
 
 # The Dense layer whose kernel is W_img; it bears the name that Show and Tell gives it.
 IMAGE_EMBEDDING = "image_embedding"
+IMAGE_SCALE = "image_scale"
 WORD_EMBEDDING = "word_embedding"
 LSTM_INPUT = "lstm_input"
 LSTM = "lstm"
@@ -40,6 +41,7 @@ class CaptionerConfig:
       embedding_dim: size of X_txt and of a word embedding: both are the LSTM's input.
       lstm_units: size of the LSTM's state.
       dropout: rate on the LSTM's input, the image included, and on its output; the state is never dropped.
+      feature_scale: what X_img is multiplied by before W_img, in training alone: `folded` puts it into W_img.
     """
 
     feature_dim: int
@@ -47,6 +49,7 @@ class CaptionerConfig:
     embedding_dim: int = 512
     lstm_units: int = 512
     dropout: float = 0.3
+    feature_scale: float = 1.0
 
     @property
     def start_id(self) -> int:
@@ -157,9 +160,12 @@ def captioner_model(config: CaptionerConfig) -> keras.Model:
     """
     image = keras.Input((config.feature_dim,), name=input_names.IMAGE_FEATURES)
     caption = keras.Input((None,), dtype="int32", name=input_names.CAPTION)
+    scaled = image
+    if config.feature_scale != 1:
+        scaled = keras.layers.Rescaling(config.feature_scale, name=IMAGE_SCALE)(image)
     text = keras.layers.Dense(
         config.embedding_dim, use_bias=False, kernel_initializer=_uniform(), name=IMAGE_EMBEDDING
-    )(image)
+    )(scaled)
     words = keras.layers.Embedding(
         config.vocabulary_size + 1, config.embedding_dim, embeddings_initializer=_uniform(), name=WORD_EMBEDDING
     )(PreviousWords(config.start_id, name="previous_words")(caption))
@@ -181,10 +187,25 @@ def captioner_model(config: CaptionerConfig) -> keras.Model:
 def model_config(model: keras.Model) -> CaptionerConfig:
     """The sizes of a captioner that was loaded from a file."""
     feature_dim, embedding_dim = model.get_layer(IMAGE_EMBEDDING).kernel.shape
+    scales = [layer.scale for layer in model.layers if layer.name == IMAGE_SCALE]
     return CaptionerConfig(
         feature_dim=feature_dim,
         vocabulary_size=model.get_layer(LOGITS).kernel.shape[1],
         embedding_dim=embedding_dim,
         lstm_units=model.get_layer(LSTM).cell.units,
         dropout=model.get_layer(LSTM_DROPOUT).rate,
+        feature_scale=scales[0] if scales else 1.0,
     )
+
+
+def folded(model: keras.Model) -> keras.Model:
+    """The same captioner with its features' scale within W_img, so that X_txt = X_img W_img; exact for powers of two."""
+    config = model_config(model)
+    if config.feature_scale == 1:
+        return model
+    plain = captioner_model(dataclasses.replace(config, feature_scale=1.0))
+    for layer in plain.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+    kernel = plain.get_layer(IMAGE_EMBEDDING).kernel
+    kernel.assign(kernel * config.feature_scale)
+    return plain

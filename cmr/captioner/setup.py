@@ -1,27 +1,35 @@
 """What the flags of cmr.pretrain amount to: the opened workspace, the settings and, for the second phase, its CNN."""
 
 import dataclasses
+import math
 import pathlib
 
 import keras
+import numpy as np
 from absl import flags
 
 from cmr.captioner import files
 from cmr.captioner.config import CaptionerRunConfig, CaptionerTrainConfig
 from cmr.captioner.files import Captioner
+from cmr.captioner.looking import Looking
 from cmr.captioner.model import CaptionerConfig, captioner_model, model_config
 from cmr.captioner.trainer import TrainedCnn
 from cmr.data import input_names
+from cmr.data.examples import Examples
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import ConfigError
 from cmr.pictures import cnn
 from cmr.workspace import checksums, paths
+from cmr.workspace.captions import captioner_split, images_of, in_split
 from cmr.workspace.paths import Workspace
 
 # First rates by optimizer and by whether the CNN is trained; those of sgd, and how often its first phase halves the
 # rate, are im2txt's.
 _RATES = {("sgd", False): 2.0, ("sgd", True): 5e-4, ("adam", False): 1e-3, ("adam", True): 1e-5}
 _HALVE_EVERY = 8
+
+# Enough for a mean norm.
+_MEASURED_ROWS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +50,10 @@ class CaptionerSetup:
     begins_with: Captioner | None
     trained_cnn: TrainedCnn | None
 
+    def train_split(self) -> Examples:
+        """What it learns from: the split for captioners where the data set has one, else the training split."""
+        return self.inputs.split(captioner_split(self.inputs.captions))
+
     def model(self) -> keras.Model:
         """The captioner as training begins; the seed of the settings decides its weights."""
         keras.utils.set_random_seed(self.run_config.train.seed)
@@ -49,18 +61,18 @@ class CaptionerSetup:
             return captioner_model(self.run_config.model)
         return self.begins_with.model
 
-    def finished(self, model: keras.Model, perplexity: float) -> Captioner:
+    def finished(self, model: keras.Model, looking: Looking) -> Captioner:
         """What is left of the training for others to use.
 
         Args:
           model: with the best weights.
-          perplexity: of those on the validation split.
+          looking: what was measured of those on the validation split.
         """
         config, known = self.run_config, self.run_config.checksums
         kept = {files.CAPTIONS: known["captions.csv"]}
         if not config.trains_cnn:
             kept[files.FEATURES] = known[config.image_features]
-        train_ids = set(self.inputs.split("train").image_ids)
+        train_ids = set(self.train_split().image_ids)
         if self.begins_with is not None:
             train_ids |= set(self.begins_with.train_image_ids)
         return Captioner(
@@ -70,9 +82,10 @@ class CaptionerSetup:
             dataset=config.dataset,
             features=tuned_features(config.image_features) if config.trains_cnn else config.image_features,
             checksums=kept,
-            validation_perplexity=perplexity,
+            validation_perplexity=looking.perplexity,
             settings=dataclasses.asdict(config.train),
             seed=config.train.seed,
+            looking=looking,
         )
 
     @classmethod
@@ -105,6 +118,7 @@ class CaptionerSetup:
                 embedding_dim=values.text_space_dim,
                 lstm_units=values.lstm_units,
                 dropout=values.caption_dropout,
+                feature_scale=_feature_scale(inputs, values.feature_norm),
             )
         run_config = CaptionerRunConfig(
             dataset=values.dataset,
@@ -126,6 +140,20 @@ class CaptionerSetup:
 def tuned_features(name: str) -> str:
     """Folder name of the features of a CNN that the second phase trained."""
     return f"{name}-finetuned"
+
+
+def _feature_scale(inputs: Inputs, norm: float) -> float:
+    """The power of two that brings the rows' norm nearest to `norm`; 1 where that is 0."""
+    if not norm:
+        return 1.0
+    features = inputs.features[input_names.IMAGE_FEATURES]
+    images = images_of(in_split(inputs.captions, captioner_split(inputs.captions)))["image_id"].tolist()[
+        :_MEASURED_ROWS
+    ]
+    rows = np.asarray(features.array[features.rows(images)], np.float64)
+    measured = math.sqrt(float(np.mean(np.sum(np.square(rows), axis=1))))
+    # Powers of two come back out of W_img without rounding.
+    return 2.0 ** round(math.log2(norm / measured)) if measured else 1.0
 
 
 def _second_phase(
@@ -163,4 +191,6 @@ def _train_config(values: flags.FlagValues) -> CaptionerTrainConfig:
         patience=values.patience,
         checkpoint_steps=values.checkpoint_steps,
         seed=values.seed,
+        decay=values.pretrain_decay,
+        label_smoothing=values.label_smoothing,
     )

@@ -25,6 +25,8 @@ _REAL_IMAGES = {
     "max_epochs": 30,
     "lstm_units": 512,
     "pretrain_epochs": 30,
+    "feature_norm": 0.0,
+    "pretrain_decay": "none",
 }
 
 # Batch sizes: section 4.2 of the paper. The embedded data set is small, so it takes small networks and a higher rate.
@@ -39,6 +41,8 @@ DATASET_DEFAULTS = {
         "max_epochs": 15,
         "lstm_units": 128,
         "pretrain_epochs": 10,
+        "feature_norm": 0.0,
+        "pretrain_decay": "none",
     },
     "flickr8k": {**_REAL_IMAGES, "batch_size": 40},
     "flickr30k": {**_REAL_IMAGES, "batch_size": 100},
@@ -194,6 +198,13 @@ def captioner_flags() -> None:
     flags.DEFINE_float(
         "caption_dropout", 0.3, "Dropout on the LSTM's input and output (Show and Tell's).", 0.0, upper_bound=0.99
     )
+    flags.DEFINE_float(
+        "feature_norm",
+        None,
+        "Scale X_img in training by one number that brings a row's norm about here, so that the image does not drown "
+        "the words, and put it into W_img afterwards; 0: as the CNN gives it (im2txt). " + _by_dataset("feature_norm"),
+        lower_bound=0.0,
+    )
     flags.DEFINE_string(
         "captioner_dir",
         "",
@@ -217,6 +228,25 @@ def pretrain_flags() -> None:
         "Rate of the first step. Default: adam 1e-3, with --finetune_cnn 1e-5; sgd 2.0, with --finetune_cnn 5e-4 "
         "(im2txt's).",
         0.0,
+    )
+    flags.DEFINE_enum(
+        "pretrain_decay",
+        None,
+        config.DECAYS,
+        "none, or cosine: the rate falls to zero along half a cosine over --pretrain_epochs. "
+        + _by_dataset("pretrain_decay"),
+    )
+    flags.register_multi_flags_validator(
+        ("pretrain_decay", "optimizer"),
+        lambda given: given["pretrain_decay"] != "cosine" or given["optimizer"] == "adam",
+        "--optimizer=sgd has its own decay (im2txt's); leave --pretrain_decay=cosine out",
+    )
+    flags.DEFINE_float(
+        "label_smoothing",
+        0.0,
+        "Share of a word's probability that the loss spreads evenly over the vocabulary; im2txt's is 0.",
+        lower_bound=0.0,
+        upper_bound=0.5,
     )
     flags.DEFINE_float("pretrain_clip_norm", 5.0, "Global norm to which the gradient is clipped (im2txt's).", 1e-6)
     flags.DEFINE_integer("pretrain_epochs", None, "Epochs at most. " + _by_dataset("pretrain_epochs"), lower_bound=1)

@@ -97,6 +97,8 @@ def _of_captioner(values: flags.FlagValues, workspace: Workspace, inputs: Inputs
     from_captioner.check_features(embedding, values.dataset, features, inputs.checksums)
     leak = from_captioner.leak(embedding, values.dataset, inputs.captions, values.allow_leak)
     print(f"W_img is of {embedding.description} ({path})", flush=True)
+    if embedding.warning:
+        print(f"{embedding.warning}; train another with cmr.pretrain.", flush=True)
     return TextSpace(linear.kernel_checksum(embedding.kernel), embedding.kernel, embedding.description, leak)
 
 

@@ -152,7 +152,7 @@ def hub(module: str, image_size: int, crops: int) -> Extractor:
 
 
 def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> Extractor:
-    """A small CNN that is trained on the training split's pictures and words when it is built.
+    """A small CNN that is trained on pictures and words of the split for captioners when it is built.
 
     Args:
       kind: `objects` in the role of X_vgg, `layout` in that of X_img (see scenes/cnn.py).
@@ -162,7 +162,8 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> Extractor
     """
 
     def build() -> keras.Model:
-        rows = captions.in_split(captions.read_captions(dataset.captions_csv), "train")
+        table = captions.read_captions(dataset.captions_csv)
+        rows = captions.in_split(table, captions.captioner_split(table))
         images = captions.images_of(rows)
         image_dir = dataset.dataset_dir / dataset.read_description()["image_dir"]
         pictures = np.concatenate(

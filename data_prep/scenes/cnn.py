@@ -5,7 +5,7 @@ Two kinds, so that `fusion` has something to fuse, as in the paper:
 objects    averages over all positions, like VGG16's classes: it tells what there is, and nearly not where (X_vgg)
 layout     keeps a coarse grid of positions, from which an arrangement can be read (X_img)
 
-Both learn from the training pictures which words their sentences say, as a labelled data set would teach them.
+Both learn from the pictures of the split for captioners which words their sentences say, as a labelled data set would teach them.
 """
 
 import keras
@@ -16,7 +16,9 @@ from cmr.workspace.vocabulary import END_ID, Vocabulary
 
 INPUT_SIZE = 96
 
-_EPOCHS = 14
+# Pictures seen in training, each picture at most _MOST_EPOCHS times.
+_SEEN = 15_000
+_MOST_EPOCHS = 14
 _BATCH = 50
 _LEARNING_RATE = 3e-3
 _GRID_CHANNELS = 16
@@ -58,9 +60,10 @@ def train_scene_cnn(kind: str, pictures: np.ndarray, targets: np.ndarray, seed: 
     features = _scene_cnn(kind)
     words = keras.layers.Dense(targets.shape[1], activation="sigmoid", name="words")(features.output)
     model = keras.Model(features.input, words)
-    schedule = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, _EPOCHS * -(-len(pictures) // _BATCH), alpha=0.02)
+    epochs = min(_MOST_EPOCHS, -(-_SEEN // len(pictures)))
+    schedule = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, epochs * -(-len(pictures) // _BATCH), alpha=0.02)
     model.compile(keras.optimizers.Adam(schedule), "binary_crossentropy")
-    model.fit(pictures, targets, batch_size=_BATCH, epochs=_EPOCHS, verbose=0)
+    model.fit(pictures, targets, batch_size=_BATCH, epochs=epochs, verbose=0)
     return features
 
 
