@@ -199,7 +199,7 @@ def model_config(model: keras.Model) -> CaptionerConfig:
 
 
 def folded(model: keras.Model) -> keras.Model:
-    """The same captioner with its features' scale within W_img, so that X_txt = X_img W_img; exact for powers of two."""
+    """The captioner with its scale of the features within W_img: X_txt = X_img W_img; exact for powers of two."""
     config = model_config(model)
     if config.feature_scale == 1:
         return model

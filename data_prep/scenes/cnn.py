@@ -5,7 +5,8 @@ Two kinds, so that `fusion` has something to fuse, as in the paper:
 objects    averages over all positions, like VGG16's classes: it tells what there is, and nearly not where (X_vgg)
 layout     keeps a coarse grid of positions, from which an arrangement can be read (X_img)
 
-Both learn from the pictures of the split for captioners which words their sentences say, as a labelled data set would teach them.
+Both learn from the pictures of the split for captioners which words their sentences say, as a labelled data set would
+teach them.
 """
 
 import keras

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmr.captioner import looking
-from cmr.captioner.loss import SplitLosses
 from cmr.captioner.looking import Looking
+from cmr.captioner.loss import SplitLosses
 from cmr.captioner.model import CaptionerConfig, captioner_model
 from cmr.data import input_names
 from cmr.data.examples import Examples, FeatureRows
