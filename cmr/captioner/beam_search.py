@@ -82,8 +82,8 @@ def beam_search(step: Step, state: State, start_id: int, end_id: int, config: Se
       config: width, length and normalisation.
 
     Returns:
-      For each image at most `width` sentences, best score first but for the one without words, which comes last. Impossible sentences (log probability minus infinity)
-      are left out.
+      For each image at most `width` sentences, best score first but for the one without words, which comes last.
+      Impossible sentences (log probability minus infinity) are left out.
     """
     num_images = len(state[0])
     ended_sentences: list[list[Found]] = [[] for _ in range(num_images)]
