@@ -76,7 +76,7 @@ def test_places_things_sizes_and_relations_are_looked_up(ball_and_box, caption, 
 
 
 def test_contents_of_another_preparation_are_refused(ball_and_box, tmp_path):
-    with pytest.raises(WorkspaceError, match="says nothing of b.png; run data_prep.prepare again"):
+    with pytest.raises(WorkspaceError, match=r"says nothing of b\.png; run data_prep\.prepare again"):
         scene_truth.check_captions(ball_and_box, ["b.png"], ["a red ball"])
 
 
