@@ -170,7 +170,7 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> Extractor
             [files.read_crops(str(image_dir / name), cnn.INPUT_SIZE, 1) for name in images["file_name"]]
         )
         words = Vocabulary.read(dataset.vocabulary_txt)
-        targets = cnn.word_targets(rows, images["image_id"].tolist(), words)
+        targets = cnn.label_targets(rows, images["image_id"].tolist(), words)
         return cnn.train_scene_cnn(kind, pictures, targets, seed)
 
     names = {

@@ -5,15 +5,18 @@ Two kinds, so that `fusion` has something to fuse, as in the paper:
 objects    averages over all positions, like VGG16's classes: it tells what there is, and nearly not where (X_vgg)
 layout     keeps a coarse grid of positions, from which an arrangement can be read (X_img)
 
-Both learn from the pictures of the split for captioners which words their sentences say, as a labelled data set would
-teach them.
+Both learn from the pictures of the split for captioners which words and pairs of words their sentences say, as a
+labelled data set would teach them.
 """
+
+import collections
+import itertools
 
 import keras
 import numpy as np
 import pandas as pd
 
-from cmr.workspace.vocabulary import END_ID, Vocabulary
+from cmr.workspace.vocabulary import Vocabulary
 
 INPUT_SIZE = 96
 
@@ -24,23 +27,32 @@ _BATCH = 50
 _LEARNING_RATE = 3e-3
 _GRID_CHANNELS = 16
 
+# Every colour with every kind of thing, and as many again.
+_PAIRS = 300
 
-def word_targets(captions: pd.DataFrame, image_ids: list[str], vocabulary: Vocabulary) -> np.ndarray:
-    """Which share of an image's sentences says each word.
+
+def label_targets(captions: pd.DataFrame, image_ids: list[str], vocabulary: Vocabulary) -> np.ndarray:
+    """Which share of an image's sentences says each word, and each of the most frequent pairs of words.
+
+    Words alone tell that there is something red and a ball; that the ball is red takes pairs.
 
     Args:
       captions: rows of captions.csv.
       image_ids: the images, in the order of the result's rows.
-      vocabulary: gives the columns.
+      vocabulary: gives the first columns; the pairs follow.
 
     Returns:
-      `[len(image_ids), len(vocabulary)]` float32 in 0 ... 1.
+      `[len(image_ids), len(vocabulary) + number of pairs]` float32 in 0 ... 1.
     """
     row_of = {image_id: row for row, image_id in enumerate(image_ids)}
-    said = np.zeros((len(image_ids), len(vocabulary)), np.float32)
+    encoded = [vocabulary.encode(caption)[:-1] for caption in captions["caption"]]
+    counts = collections.Counter(pair for words in encoded for pair in itertools.pairwise(words))
+    column_of = {pair: len(vocabulary) + rank for rank, (pair, _) in enumerate(counts.most_common(_PAIRS))}
+    said = np.zeros((len(image_ids), len(vocabulary) + len(column_of)), np.float32)
     sentences = np.zeros((len(image_ids), 1), np.float32)
-    for image_id, caption in zip(captions["image_id"], captions["caption"], strict=True):
-        said[row_of[image_id], sorted(set(vocabulary.encode(caption)) - {END_ID})] += 1.0
+    for image_id, words in zip(captions["image_id"], encoded, strict=True):
+        pairs = {column_of[pair] for pair in itertools.pairwise(words) if pair in column_of}
+        said[row_of[image_id], sorted({*words, *pairs})] += 1.0
         sentences[row_of[image_id]] += 1.0
     return said / np.maximum(sentences, 1.0)
 
@@ -51,7 +63,7 @@ def train_scene_cnn(kind: str, pictures: np.ndarray, targets: np.ndarray, seed: 
     Args:
       kind: `objects` or `layout`.
       pictures: `[num_images, INPUT_SIZE, INPUT_SIZE, 3]` uint8.
-      targets: `[num_images, num_words]` float32, of `word_targets`.
+      targets: `[num_images, num_labels]` float32, of `label_targets`.
       seed: of the weights and of the order of training.
 
     Returns:

@@ -10,18 +10,26 @@ from cmr.workspace.vocabulary import Vocabulary
 from data_prep.scenes import cnn
 
 
-def test_targets_are_the_share_of_an_images_sentences_that_say_a_word():
+def test_labels_are_the_share_of_an_images_sentences_that_say_a_word_or_a_pair():
     texts = {"a": ["A red ball, a red one.", "A ball."], "b": ["A cat."]}
     rows = [(name, name, "train", f"{name}#{n}", text) for name in texts for n, text in enumerate(texts[name])]
     frame = pd.DataFrame(rows, columns=list(captions.COLUMNS))
     words = Vocabulary.from_captions(frame["caption"])
 
-    targets = cnn.word_targets(frame, ["b", "a"], words)
+    targets = cnn.label_targets(frame, ["b", "a"], words)
 
     assert targets[:, words.ids["red"]].tolist() == [0.0, 0.5]
     assert targets[:, words.ids["ball"]].tolist() == [0.0, 1.0]
     assert targets[:, words.ids["cat"]].tolist() == [1.0, 0.0]
     assert targets[:, vocabulary.END_ID].tolist() == [0.0, 0.0]
+    # The pairs "a red", "red ball" ... of the most frequent one on.
+    pairs = targets[:, len(words) :]
+    assert sorted(pairs[0]) == [0.0] * 5 + [1.0]
+    assert pairs[1].max() == 0.5
+    assert pairs.shape == (
+        2,
+        len({("a", "red"), ("red", "ball"), ("ball", "a"), ("red", "one"), ("a", "ball"), ("a", "cat")}),
+    )
 
 
 @pytest.fixture(scope="module", params=["objects", "layout"])
