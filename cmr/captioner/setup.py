@@ -14,6 +14,7 @@ from cmr.captioner.files import Captioner
 from cmr.captioner.looking import Looking
 from cmr.captioner.model import CaptionerConfig, captioner_model, model_config
 from cmr.captioner.trainer import TrainedCnn
+from cmr.cli import flags as cmr_flags
 from cmr.data import input_names
 from cmr.data.examples import Examples
 from cmr.data.inputs import Inputs, read_inputs
@@ -23,9 +24,9 @@ from cmr.workspace import checksums, paths
 from cmr.workspace.captions import captioner_split, images_of, in_split
 from cmr.workspace.paths import Workspace
 
-# First rates by optimizer and by whether the CNN is trained; those of sgd, and how often its first phase halves the
-# rate, are im2txt's.
-_RATES = {("sgd", False): 2.0, ("sgd", True): 5e-4, ("adam", False): 1e-3, ("adam", True): 1e-5}
+# First rates by optimizer and by whether the CNN is trained, that of adam's first phase being the data set's; those of
+# sgd, and how often its first phase halves the rate, are im2txt's.
+_RATES = {("sgd", False): 2.0, ("sgd", True): 5e-4, ("adam", True): 1e-5}
 _HALVE_EVERY = 8
 
 # Enough for a mean norm.
@@ -181,16 +182,20 @@ def _cnn_checksum(workspace: Workspace, name: str) -> str:
 
 def _train_config(values: flags.FlagValues) -> CaptionerTrainConfig:
     rate = values.pretrain_learning_rate
+    if rate is None:
+        kind = values.optimizer, values.finetune_cnn
+        rate = _RATES[kind] if kind in _RATES else cmr_flags.captioner_rate(values.dataset)
     return CaptionerTrainConfig(
         optimizer=values.optimizer,
         batch_size=values.pretrain_batch_size,
-        learning_rate=_RATES[values.optimizer, values.finetune_cnn] if rate is None else rate,
+        learning_rate=rate,
         halve_every=_HALVE_EVERY if values.optimizer == "sgd" and not values.finetune_cnn else 0,
         clip_norm=values.pretrain_clip_norm,
         max_epochs=values.pretrain_epochs,
         patience=values.patience,
         checkpoint_steps=values.checkpoint_steps,
         seed=values.seed,
-        decay=values.pretrain_decay,
+        # sgd has the decay that im2txt gives it.
+        decay="none" if values.optimizer == "sgd" else values.pretrain_decay,
         label_smoothing=values.label_smoothing,
     )

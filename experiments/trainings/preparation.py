@@ -10,7 +10,7 @@ from cmr import config
 from cmr.cli import flags as cmr_flags
 from cmr.errors import CmrError, ConfigError
 from cmr.workspace import paths
-from experiments.trainings.training import Training
+from experiments.trainings.training import FLAGFILES, Training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +95,9 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
     takes_captioner = image and settings.get("image_embedding") == "captioner" and not settings.get("captioner")
     if takes_captioner and not (workspace.captioner_dir / "captioner.json").exists():
         features = (f"--image_features={image}",)
-        yield Preparation("cmr.pretrain", (*common, *features))
+        settings_file = FLAGFILES / "captioners" / f"{workspace.dataset}.flags"
+        tuned = (f"--flagfile={settings_file}",) if settings_file.exists() else ()
+        yield Preparation("cmr.pretrain", (*tuned, *common, *features))
 
 
 class _CnnSettings:

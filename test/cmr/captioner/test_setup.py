@@ -73,7 +73,7 @@ def finish_first_phase(workspace, **changed):
 @pytest.mark.parametrize(
     ("optimizer", "finetune_cnn", "expected"),
     [
-        ("adam", False, (1e-3, 0)),
+        ("adam", False, (4e-3, 0)),
         ("adam", True, (1e-5, 0)),
         ("sgd", False, (2.0, 8)),
         ("sgd", True, (5e-4, 0)),
