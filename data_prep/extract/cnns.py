@@ -1,6 +1,7 @@
 """The CNNs by name: which network, which weights, which layer, and how to build it."""
 
 import dataclasses
+import functools
 import pathlib
 import warnings
 from collections.abc import Callable
@@ -162,16 +163,7 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> Extractor
     """
 
     def build() -> keras.Model:
-        table = captions.read_captions(dataset.captions_csv)
-        rows = captions.in_split(table, captions.captioner_split(table))
-        images = captions.images_of(rows)
-        image_dir = dataset.dataset_dir / dataset.read_description()["image_dir"]
-        pictures = np.concatenate(
-            [files.read_crops(str(image_dir / name), cnn.INPUT_SIZE, 1) for name in images["file_name"]]
-        )
-        words = Vocabulary.read(dataset.vocabulary_txt)
-        targets = cnn.label_targets(rows, images["image_id"].tolist(), words)
-        return cnn.train_scene_cnn(kind, pictures, targets, seed)
+        return _trained_scene_cnns(dataset, seed)[kind]
 
     names = {
         "objects": paths.vgg_features_name("scene_cnn", "", crops),
@@ -187,6 +179,21 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> Extractor
         stand_in={"objects": PAPER_VGG, "layout": PAPER_IMAGE}[kind],
         build=build,
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _trained_scene_cnns(dataset: Workspace, seed: int) -> dict[str, keras.Model]:
+    """Both kinds of features at the cost of one training, where one command extracts both."""
+    table = captions.read_captions(dataset.captions_csv)
+    rows = captions.in_split(table, captions.captioner_split(table))
+    images = captions.images_of(rows)
+    image_dir = dataset.dataset_dir / dataset.read_description()["image_dir"]
+    pictures = np.concatenate(
+        [files.read_crops(str(image_dir / name), cnn.INPUT_SIZE, 1) for name in images["file_name"]]
+    )
+    words = Vocabulary.read(dataset.vocabulary_txt)
+    targets = cnn.label_targets(rows, images["image_id"].tolist(), words)
+    return cnn.train_scene_cnns(pictures, targets, seed)
 
 
 def check_weight_file(path: pathlib.Path) -> None:

@@ -1,11 +1,11 @@
-"""The small CNNs of the embedded data set: trained on the spot on the scenes, since no pretrained weights come along.
+"""The small CNN of the embedded data set: trained on the spot on the scenes, since no pretrained weights come along.
 
-Two kinds, so that `fusion` has something to fuse, as in the paper:
+Two kinds of features are read from it, so that `fusion` has something to fuse, as in the paper:
 
 objects    averages over all positions, like VGG16's classes: it tells what there is, and nearly not where (X_vgg)
 layout     keeps a coarse grid of positions, from which an arrangement can be read (X_img)
 
-Both learn from the pictures of the split for captioners which words and pairs of words their sentences say, as a
+It learns from the pictures of the split for captioners which words and pairs of words their sentences say, as a
 labelled data set would teach them.
 """
 
@@ -21,11 +21,11 @@ from cmr.workspace.vocabulary import Vocabulary
 INPUT_SIZE = 96
 
 # Pictures seen in training, each picture at most _MOST_EPOCHS times.
-_SEEN = 15_000
+_SEEN = 45_000
 _MOST_EPOCHS = 14
-_BATCH = 50
-_LEARNING_RATE = 3e-3
-_GRID_CHANNELS = 16
+_BATCH = 16
+_LEARNING_RATE = 2e-3
+_GRID_CHANNELS = 48
 
 # Every colour with every kind of thing, and as many again.
 _PAIRS = 300
@@ -57,31 +57,43 @@ def label_targets(captions: pd.DataFrame, image_ids: list[str], vocabulary: Voca
     return said / np.maximum(sentences, 1.0)
 
 
-def train_scene_cnn(kind: str, pictures: np.ndarray, targets: np.ndarray, seed: int) -> keras.Model:
-    """Trains a CNN on words and returns the part below them.
+def train_scene_cnns(pictures: np.ndarray, targets: np.ndarray, seed: int) -> dict[str, keras.Model]:
+    """Trains a CNN on words and returns both kinds of features that are read from it.
+
+    A label is told by the position where it is most likely and by the mean over all positions, so that what is learnt
+    at one position holds at every other.
 
     Args:
-      kind: `objects` or `layout`.
       pictures: `[num_images, INPUT_SIZE, INPUT_SIZE, 3]` uint8.
       targets: `[num_images, num_labels]` float32, of `label_targets`.
       seed: of the weights and of the order of training.
 
     Returns:
-      A functional model from `[batch, INPUT_SIZE, INPUT_SIZE, 3]` float32 RGB in 0 ... 255 to `[batch, dim]` float32.
+      `objects` and `layout`: functional models from `[batch, INPUT_SIZE, INPUT_SIZE, 3]` float32 RGB in 0 ... 255 to
+      `[batch, dim]` float32. They share their convolutions.
     """
     keras.utils.set_random_seed(seed)
-    features = _scene_cnn(kind)
-    words = keras.layers.Dense(targets.shape[1], activation="sigmoid", name="words")(features.output)
-    model = keras.Model(features.input, words)
+    inputs = keras.Input((INPUT_SIZE, INPUT_SIZE, 3), name="pictures")
+    maps = _convolutions(inputs)
+    grid = keras.layers.Conv2D(_GRID_CHANNELS, 1, activation="relu", name="grid")(maps)
+    labels = keras.layers.Conv2D(targets.shape[1], 1, name="labels")(grid)
+    everywhere = keras.layers.Add()(
+        [keras.layers.GlobalMaxPooling2D()(labels), keras.layers.GlobalAveragePooling2D()(labels)]
+    )
+    model = keras.Model(inputs, keras.layers.Activation("sigmoid")(everywhere))
     epochs = min(_MOST_EPOCHS, -(-_SEEN // len(pictures)))
     schedule = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, epochs * -(-len(pictures) // _BATCH), alpha=0.02)
     model.compile(keras.optimizers.Adam(schedule), "binary_crossentropy")
     model.fit(pictures, targets, batch_size=_BATCH, epochs=epochs, verbose=0)
-    return features
+    outputs = {
+        "objects": keras.layers.GlobalAveragePooling2D(name="features")(maps),
+        "layout": keras.layers.Flatten(name="features")(grid),
+    }
+    return {kind: keras.Model(inputs, output, name=f"scene_cnn_{kind}") for kind, output in outputs.items()}
 
 
-def _scene_cnn(kind: str) -> keras.Model:
-    pictures = keras.Input((INPUT_SIZE, INPUT_SIZE, 3), name="pictures")
+def _convolutions(pictures: keras.KerasTensor) -> keras.KerasTensor:
+    """From pictures to maps: an average or a grid is read from these."""
     x = keras.layers.Rescaling(1 / 127.5, -1.0, name="rescaling")(pictures)
     for block, channels in enumerate((16, 32, 64, 96)):
         x = keras.layers.Conv2D(channels, 3, 2 if block == 0 else 1, "same", use_bias=False, name=f"conv{block}")(x)
@@ -89,9 +101,4 @@ def _scene_cnn(kind: str) -> keras.Model:
         x = keras.layers.ReLU(name=f"relu{block}")(x)
         if block:
             x = keras.layers.MaxPooling2D(2, name=f"pool{block}")(x)
-    if kind == "objects":
-        output = keras.layers.GlobalAveragePooling2D(name="features")(x)
-    else:
-        x = keras.layers.Conv2D(_GRID_CHANNELS, 1, activation="relu", name="grid")(x)
-        output = keras.layers.Flatten(name="features")(x)
-    return keras.Model(pictures, output, name=f"scene_cnn_{kind}")
+    return x

@@ -32,12 +32,18 @@ def test_labels_are_the_share_of_an_images_sentences_that_say_a_word_or_a_pair()
     )
 
 
-@pytest.fixture(scope="module", params=["objects", "layout"])
-def trained(request):
-    """A CNN of each kind, taught on noise for the shortest while."""
+@pytest.fixture(scope="module")
+def trained_by_seed():
+    """Taught on noise for the shortest while."""
     pictures = np.random.default_rng(0).integers(0, 256, (4, cnn.INPUT_SIZE, cnn.INPUT_SIZE, 3), np.uint8)
     targets = np.eye(4, 7, dtype=np.float32)
-    return request.param, [cnn.train_scene_cnn(request.param, pictures, targets, seed) for seed in (0, 0, 1)]
+    return [cnn.train_scene_cnns(pictures, targets, seed) for seed in (0, 0, 1)]
+
+
+@pytest.fixture(params=["objects", "layout"])
+def trained(request, trained_by_seed):
+    """The features of each kind."""
+    return request.param, [models[request.param] for models in trained_by_seed]
 
 
 def test_training_follows_its_seed(trained):
