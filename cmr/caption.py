@@ -23,8 +23,6 @@ GROUPS = (cmr_flags.workspace_flags, cmr_flags.caption_flags, cmr_flags.beam_sea
 
 _SAMPLES = 10
 
-_PREPARE_AGAIN = "run data_prep.prepare again"
-
 
 def main() -> None:
     from cmr.captioner import files
@@ -66,6 +64,7 @@ def _caption_pictures(workspace, captioner, own_cnn, config) -> None:
 def _caption_split(workspace, captioner, own_cnn, config, folder: pathlib.Path) -> None:
     from cmr.captioner import scene_truth, scores, split
     from cmr.captioner.scene_truth import SceneTruth
+    from cmr.workspace import scene_contents
 
     captions = split.caption_split(workspace, captioner, own_cnn, FLAGS.split, config)
     captions.write(folder / split.CAPTIONS_JSON)
@@ -73,8 +72,8 @@ def _caption_split(workspace, captioner, own_cnn, config, folder: pathlib.Path) 
     print(f"\n{len(captions.captions):,} captions of the {FLAGS.split} split of {FLAGS.dataset}, beam {config.width}:")
     print(scores.scores_table(captions.scores.scores, FLAGS.dataset))
     if workspace.scene_contents_json.exists():
-        truth = SceneTruth.read(workspace.scene_contents_json, _PREPARE_AGAIN)
-        checked = scene_truth.check_captions(truth, captions.image_ids, captions.captions)
+        truth = SceneTruth(scene_contents.read_contents(workspace.scene_contents_json, captions.image_ids))
+        checked = map(truth.check, captions.image_ids, captions.captions)
         print(f"\n{scene_truth.truth_table(checked)}\n")
     if not any(captions.captions):
         print("No caption has a word: the captioner has learnt nothing yet; train it longer (--pretrain_epochs).")

@@ -7,39 +7,15 @@ shows. A caption is read by that grammar; its places, things, and how they stand
 import collections
 import dataclasses
 import itertools
-import pathlib
 import re
 import string
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from cmr.errors import WorkspaceError
-from cmr.workspace import json_files, vocabulary
-from cmr.workspace.json_kinds import ByName, Listed, Number, OneOf, Record, Text, Whole
-
-FORMAT = 1
+from cmr.workspace import vocabulary
 
 # Things that touch or hide one another overlap by a few pixels.
 _SLACK = 4.0
-
-_NAMED = {"kind": Text(), "colour": Text(), "size": Text()}
-_EDGES = {edge: Number() for edge in ("left", "right", "top", "bottom")}
-_CONTENTS = Record(
-    {
-        "format": OneOf((FORMAT,)),
-        "grammar": Record(
-            {
-                "kinds": ByName(Text()),
-                "colours": Listed(Text()),
-                "sizes": Listed(Text()),
-                "numbers": ByName(Whole()),
-                "places": ByName(Listed(Text())),
-                "templates": ByName(Listed(Text())),
-            }
-        ),
-        "scenes": ByName(Record({"setting": Text(), "things": Listed(Record({**_NAMED, **_EDGES}))})),
-    }
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,15 +58,12 @@ class SceneTruth:
     """Checks captions against what their pictures show.
 
     Args:
-      contents: of scene_contents.json.
-
-    Attributes:
-      scenes: what each picture shows, by image.
+      contents: of `scene_contents.read_contents`.
     """
 
     def __init__(self, contents: Mapping[str, Any]):
         grammar = contents["grammar"]
-        self.scenes = contents["scenes"]
+        self._scenes = contents["scenes"]
         self._numbers = grammar["numbers"]
         self._singular = {plural: kind for kind, plural in grammar["kinds"].items()}
         self._places = {
@@ -117,23 +90,10 @@ class SceneTruth:
             for template in templates
         ]
 
-    @classmethod
-    def read(cls, path: pathlib.Path, mend: str) -> "SceneTruth":
-        """Reads scene_contents.json.
-
-        Args:
-          path: the file.
-          mend: what to do about a damaged one.
-
-        Raises:
-          WorkspaceError: it is missing or damaged.
-        """
-        return cls(json_files.read_workspace_json(path, _CONTENTS, mend))
-
     def check(self, image_id: str, caption: str) -> CaptionTruth:
         """Checks a caption of an image, however it is written: punctuation and capitals do not count."""
         text = " ".join(vocabulary.tokenize(caption))
-        scene = self.scenes[image_id]
+        scene = self._scenes[image_id]
         things = scene["things"]
         mentions = [self._mention(match) for match in re.finditer(rf"\b{self._thing}\b", text)]
         settings = [self._places[match.group()] for match in re.finditer(rf"\b(?:{_any(self._places)})\b", text)]
@@ -174,18 +134,6 @@ class SceneTruth:
         return Mention(
             self._singular.get(kind, kind), match["colour"], match["size"] or "", self._numbers.get(match["count"], 1)
         )
-
-
-def check_captions(truth: SceneTruth, image_ids: Sequence[str], captions: Sequence[str]) -> list[CaptionTruth]:
-    """Checks a caption of each image.
-
-    Raises:
-      WorkspaceError: an image is no scene of the file.
-    """
-    strange = [image_id for image_id in image_ids if image_id not in truth.scenes]
-    if strange:
-        raise WorkspaceError(f"scene_contents.json says nothing of {strange[0]}; run data_prep.prepare again")
-    return [truth.check(image_id, caption) for image_id, caption in zip(image_ids, captions, strict=True)]
 
 
 def truth_table(checked: Iterable[CaptionTruth]) -> str:

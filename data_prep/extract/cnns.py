@@ -11,9 +11,8 @@ import numpy as np
 
 from cmr.errors import WorkspaceError
 from cmr.pictures import files
-from cmr.workspace import captions, checksums, paths
+from cmr.workspace import captions, checksums, paths, scene_contents
 from cmr.workspace.paths import Workspace
-from cmr.workspace.vocabulary import Vocabulary
 from data_prep.extract import efficientnet_lite
 from data_prep.scenes import cnn
 
@@ -191,9 +190,9 @@ def _trained_scene_cnns(dataset: Workspace, seed: int) -> dict[str, keras.Model]
     pictures = np.concatenate(
         [files.read_crops(str(image_dir / name), cnn.INPUT_SIZE, 1) for name in images["file_name"]]
     )
-    words = Vocabulary.read(dataset.vocabulary_txt)
-    targets = cnn.label_targets(rows, images["image_id"].tolist(), words)
-    return cnn.train_scene_cnns(pictures, targets, seed)
+    image_ids = images["image_id"].tolist()
+    scenes = scene_contents.read_contents(dataset.scene_contents_json, image_ids)["scenes"]
+    return cnn.train_scene_cnns(pictures, [scenes[image_id] for image_id in image_ids], seed)
 
 
 def check_weight_file(path: pathlib.Path) -> None:

@@ -1,34 +1,29 @@
-"""scene_contents.json: what every picture shows, and the grammar of the sentences, to check captions by."""
+"""What scenes show, and the grammar of their sentences, as scene_contents.json keeps them."""
 
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
-from cmr.workspace import json_files
+from cmr.workspace import scene_contents
 from data_prep.scenes import sentences
 from data_prep.scenes.scene import COLOURS, FLOATING, SIZES, STANDING, Scene
 
-FORMAT = 1
-
 
 def write_contents(path: pathlib.Path, drawn: Sequence[Scene]) -> None:
-    """Writes the file; WORKSPACE.md says what is in it."""
-    kinds = (*STANDING, *FLOATING)
-    content = {
-        "format": FORMAT,
-        "grammar": {
-            "kinds": {kind: sentences.plural(kind) for kind in kinds},
-            "colours": list(COLOURS),
-            "sizes": list(SIZES),
-            "numbers": {word: number for number, word in sentences.NUMBERS.items()},
-            "places": {setting: list(phrases) for setting, phrases in sentences.PLACES.items()},
-            "templates": {relation: list(templates) for relation, templates in sentences.TEMPLATES.items()},
-        },
-        "scenes": {scene.image_id: _content(scene) for scene in drawn},
+    """Writes scene_contents.json."""
+    grammar = {
+        "kinds": {kind: sentences.plural(kind) for kind in (*STANDING, *FLOATING)},
+        "colours": list(COLOURS),
+        "sizes": list(SIZES),
+        "numbers": {word: number for number, word in sentences.NUMBERS.items()},
+        "places": {setting: list(phrases) for setting, phrases in sentences.PLACES.items()},
+        "templates": {relation: list(templates) for relation, templates in sentences.TEMPLATES.items()},
     }
-    json_files.write_json(path, content, indent=None)
+    scene_contents.write_contents(path, grammar, {scene.image_id: content(scene) for scene in drawn})
 
 
-def _content(scene: Scene) -> dict:
+def content(scene: Scene) -> dict[str, Any]:
+    """What a scene shows: its setting and, with its edges in pixels, each thing."""
     things = [
         {
             "kind": thing.kind,
