@@ -3,7 +3,8 @@
     python -m cmr.caption --dataset=flickr8k --images='photos/*.jpg'
     python -m cmr.caption --dataset=flickr8k --split=test
 
-Any picture files; or a split of the data set, whose captions are scored by BLEU and CIDEr.
+Any picture files; or a split of the data set, whose captions are scored by BLEU and CIDEr, and those of the scenes by
+how much of them is true.
 """
 
 import pathlib
@@ -61,13 +62,21 @@ def _caption_pictures(workspace, captioner, own_cnn, config) -> None:
 
 
 def _caption_split(workspace, captioner, own_cnn, config, folder: pathlib.Path) -> None:
-    from cmr.captioner import scores, split
+    from cmr.captioner import scene_truth, scores, split
+    from cmr.captioner.scene_truth import SceneTruth
+    from cmr.workspace import scene_contents
 
     captions = split.caption_split(workspace, captioner, own_cnn, FLAGS.split, config, FLAGS.max_pixels)
     captions.write(folder / split.CAPTIONS_JSON)
     print(captions.samples(_SAMPLES))
     print(f"\n{len(captions.captions):,} captions of the {FLAGS.split} split of {FLAGS.dataset}, beam {config.width}:")
     print(scores.scores_table(captions.scores.scores, FLAGS.dataset))
+    if workspace.scene_contents_json.exists():
+        truth = SceneTruth(scene_contents.read_contents(workspace.scene_contents_json, captions.image_ids))
+        checked = map(truth.check, captions.image_ids, captions.captions)
+        print(f"\n{scene_truth.truth_table(checked)}\n")
+    if not any(captions.captions):
+        print("No caption has a word: the captioner has learnt nothing yet; train it longer (--pretrain_epochs).")
     seen = split.seen_in_training(captioner, FLAGS.dataset, captions.image_ids)
     if seen:
         print(seen)

@@ -19,6 +19,7 @@ NegativesName = Literal["epoch", "batch", "hardest"]
 ReductionName = Literal["sum", "mean"]
 TextPoolingName = Literal["last", "mean", "attention"]
 OptimizerName = Literal["adam", "sgd"]
+DecayName = Literal["none", "cosine"]
 PrecisionName = Literal["float32", "mixed_bfloat16", "mixed_float16"]
 
 MODELS = typing.get_args(ModelName)
@@ -27,6 +28,7 @@ NEGATIVES = typing.get_args(NegativesName)
 REDUCTIONS = typing.get_args(ReductionName)
 TEXT_POOLINGS = typing.get_args(TextPoolingName)
 OPTIMIZERS = typing.get_args(OptimizerName)
+DECAYS = typing.get_args(DecayName)
 PRECISIONS = typing.get_args(PrecisionName)
 STRATEGIES = ("default", "mirrored", "multi_worker")
 TEXT_SPACES = ("captioner", "linear", "raw", "random")
@@ -218,6 +220,7 @@ class CaptionerConfig:
       embedding_dim: size of X_txt and of a word embedding: both are the LSTM's input.
       lstm_units: size of the LSTM's state.
       dropout: rate on the LSTM's input, the image included, and on its output; the state is never dropped.
+      feature_scale: what X_img is multiplied by before W_img, in training alone: `model.folded` puts it into W_img.
     """
 
     feature_dim: int
@@ -225,6 +228,7 @@ class CaptionerConfig:
     embedding_dim: int = ModelConfig.text_space_dim
     lstm_units: int = 512
     dropout: float = 0.3
+    feature_scale: float = 1.0
 
     @property
     def start_id(self) -> int:
@@ -246,10 +250,12 @@ class CaptionerTrainConfig:
       patience: epochs without a better validation perplexity before training stops.
       checkpoint_steps: steps between two saved states; the end of an epoch saves one too.
       seed: of the initial weights, the order of batches and the dropout.
+      decay: `none`, or `cosine`: the rate falls to zero along half a cosine over `max_epochs`.
+      label_smoothing: share of a word's probability that is spread evenly over the vocabulary.
     """
 
-    # Every settings file holds them all.
-    ADDED_LATER: ClassVar = ()
+    # Settings files of older versions lack these alone.
+    ADDED_LATER: ClassVar = ("decay", "label_smoothing")
 
     optimizer: OptimizerName = "adam"
     batch_size: int = 32
@@ -260,6 +266,8 @@ class CaptionerTrainConfig:
     patience: int = TrainConfig.patience
     checkpoint_steps: int = TrainConfig.checkpoint_steps
     seed: int = TrainConfig.seed
+    decay: DecayName = "none"
+    label_smoothing: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -50,31 +50,34 @@ def main() -> None:
         if is_to_train:
             _train(setup, run, flags_text)
     captioner = files.read_captioner(run.path)
-    print(f"\nvalidation perplexity {captioner.validation_perplexity:.3f}\n")
-    print(f"TensorBoard: {shell.tensorboard_command(run.path)}")
+    print(f"\nvalidation {captioner.looking or f'perplexity {captioner.validation_perplexity:.3f}'}")
+    if captioner.looking and captioner.looking.hardly:
+        print(f"{captioner.looking.warning()}; give more --pretrain_epochs, or more captioned images.")
+    print(f"\nTensorBoard: {shell.tensorboard_command(run.path)}")
     _print_next(setup, captioner)
 
 
 def _train(setup, run, flags_text: str) -> None:
     from cmr.captioner import files
+    from cmr.captioner.looking import Looking
     from cmr.captioner.summaries import CaptionerRecorder
     from cmr.captioner.trainer import CaptionerTrainer
     from cmr.workspace.runs import PERPLEXITY
 
     inputs = setup.inputs
-    train, val = inputs.split("train"), inputs.split("val")
+    train, val = setup.train_split(), inputs.split("val")
     model = setup.model()
     print(
         f"{train.num_images} training images with {train.num_captions} sentences, {len(inputs.vocabulary)} words, "
         f"{model.count_params():,} weights",
         flush=True,
     )
-    recorder = CaptionerRecorder(run.tensorboard_dir, flags_text, val, inputs.vocabulary, inputs.image_dir)
+    recorder = CaptionerRecorder(run.tensorboard_dir, flags_text, val, inputs.image_dir)
     config = setup.run_config.train
-    CaptionerTrainer(model, config, run, train, val, recorder, setup.trained_cnn).fit()
-    best = min(row["val"]["perplexity"] for row in run.read_history(PERPLEXITY))
+    CaptionerTrainer(model, config, run, train, val, inputs.vocabulary, recorder, setup.trained_cnn).fit()
+    best = min((row["val"] for row in run.read_history(PERPLEXITY)), key=lambda val: val["perplexity"])
     model = files.read_model(run.path / files.CAPTIONER_KERAS)
-    files.write_captioner(run.path, setup.finished(model, best))
+    files.write_captioner(run.path, setup.finished(model, Looking(**best)))
 
 
 def _print_next(setup, captioner) -> None:

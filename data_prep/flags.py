@@ -46,6 +46,13 @@ def prepare_flags() -> None:
     )
     flag_kinds.define_seed("scenes_seed", 0, "Seed from which the scenes and their sentences are drawn.")
     flags.DEFINE_integer("num_scenes", 900, "Number of scenes: two thirds train, a sixth val, a sixth test.", 12)
+    flags.DEFINE_integer(
+        "captioning_scenes",
+        None,
+        "Further scenes that only the captioner and the scenes' CNNs learn from, as the paper's learnt from MSCOCO and "
+        "ImageNet; by default five times --num_scenes. 0: they learn from the training split.",
+        lower_bound=0,
+    )
 
 
 @command.flag_group("Splits")

@@ -11,7 +11,8 @@ import functools
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from absl import flags
 
@@ -27,12 +28,15 @@ from data_prep import flags as prep_flags
 from data_prep.datasets import readers
 from data_prep.datasets.raw_dataset import RawDataset
 from data_prep.datasets.readers import Choices
-from data_prep.scenes import drawing, reader, scene
+from data_prep.scenes import contents, drawing, reader, scene
 
 FLAGS = flags.FLAGS
 
 # With more of its words unknown, a sentence says little. Flickr8K has 1%, 48 images of MSCOCO with their sentences 26%.
 _MANY_UNKNOWN = 0.5
+
+# Scenes for captioning per other one: the paper's CNNs and captioner saw far more pictures than its models.
+_CAPTIONING_SHARE = 5
 
 GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags, prep_flags.split_flags)
 
@@ -61,16 +65,20 @@ def _prepare_scenes(workspace: Workspace) -> None:
         raise ConfigError(
             "--dataset=scenes draws its own pictures and reads no --data_dir; leave it out, or name another --dataset"
         )
-    drawn = scene.make_scenes(FLAGS.scenes_seed, FLAGS.num_scenes)
+    drawn = scene.make_scenes(FLAGS.scenes_seed, FLAGS.num_scenes, _num_captioning())
     raw = reader.raw_scenes(drawn)
     words = _vocabulary(raw)
     # Named as half-written files are, which the next command removes.
     new_images = workspace.dataset_dir / f".{os.getpid()}.tmp.{reader.IMAGE_DIR}"
     try:
         drawing.draw_scenes(drawn, new_images)
-        _write(workspace, raw, words, new_images)
+        _write(workspace, raw, words, new_images, {workspace.scene_contents_json: contents.contents(drawn)})
     finally:
         shutil.rmtree(new_images, ignore_errors=True)
+
+
+def _num_captioning() -> int:
+    return _CAPTIONING_SHARE * FLAGS.num_scenes if FLAGS.captioning_scenes is None else FLAGS.captioning_scenes
 
 
 def _read(workspace: Workspace) -> RawDataset:
@@ -128,8 +136,14 @@ def _vocabulary(raw: RawDataset) -> Vocabulary:
     return words
 
 
-def _write(workspace: Workspace, raw: RawDataset, words: Vocabulary, new_images: pathlib.Path | None = None) -> None:
-    """Writes captions.csv, vocabulary.txt and dataset.json, and prints what is in them."""
+def _write(
+    workspace: Workspace,
+    raw: RawDataset,
+    words: Vocabulary,
+    new_images: pathlib.Path | None = None,
+    others: Mapping[pathlib.Path, dict[str, Any]] | None = None,
+) -> None:
+    """Writes captions.csv, vocabulary.txt, dataset.json and others, and prints what is in them."""
     splits = raw.split_sizes()
     description = {
         "dataset": workspace.dataset,
@@ -142,10 +156,11 @@ def _write(workspace: Workspace, raw: RawDataset, words: Vocabulary, new_images:
         "flaws": [{"kind": flaw.kind, "count": len(flaw.names), "names": flaw.names} for flaw in raw.flaws],
         "sources": dict(raw.sources),
     }
-    dataset_files.write_dataset(workspace, raw.captions, words, description, new_images)
+    dataset_files.write_dataset(workspace, raw.captions, words, description, new_images, others)
     print(workspace.dataset_dir)
+    width = max(map(len, splits))
     for split, size in splits.items():
-        print(f"  {split:5} {size['images']:7,} images {size['captions']:8,} sentences")
+        print(f"  {split:{width}} {size['images']:7,} images {size['captions']:8,} sentences")
     if raw.layout:
         print(f"  read: {raw.layout}")
     if raw.protocol:

@@ -72,7 +72,7 @@ def beam_search(step: Step, state: State, start_id: int, end_id: int, config: Se
     At each length all extensions of an image's hypotheses are ranked by probability. One that ends a sentence is kept
     if it is among the best `width` extensions; the best `width` that do not end one go on, so that ended sentences take
     no place from beginnings. A beginning is given up when, however it went on, it could no longer be among the best
-    `width` sentences.
+    `width` sentences. A sentence without words says nothing, so it ranks behind every other, however probable.
 
     Args:
       step: the model; called with the hypotheses of all images as rows.
@@ -82,8 +82,8 @@ def beam_search(step: Step, state: State, start_id: int, end_id: int, config: Se
       config: width, length and normalisation.
 
     Returns:
-      For each image at most `width` sentences, best score first. Impossible sentences (log probability minus infinity)
-      are left out.
+      For each image at most `width` sentences, best score first but for the one without words, which comes last.
+      Impossible sentences (log probability minus infinity) are left out.
     """
     num_images = len(state[0])
     ended_sentences: list[list[Found]] = [[] for _ in range(num_images)]
@@ -104,7 +104,7 @@ def beam_search(step: Step, state: State, start_id: int, end_id: int, config: Se
                 ended, live[image] = _end_all(beams, totals, end_id, config), []
             else:
                 ended, live[image] = _extend(beams, totals, end_id, config)
-            ended_sentences[image] = sorted(ended_sentences[image] + ended, key=lambda one: -one.score)[: config.width]
+            ended_sentences[image] = _ranked(ended_sentences[image] + ended)[: config.width]
             live[image] = _still_hopeful(live[image], ended_sentences[image], config)
         state, live = _select(state, live)
     return ended_sentences
@@ -149,8 +149,12 @@ def _best(totals: np.ndarray, count: int) -> np.ndarray:
     return np.stack(np.unravel_index(largest, totals.shape), axis=1)
 
 
+def _ranked(ended: list[Found]) -> list[Found]:
+    return sorted(ended, key=lambda one: (not one.words, -one.score))
+
+
 def _still_hopeful(beams: list[_Hypothesis], kept: list[Found], config: SearchConfig) -> list[_Hypothesis]:
-    if len(kept) < config.width:
+    if len(kept) < config.width or not kept[-1].words:
         return beams
     # Log probabilities only fall, and no sentence is divided by more than the longest one's length.
     longest = config.max_words + 1

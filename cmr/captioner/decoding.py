@@ -12,6 +12,7 @@ from cmr import progress
 from cmr.captioner import beam_search
 from cmr.captioner.beam_search import Found, SearchConfig, State
 from cmr.captioner.model import IMAGE_EMBEDDING, LOGITS, LSTM, LSTM_INPUT, WORD_EMBEDDING, model_config
+from cmr.data import input_names
 from cmr.workspace import vocabulary
 from cmr.workspace.vocabulary import Vocabulary
 
@@ -31,7 +32,8 @@ class Decoder:
 
     def __init__(self, model: keras.Model):
         self.start_id = model_config(model).start_id
-        embed_image = model.get_layer(IMAGE_EMBEDDING)
+        image = model.input[input_names.IMAGE_FEATURES]
+        embed_image = keras.Model(image, model.get_layer(IMAGE_EMBEDDING).output)
         embed_word = model.get_layer(WORD_EMBEDDING)
         project = model.get_layer(LSTM_INPUT)
         cell = model.get_layer(LSTM).cell

@@ -13,9 +13,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from cmr.captioner.model import IMAGE_EMBEDDING, model_config
+from cmr.captioner.looking import Looking
+from cmr.captioner.model import IMAGE_EMBEDDING, folded, model_config
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import atomic_files, json_files, line_files
+from cmr.workspace import atomic_files, json_files, json_kinds, line_files
 from cmr.workspace.json_kinds import Anything, ByName, Nullable, Number, OneOf, Record, Text, Whole
 from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
@@ -45,6 +46,7 @@ class Captioner:
       validation_perplexity: of a word; None where it was not measured.
       settings: how it was trained.
       seed: of its training; None where there was none here.
+      looking: whether it looks at the pictures of its validation split; None where that was not measured.
     """
 
     model: keras.Model
@@ -56,6 +58,7 @@ class Captioner:
     validation_perplexity: float | None
     settings: dict[str, Any]
     seed: int | None
+    looking: Looking | None = None
 
     @property
     def feature_dim(self) -> int:
@@ -91,14 +94,15 @@ def write_captioner(path: str | os.PathLike, captioner: Captioner) -> None:
         "validation_perplexity": captioner.validation_perplexity,
         "settings": captioner.settings,
         "seed": captioner.seed,
+        "looking": dataclasses.asdict(captioner.looking) if captioner.looking else None,
     }
     json_files.write_json(path / CAPTIONER_JSON, description, sort_keys=True)
 
 
 def write_model(path: str | os.PathLike, model: keras.Model) -> None:
-    """Writes captioner.keras alone, as training does whenever it gets better."""
+    """Writes captioner.keras alone, as training does whenever it gets better; its kernel is W_img of X_img as it is."""
     with atomic_files.atomic_path(pathlib.Path(path) / CAPTIONER_KERAS) as temporary:
-        model.save(temporary)
+        folded(model).save(temporary)
 
 
 def check_not_imported(path: pathlib.Path) -> None:
@@ -127,6 +131,7 @@ def read_captioner(path: str | os.PathLike) -> Captioner:
         vocabulary=vocabulary,
         train_image_ids=tuple(train_image_ids),
         **{name: description[name] for name in _DESCRIBED},
+        looking=Looking(**description["looking"]) if description.get("looking") else None,
     )
     if captioner.feature_dim != description.get("feature_dim", captioner.feature_dim):
         raise WorkspaceError(
@@ -148,7 +153,7 @@ _DESCRIPTION = Record(
         "settings": ByName(Anything()),
         "seed": Nullable(Whole()),
     },
-    optional={"feature_dim": Whole(at_least=1)},
+    optional={"feature_dim": Whole(at_least=1), "looking": Nullable(json_kinds.of_dataclass(Looking))},
 )
 _DESCRIBED = ("dataset", "features", "checksums", "validation_perplexity", "settings", "seed")
 

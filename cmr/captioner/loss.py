@@ -16,11 +16,15 @@ _BATCH = 128
 Batch = dict[str, tf.Tensor]
 
 
-def word_losses(model: keras.Model) -> Callable[[Batch, bool], tuple[tf.Tensor, tf.Tensor]]:
+def word_losses(
+    model: keras.Model, label_smoothing: float = 0.0
+) -> Callable[[Batch, bool], tuple[tf.Tensor, tf.Tensor]]:
     """Makes the function that gives `-log p(word | image, words before it)` of the words of a batch.
 
     Args:
       model: of `model.captioner_model`.
+      label_smoothing: share of a word's probability that training spreads evenly over the vocabulary (Szegedy et al.,
+        "Rethinking the Inception architecture", 2016).
 
     Returns:
       A function of a batch (the model's inputs) and of whether it is training, to the losses `[num_words]` float32 of
@@ -35,7 +39,12 @@ def word_losses(model: keras.Model) -> Callable[[Batch, bool], tuple[tf.Tensor, 
         places = tf.where(caption != vocabulary.PAD_ID)
         logits = logits_layer(tf.gather_nd(hidden_states(batch, training=training), places))
         words = tf.gather_nd(caption, places)
-        return tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits), places[:, 0]
+        values = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
+        if training and label_smoothing:
+            # -log p of a word drawn evenly, less that of the right one.
+            others = tf.gather(logits, words, axis=1, batch_dims=1) - tf.reduce_mean(logits, axis=1)
+            values += label_smoothing * others
+        return values, places[:, 0]
 
     return losses
 

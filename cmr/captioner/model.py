@@ -10,6 +10,8 @@ Reference: Vinyals, Toshev, Bengio, Erhan, "Show and Tell: lessons learned from 
 challenge", 2016, and its implementation im2txt, whose LSTM has biases and an output tanh(c) that the paper's lacks.
 """
 
+import dataclasses
+
 import keras
 from keras import ops
 
@@ -18,6 +20,7 @@ from cmr.data import input_names
 
 # The Dense layer whose kernel is W_img; it bears the name that Show and Tell gives it.
 IMAGE_EMBEDDING = "image_embedding"
+IMAGE_SCALE = "image_scale"
 WORD_EMBEDDING = "word_embedding"
 LSTM_INPUT = "lstm_input"
 LSTM = "lstm"
@@ -132,9 +135,12 @@ def captioner_model(config: CaptionerConfig) -> keras.Model:
     """
     image = keras.Input((config.feature_dim,), name=input_names.IMAGE_FEATURES)
     caption = keras.Input((None,), dtype="int32", name=input_names.CAPTION)
+    scaled = image
+    if config.feature_scale != 1:
+        scaled = keras.layers.Rescaling(config.feature_scale, name=IMAGE_SCALE)(image)
     text = keras.layers.Dense(
         config.embedding_dim, use_bias=False, kernel_initializer=_uniform(), name=IMAGE_EMBEDDING
-    )(image)
+    )(scaled)
     words = keras.layers.Embedding(
         config.vocabulary_size + 1, config.embedding_dim, embeddings_initializer=_uniform(), name=WORD_EMBEDDING
     )(PreviousWords(config.start_id, name="previous_words")(caption))
@@ -156,10 +162,25 @@ def captioner_model(config: CaptionerConfig) -> keras.Model:
 def model_config(model: keras.Model) -> CaptionerConfig:
     """The sizes of a captioner that was loaded from a file."""
     feature_dim, embedding_dim = model.get_layer(IMAGE_EMBEDDING).kernel.shape
+    scales = [layer.scale for layer in model.layers if layer.name == IMAGE_SCALE]
     return CaptionerConfig(
         feature_dim=feature_dim,
         vocabulary_size=model.get_layer(LOGITS).kernel.shape[1],
         embedding_dim=embedding_dim,
         lstm_units=model.get_layer(LSTM).cell.units,
         dropout=model.get_layer(LSTM_DROPOUT).rate,
+        feature_scale=scales[0] if scales else 1.0,
     )
+
+
+def folded(model: keras.Model) -> keras.Model:
+    """The captioner with its scale of the features within W_img: X_txt = X_img W_img; exact for powers of two."""
+    config = model_config(model)
+    if config.feature_scale == 1:
+        return model
+    plain = captioner_model(dataclasses.replace(config, feature_scale=1.0))
+    for layer in plain.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights())
+    kernel = plain.get_layer(IMAGE_EMBEDDING).kernel
+    kernel.assign(kernel * config.feature_scale)
+    return plain

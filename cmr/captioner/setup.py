@@ -1,33 +1,37 @@
 """What the flags of cmr.pretrain amount to: the opened workspace, the settings and, for the second phase, its CNN."""
 
 import dataclasses
+import math
 import pathlib
 
 import keras
+import numpy as np
 from absl import flags
 
 from cmr import config
 from cmr.captioner import files
 from cmr.captioner.files import Captioner
+from cmr.captioner.looking import Looking
 from cmr.captioner.model import captioner_model, model_config
 from cmr.captioner.trainer import TrainedCnn, check_batches
+from cmr.cli import datasets
 from cmr.config import CaptionerConfig, CaptionerRunConfig, CaptionerTrainConfig
 from cmr.data import input_names
+from cmr.data.examples import Examples
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import ConfigError
 from cmr.pictures import cnn
 from cmr.workspace import checksums, paths
+from cmr.workspace.captions import captioner_split, images_of, in_split
 from cmr.workspace.paths import Workspace
 
-# First rates by optimizer and by whether the CNN is trained; those of sgd, and how often its first phase halves the
-# rate, are im2txt's.
-_RATES = {
-    ("sgd", False): 2.0,
-    ("sgd", True): 5e-4,
-    ("adam", False): CaptionerTrainConfig.learning_rate,
-    ("adam", True): 1e-5,
-}
+# First rates by optimizer and by whether the CNN is trained, that of adam's first phase being the data set's; those of
+# sgd, and how often its first phase halves the rate, are im2txt's.
+_RATES = {("sgd", False): 2.0, ("sgd", True): 5e-4, ("adam", True): 1e-5}
 _HALVE_EVERY = 8
+
+# Enough for a mean norm.
+_MEASURED_ROWS = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,9 +59,14 @@ class CaptionerSetup:
           WorkspaceError: a split is too small.
           ConfigError: the batches don't fit the training split.
         """
-        self.inputs.check_splits(("train", "val"))
-        _, num_captions = self.inputs.split_sizes()["train"]
+        split = captioner_split(self.inputs.captions)
+        self.inputs.check_splits((split, "val"))
+        _, num_captions = self.inputs.split_sizes()[split]
         check_batches(self.run_config.train, num_captions)
+
+    def train_split(self) -> Examples:
+        """What it learns from: the split for captioners where the data set has one, else the training split."""
+        return self.inputs.split(captioner_split(self.inputs.captions))
 
     def model(self) -> keras.Model:
         """The captioner as training begins; the seed of the settings decides its weights."""
@@ -66,18 +75,18 @@ class CaptionerSetup:
             return captioner_model(self.run_config.model)
         return self.begins_with.model
 
-    def finished(self, model: keras.Model, perplexity: float) -> Captioner:
+    def finished(self, model: keras.Model, looking: Looking) -> Captioner:
         """What is left of the training for others to use.
 
         Args:
           model: with the best weights.
-          perplexity: of those on the validation split.
+          looking: what was measured of those on the validation split.
         """
         run_config, known = self.run_config, self.run_config.checksums
         kept = {files.CAPTIONS: known["captions.csv"]}
         if not run_config.trains_cnn:
             kept[files.FEATURES] = known[run_config.image_features]
-        train_ids = set(self.inputs.split("train").image_ids)
+        train_ids = set(self.train_split().image_ids)
         if self.begins_with is not None:
             train_ids |= set(self.begins_with.train_image_ids)
         return Captioner(
@@ -87,9 +96,10 @@ class CaptionerSetup:
             dataset=run_config.dataset,
             features=tuned_features(run_config.image_features) if run_config.trains_cnn else run_config.image_features,
             checksums=kept,
-            validation_perplexity=perplexity,
+            validation_perplexity=looking.perplexity,
             settings=dataclasses.asdict(run_config.train),
             seed=run_config.train.seed,
+            looking=looking,
         )
 
     @classmethod
@@ -123,6 +133,7 @@ class CaptionerSetup:
                 vocabulary_size=len(inputs.vocabulary),
                 embedding_dim=values.text_space_dim,
                 dropout=values.caption_dropout,
+                feature_scale=_feature_scale(inputs, values.feature_norm),
             )
         run_config = CaptionerRunConfig(
             dataset=values.dataset,
@@ -144,6 +155,20 @@ class CaptionerSetup:
 def tuned_features(name: str) -> str:
     """Folder name of the features of a CNN that the second phase trained."""
     return f"{name}-finetuned"
+
+
+def _feature_scale(inputs: Inputs, norm: float) -> float:
+    """The power of two that brings the rows' norm nearest to `norm`; 1 where that is 0."""
+    if not norm:
+        return 1.0
+    features = inputs.features[input_names.IMAGE_FEATURES]
+    images = images_of(in_split(inputs.captions, captioner_split(inputs.captions)))["image_id"].tolist()[
+        :_MEASURED_ROWS
+    ]
+    rows = np.asarray(features.array[features.rows(images)], np.float64)
+    measured = math.sqrt(float(np.mean(np.sum(np.square(rows), axis=1))))
+    # Powers of two come back out of W_img without rounding.
+    return 2.0 ** round(math.log2(norm / measured)) if measured else 1.0
 
 
 def _second_phase(
@@ -171,12 +196,17 @@ def _cnn_checksum(workspace: Workspace, name: str) -> str:
 
 def _train_config(values: flags.FlagValues) -> CaptionerTrainConfig:
     rate = values.pretrain_learning_rate
+    if rate is None:
+        kind = values.optimizer, values.finetune_cnn
+        rate = _RATES[kind] if kind in _RATES else datasets.captioner_rate(values.dataset)
     return config.from_values(
         CaptionerTrainConfig,
         values,
         batch_size=values.pretrain_batch_size,
-        learning_rate=_RATES[values.optimizer, values.finetune_cnn] if rate is None else rate,
+        learning_rate=rate,
         halve_every=_HALVE_EVERY if values.optimizer == "sgd" and not values.finetune_cnn else 0,
         clip_norm=values.pretrain_clip_norm,
         max_epochs=values.pretrain_epochs,
+        # sgd has the decay that im2txt gives it.
+        decay="none" if values.optimizer == "sgd" else values.pretrain_decay,
     )

@@ -32,13 +32,15 @@ class CaptionerStep:
     ):
         self._cnn = cnn
         self._clip_norm = config.clip_norm
-        self._word_losses = word_losses(model)
+        self._word_losses = word_losses(model, config.label_smoothing)
         self._variables = model.trainable_variables + (cnn.trainable_variables if cnn else [])
         rate = config.learning_rate
         if config.halve_every:
             rate = keras.optimizers.schedules.ExponentialDecay(
                 rate, config.halve_every * steps_per_epoch, decay_rate=0.5, staircase=True
             )
+        if config.decay == "cosine":
+            rate = keras.optimizers.schedules.CosineDecay(rate, config.max_epochs * steps_per_epoch)
         self.optimizer = {"adam": FusedAdam, "sgd": keras.optimizers.SGD}[config.optimizer](rate)
         self.optimizer.build(self._variables)
 

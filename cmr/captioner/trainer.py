@@ -9,14 +9,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cmr.captioner import files
+from cmr.captioner import files, looking
 from cmr.captioner.batches import feature_batches, picture_batches, with_features_of
 from cmr.captioner.decoding import Decoder
 from cmr.captioner.loss import SplitLosses
 from cmr.captioner.step import CaptionerStep
 from cmr.captioner.summaries import CaptionerRecorder
 from cmr.config import MAX_PIXELS, CaptionerTrainConfig
-from cmr.data import input_names
 from cmr.data.examples import Examples
 from cmr.errors import ConfigError
 from cmr.pictures import cnn
@@ -24,6 +23,7 @@ from cmr.pictures.cnn import Cnn
 from cmr.training import loop
 from cmr.training.loop import Limits, TrainingLoop, Validation
 from cmr.workspace.runs import Run
+from cmr.workspace.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +67,7 @@ class CaptionerTrainer:
       run: the captioner's folder.
       train: the training split, with `image_features`.
       val: the validation split, likewise.
+      words: of the captioner.
       recorder: what TensorBoard shows.
       trained_cnn: trained too (the second phase); None: the features are taken as they are.
     """
@@ -82,6 +83,7 @@ class CaptionerTrainer:
         run: Run,
         train: Examples,
         val: Examples,
+        words: Vocabulary,
         recorder: CaptionerRecorder,
         trained_cnn: TrainedCnn | None = None,
     ):
@@ -91,6 +93,7 @@ class CaptionerTrainer:
         self._run = run
         self._train = train
         self._val = val
+        self._words = words
         self._recorder = recorder
         self._trained_cnn = trained_cnn
         self._losses = SplitLosses(model)
@@ -130,15 +133,15 @@ class CaptionerTrainer:
         return self._step(batch)
 
     def validate(self, epoch: int) -> Validation:
-        """Measures the perplexity of the validation split."""
+        """Measures the perplexity of the validation split, with its own pictures and with exchanged ones."""
         val = self._val
         if self._trained_cnn is not None:
             pictures = self._trained_cnn.image_dir, self._trained_cnn.max_pixels
             val = with_features_of(self._trained_cnn.encoder, val, *pictures)
-        perplexity = self._losses.perplexity(val)
-        self._recorder.validation(epoch, perplexity, self._decoder, val.features[input_names.IMAGE_FEATURES])
-        score = -perplexity if math.isfinite(perplexity) else -math.inf
-        return Validation(score, {"perplexity": perplexity}, f"perplexity {perplexity:.3f}")
+        measured, captions = looking.measure(self._decoder, self._losses, val, self._words)
+        self._recorder.validation(epoch, measured, captions)
+        score = -measured.perplexity if math.isfinite(measured.perplexity) else -math.inf
+        return Validation(score, dataclasses.asdict(measured), str(measured))
 
     def write_best(self) -> None:
         """Writes captioner.keras, and the CNN beside it where it is trained."""

@@ -20,6 +20,11 @@ _REAL_IMAGES = {
     "max_epochs": TrainConfig.max_epochs,
     "lstm_units": CaptionerConfig.lstm_units,
     "pretrain_epochs": CaptionerTrainConfig.max_epochs,
+    "pretrain_batch_size": CaptionerTrainConfig.batch_size,
+    "captioner_rate": CaptionerTrainConfig.learning_rate,
+    "caption_dropout": CaptionerConfig.dropout,
+    "feature_norm": 0.0,
+    "pretrain_decay": CaptionerTrainConfig.decay,
 }
 
 # Batch sizes: section 4.2 of the paper. The embedded data set is small, so it takes small networks and a higher rate.
@@ -32,8 +37,13 @@ DEFAULTS = {
         "gru_units": 256,
         "learning_rate": 1e-3,
         "max_epochs": 15,
-        "lstm_units": 128,
-        "pretrain_epochs": 10,
+        "lstm_units": 256,
+        "pretrain_epochs": 8,
+        "pretrain_batch_size": 64,
+        "captioner_rate": 4e-3,
+        "caption_dropout": 0.1,
+        "feature_norm": 1.0,
+        "pretrain_decay": "cosine",
     },
     "flickr8k": _REAL_IMAGES,
     "flickr30k": {**_REAL_IMAGES, "batch_size": 100},
@@ -41,6 +51,11 @@ DEFAULTS = {
     "custom": _REAL_IMAGES,
     "tfds": {**_REAL_IMAGES, "batch_size": 100},
 }
+
+
+def captioner_rate(dataset: str) -> float:
+    """Adam's rate for a captioner's first phase; no flag has this default, since other optimizers have other rates."""
+    return DEFAULTS[dataset.partition(":")[0]]["captioner_rate"]
 
 
 def apply_defaults(values: flags.FlagValues) -> None:

@@ -8,7 +8,7 @@ from absl import flags
 
 from cmr import config
 from cmr.cli import command, datasets, flag_kinds
-from cmr.config import CaptionerConfig, CaptionerTrainConfig, ModelConfig, TrainConfig
+from cmr.config import CaptionerTrainConfig, ModelConfig, TrainConfig
 from cmr.workspace import paths
 
 
@@ -156,10 +156,18 @@ def captioner_flags() -> None:
     )
     flag_kinds.define_float(
         "caption_dropout",
-        CaptionerConfig.dropout,
-        "Dropout on the LSTM's input and output (Show and Tell's).",
+        None,
+        "Dropout on the LSTM's input and output (Show and Tell's is 0.3). " + datasets.defaults_of("caption_dropout"),
         0.0,
         upper_bound=0.99,
+    )
+    flag_kinds.define_float(
+        "feature_norm",
+        None,
+        "Scale X_img in training by one number that brings a row's norm about here, so that the image does not drown "
+        "the words, and put it into W_img afterwards; 0: as the CNN gives it (im2txt). "
+        + datasets.defaults_of("feature_norm"),
+        lower_bound=0.0,
     )
     flag_kinds.define_path(
         "captioner_dir",
@@ -178,14 +186,36 @@ def pretrain_flags() -> None:
         "adam, or im2txt's sgd, whose rate is halved every 8 epochs.",
     )
     flag_kinds.define_size(
-        "pretrain_batch_size", CaptionerTrainConfig.batch_size, "Sentences a step (im2txt's).", lower_bound=1
+        "pretrain_batch_size",
+        None,
+        "Sentences a step (im2txt's is 32). " + datasets.defaults_of("pretrain_batch_size"),
+        lower_bound=1,
     )
     flag_kinds.define_float(
         "pretrain_learning_rate",
         None,
-        "Rate of the first step. Default: adam 1e-3, with --finetune_cnn 1e-5; sgd 2.0, with --finetune_cnn 5e-4 "
-        "(im2txt's).",
+        "Rate of the first step. Default: adam with --finetune_cnn 1e-5, sgd 2.0, with --finetune_cnn 5e-4 (im2txt's). "
+        f"adam without it by data set{datasets.defaults_of('captioner_rate').partition('set')[2]}",
         0.0,
+    )
+    flags.DEFINE_enum(
+        "pretrain_decay",
+        None,
+        config.DECAYS,
+        "none, or cosine: the rate falls to zero along half a cosine over --pretrain_epochs. "
+        + datasets.defaults_of("pretrain_decay"),
+    )
+    flags.register_multi_flags_validator(
+        ("pretrain_decay", "optimizer"),
+        lambda given: given["pretrain_decay"] != "cosine" or given["optimizer"] == "adam",
+        "--optimizer=sgd has its own decay (im2txt's); leave --pretrain_decay=cosine out",
+    )
+    flag_kinds.define_float(
+        "label_smoothing",
+        0.0,
+        "Share of a word's probability that the loss spreads evenly over the vocabulary; im2txt's is 0.",
+        lower_bound=0.0,
+        upper_bound=0.5,
     )
     flag_kinds.define_float(
         "pretrain_clip_norm",

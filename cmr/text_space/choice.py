@@ -98,6 +98,8 @@ def _of_captioner(values: flags.FlagValues, workspace: Workspace, inputs: Inputs
     from_captioner.check_features(text_space, values.dataset, features, inputs.checksums)
     leak = from_captioner.leak(text_space, values.dataset, inputs.captions, values.allow_leak)
     print(f"W_img is of {text_space.description} ({path})", flush=True)
+    if text_space.warning:
+        print(f"{text_space.warning}; train another with cmr.pretrain.", flush=True)
     return TextSpace(kernel_checksum(text_space.kernel), text_space.kernel, text_space.description, leak)
 
 

@@ -32,6 +32,7 @@ class CaptionerTextSpace:
       dataset: it learnt from; "" where nobody knows.
       features: name of its features, likewise.
       features_checksum: of those, likewise.
+      warning: a sentence on a captioner that hardly looks at the picture; "" on another.
     """
 
     path: pathlib.Path
@@ -41,6 +42,7 @@ class CaptionerTextSpace:
     dataset: str = ""
     features: str = ""
     features_checksum: str = ""
+    warning: str = ""
 
 
 def read_text_space(path: pathlib.Path) -> CaptionerTextSpace:
@@ -60,6 +62,9 @@ def read_text_space(path: pathlib.Path) -> CaptionerTextSpace:
     captioner = files.read_captioner(path)
     perplexity = captioner.validation_perplexity
     measured = "" if perplexity is None else f", validation perplexity {perplexity:.2f}"
+    looking = captioner.looking
+    if looking:
+        measured += f" ({looking.shuffled_perplexity:.2f} with other images' pictures)"
     return CaptionerTextSpace(
         path=path,
         kernel=captioner.text_space,
@@ -68,6 +73,7 @@ def read_text_space(path: pathlib.Path) -> CaptionerTextSpace:
         dataset=captioner.dataset,
         features=captioner.features,
         features_checksum=captioner.checksums.get(files.FEATURES, ""),
+        warning=looking.warning() if looking else "",
     )
 
 

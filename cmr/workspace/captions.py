@@ -9,7 +9,7 @@ import pandas as pd
 
 from cmr.errors import WorkspaceError
 from cmr.workspace import atomic_files, line_files
-from cmr.workspace.paths import SPLITS
+from cmr.workspace.paths import CAPTIONING, SPLITS
 
 COLUMNS = ("image_id", "file_name", "split", "caption_id", "caption")
 
@@ -69,7 +69,7 @@ def _flaw(captions: pd.DataFrame) -> str | None:
     if captions["caption_id"].duplicated().any():
         twice = captions["caption_id"][captions["caption_id"].duplicated()].iloc[0]
         return f"has the caption id {twice} twice"
-    others = captions["split"][~captions["split"].isin(SPLITS)]
+    others = captions["split"][~captions["split"].isin((*SPLITS, CAPTIONING))]
     if len(others):
         return f"has a split {others.iloc[0]!r}, not {' or '.join(SPLITS)}"
     splits = captions.groupby("image_id", sort=False)["split"].nunique()
@@ -82,6 +82,11 @@ def images_of(captions: pd.DataFrame) -> pd.DataFrame:
     """One row an image (image_id, file_name, split), in the order of the images' first sentences."""
     columns = ["image_id", "file_name", "split"]
     return captions.drop_duplicates("image_id")[columns].reset_index(drop=True)
+
+
+def captioner_split(captions: pd.DataFrame) -> str:
+    """The split that captioners and CNNs of the data set's own learn from: `captioning` where there is one."""
+    return CAPTIONING if (captions["split"] == CAPTIONING).any() else "train"
 
 
 def in_split(captions: pd.DataFrame, split: str) -> pd.DataFrame:

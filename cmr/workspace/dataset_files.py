@@ -3,6 +3,8 @@
 import contextlib
 import pathlib
 import shutil
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 
@@ -18,6 +20,7 @@ def write_dataset(
     vocabulary: Vocabulary,
     description: dict,
     new_images: pathlib.Path | None = None,
+    others: Mapping[pathlib.Path, dict[str, Any]] | None = None,
 ) -> None:
     """Writes captions.csv, vocabulary.txt and dataset.json.
 
@@ -30,22 +33,27 @@ def write_dataset(
       vocabulary: of its training sentences.
       description: dataset.json but for its format.
       new_images: a folder beside the files whose pictures are to replace those of `images/`.
+      others: further JSON files, by path, that are replaced with them.
 
     Raises:
       DataError: a text can't be written as UTF-8, or an image's id can't stand in a list of ids.
       WorkspaceError: a folder has the name of a file.
     """
-    files = (workspace.dataset_json, workspace.vocabulary_txt, workspace.captions_csv)
+    files = (workspace.dataset_json, workspace.vocabulary_txt, workspace.captions_csv, *(others or {}))
     for path in files:
         if path.is_dir():
             raise WorkspaceError(f"{path} is a folder, where a file belongs; remove it")
     with contextlib.ExitStack() as stack:
         # Renamed in the other order when the stack closes.
-        dataset_json, vocabulary_txt, captions_csv = (stack.enter_context(atomic_files.atomic_path(p)) for p in files)
+        dataset_json, vocabulary_txt, captions_csv, *other_paths = (
+            stack.enter_context(atomic_files.atomic_path(path)) for path in files
+        )
         try:
             captions.write_captions(captions_csv, rows)
             vocabulary.write(vocabulary_txt)
             json_files.write_json(dataset_json, {"format": FORMAT, **description})
+            for path, content in zip(other_paths, (others or {}).values(), strict=True):
+                json_files.write_json(path, content, indent=None)
         except UnicodeEncodeError as error:
             around = error.object[max(0, error.start - 30) : error.end + 30]
             raise DataError(f"{around!a} can't be written as UTF-8; rename the file, or mend the sentence") from error

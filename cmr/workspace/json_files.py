@@ -114,7 +114,9 @@ def read_workspace_json(path: str | os.PathLike, kind: Kind, mend: str) -> Any:
     return read_json(path, WorkspaceError, mend, kind)
 
 
-def write_json(path: str | os.PathLike, content: Mapping | Sequence, indent: int = 2, sort_keys: bool = False) -> None:
+def write_json(
+    path: str | os.PathLike, content: Mapping | Sequence, indent: int | None = 2, sort_keys: bool = False
+) -> None:
     """Writes JSON as UTF-8 with a line's end behind it, atomically."""
     text = json.dumps(content, indent=indent, sort_keys=sort_keys, ensure_ascii=False)
     atomic_files.write_text(path, text + "\n")

@@ -11,13 +11,17 @@ from cmr.workspace.json_kinds import Anything, ByName, Listed, OneOf, Record, Te
 
 FORMAT = 1
 SPLITS = ("train", "val", "test")
+# Images for the captioner and the CNNs alone; retrieval never reads them. Most data sets have none.
+CAPTIONING = "captioning"
 
 
 # Older versions wrote no protocol and no test_folds.
 _DESCRIPTION = Record(
     {"dataset": Text(), "image_dir": Text()},
     optional={
-        "splits": Record({}, {split: Record({"images": Whole(), "captions": Whole()}) for split in SPLITS}),
+        "splits": Record(
+            {}, {split: Record({"images": Whole(), "captions": Whole()}) for split in (*SPLITS, CAPTIONING)}
+        ),
         "vocabulary_size": Whole(),
         "min_word_count": Whole(),
         "protocol": Text(),
@@ -51,6 +55,10 @@ class Workspace:
     @property
     def captions_csv(self) -> pathlib.Path:
         return self.dataset_dir / "captions.csv"
+
+    @property
+    def scene_contents_json(self) -> pathlib.Path:
+        return self.dataset_dir / "scene_contents.json"
 
     @property
     def vocabulary_txt(self) -> pathlib.Path:

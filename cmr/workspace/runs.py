@@ -45,7 +45,10 @@ _DIRECTION = Record(
 BOTH_DIRECTIONS = Record(
     {"sentence_retrieval": _DIRECTION, "image_retrieval": _DIRECTION}, {"sum_of_recalls": Number(0, 600)}
 )
-PERPLEXITY = Record({"perplexity": Number()})
+PERPLEXITY = Record(
+    {"perplexity": Number()},
+    {"shuffled_perplexity": Number(), "distinct_captions": Whole(), "images": Whole(at_least=1)},
+)
 
 _SUM_OF_RECALLS = Record({"sum_of_recalls": Number(0, 600)})
 

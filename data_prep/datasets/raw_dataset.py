@@ -110,9 +110,10 @@ class RawDataset:
     def split_sizes(self) -> dict[str, dict[str, int]]:
         """Images and captions of each split, as dataset.json keeps them."""
         sizes = {}
-        for split in paths.SPLITS:
+        for split in (*paths.SPLITS, paths.CAPTIONING):
             rows = self.captions[self.captions["split"] == split]
-            sizes[split] = {"images": rows["image_id"].nunique(), "captions": len(rows)}
+            if split in paths.SPLITS or len(rows):
+                sizes[split] = {"images": rows["image_id"].nunique(), "captions": len(rows)}
         return sizes
 
     def refuse_flaws(self) -> None:

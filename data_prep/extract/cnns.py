@@ -1,6 +1,7 @@
 """The CNNs by name: which network, which weights, which layer, and how to build it."""
 
 import dataclasses
+import functools
 import pathlib
 import warnings
 from collections.abc import Callable
@@ -10,9 +11,8 @@ import numpy as np
 
 from cmr.errors import WorkspaceError
 from cmr.pictures import files
-from cmr.workspace import captions, checksums, paths
+from cmr.workspace import captions, checksums, paths, scene_contents
 from cmr.workspace.paths import Workspace
-from cmr.workspace.vocabulary import Vocabulary
 from data_prep.extract import efficientnet_lite
 from data_prep.scenes import cnn
 
@@ -152,7 +152,7 @@ def hub(module: str, image_size: int, crops: int) -> CnnDescription:
 
 
 def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> CnnDescription:
-    """A small CNN that is trained on the training split's pictures and words when it is built.
+    """A small CNN that is trained on pictures and words of the split for captioners when it is built.
 
     Args:
       kind: `objects` in the role of X_vgg, `layout` in that of X_img (see scenes/cnn.py).
@@ -162,15 +162,7 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> CnnDescri
     """
 
     def build() -> keras.Model:
-        rows = captions.in_split(captions.read_captions(dataset.captions_csv), "train")
-        images = captions.images_of(rows)
-        image_dir = dataset.dataset_dir / dataset.read_description()["image_dir"]
-        pictures = np.concatenate(
-            [files.read_crops(str(image_dir / name), cnn.INPUT_SIZE, 1) for name in images["file_name"]]
-        )
-        words = Vocabulary.read(dataset.vocabulary_txt)
-        targets = cnn.word_targets(rows, images["image_id"].tolist(), words)
-        return cnn.train_scene_cnn(kind, pictures, targets, seed)
+        return _trained_scene_cnns(dataset, seed)[kind]
 
     names = {
         "objects": paths.vgg_features_name("scene_cnn", "", crops),
@@ -186,6 +178,21 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> CnnDescri
         stand_in={"objects": PAPER_VGG, "layout": PAPER_IMAGE}[kind],
         build=build,
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _trained_scene_cnns(dataset: Workspace, seed: int) -> dict[str, keras.Model]:
+    """Both kinds of features at the cost of one training, where one command extracts both."""
+    table = captions.read_captions(dataset.captions_csv)
+    rows = captions.in_split(table, captions.captioner_split(table))
+    images = captions.images_of(rows)
+    image_dir = dataset.dataset_dir / dataset.read_description()["image_dir"]
+    pictures = np.concatenate(
+        [files.read_crops(str(image_dir / name), cnn.INPUT_SIZE, 1) for name in images["file_name"]]
+    )
+    image_ids = images["image_id"].tolist()
+    scenes = scene_contents.read_contents(dataset.scene_contents_json, image_ids)["scenes"]
+    return cnn.train_scene_cnns(pictures, [scenes[image_id] for image_id in image_ids], seed)
 
 
 def check_weight_file(path: pathlib.Path) -> None:

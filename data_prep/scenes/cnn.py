@@ -1,71 +1,122 @@
-"""The small CNNs of the embedded data set: trained on the spot on the scenes, since no pretrained weights come along.
+"""The small CNN of the embedded data set: trained on the spot on the scenes, since no pretrained weights come along.
 
-Two kinds, so that `fusion` has something to fuse, as in the paper:
+As the paper's CNNs learnt from ImageNet's labelled pictures of single things, this one learns from labelled cut-outs:
+what kind, colour and size the things in them have, and where the scene is. They are cut out of the pictures of the
+split for captioners, never of those that retrieval is measured on.
+
+Two kinds of features are read from it, so that `fusion` has something to fuse, as in the paper:
 
 objects    averages over all positions, like VGG16's classes: it tells what there is, and nearly not where (X_vgg)
 layout     keeps a coarse grid of positions, from which an arrangement can be read (X_img)
-
-Both learn from the training pictures which words their sentences say, as a labelled data set would teach them.
 """
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import keras
 import numpy as np
-import pandas as pd
 
-from cmr.workspace.vocabulary import END_ID, Vocabulary
+from data_prep.scenes.scene import COLOURS, FLOATING, SETTINGS, SIZE, SIZES, STANDING
 
 INPUT_SIZE = 96
 
-_EPOCHS = 14
-_BATCH = 50
+# Side of a cut-out: the largest thing with a margin.
+_CUT = 48
+_JITTER = 6
+
+# Cut-outs seen in training, each at most _MOST_EPOCHS times.
+_SEEN = 90_000
+_MOST_EPOCHS = 20
+_BATCH = 32
 _LEARNING_RATE = 3e-3
-_GRID_CHANNELS = 16
+_GRID_CHANNELS = 48
+
+_KINDS = (*STANDING, *FLOATING)
+# A label of its own for every colour of every kind: red and ball do not make a red ball.
+LABELS = (*_KINDS, *COLOURS, *SIZES, *SETTINGS, *itertools.product(COLOURS, _KINDS))
+_COLUMN = {label: column for column, label in enumerate(LABELS)}
 
 
-def word_targets(captions: pd.DataFrame, image_ids: list[str], vocabulary: Vocabulary) -> np.ndarray:
-    """Which share of an image's sentences says each word.
-
-    Args:
-      captions: rows of captions.csv.
-      image_ids: the images, in the order of the result's rows.
-      vocabulary: gives the columns.
-
-    Returns:
-      `[len(image_ids), len(vocabulary)]` float32 in 0 ... 1.
-    """
-    row_of = {image_id: row for row, image_id in enumerate(image_ids)}
-    said = np.zeros((len(image_ids), len(vocabulary)), np.float32)
-    sentences = np.zeros((len(image_ids), 1), np.float32)
-    for image_id, caption in zip(captions["image_id"], captions["caption"], strict=True):
-        said[row_of[image_id], sorted(set(vocabulary.encode(caption)) - {END_ID})] += 1.0
-        sentences[row_of[image_id]] += 1.0
-    return said / np.maximum(sentences, 1.0)
-
-
-def train_scene_cnn(kind: str, pictures: np.ndarray, targets: np.ndarray, seed: int) -> keras.Model:
-    """Trains a CNN on words and returns the part below them.
+def labelled_cut_outs(
+    pictures: np.ndarray, scenes: Sequence[Mapping[str, Any]], seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """A cut-out around every thing, shifted a little, and one of anywhere from each picture.
 
     Args:
-      kind: `objects` or `layout`.
       pictures: `[num_images, INPUT_SIZE, INPUT_SIZE, 3]` uint8.
-      targets: `[num_images, num_words]` float32, of `word_targets`.
-      seed: of the weights and of the order of training.
+      scenes: what each shows, as in scene_contents.json.
+      seed: of the shifts.
 
     Returns:
-      A functional model from `[batch, INPUT_SIZE, INPUT_SIZE, 3]` float32 RGB in 0 ... 255 to `[batch, dim]` float32.
+      The cut-outs, `[number, side, side, 3]` uint8, and their labels, `[number, len(LABELS)]` float32, 1 where a thing
+      whose middle lies in the cut-out is of that kind, colour and size, or where the scene is there.
+    """
+    random = np.random.default_rng(seed)
+    half, scale = _CUT // 2, INPUT_SIZE / SIZE
+    cuts, labels = [], []
+    for picture, scene in zip(pictures, scenes, strict=True):
+        padded = np.pad(picture, ((half, half), (half, half), (0, 0)), mode="edge")
+        middles = [
+            (scale * (thing["left"] + thing["right"]) / 2, scale * (thing["top"] + thing["bottom"]) / 2)
+            for thing in scene["things"]
+        ]
+        centres = np.array([*middles, random.uniform(0, INPUT_SIZE, 2)])
+        centres[:-1] += random.uniform(-_JITTER, _JITTER, centres[:-1].shape)
+        for x, y in np.clip(centres, 0, INPUT_SIZE - 1).astype(int):
+            cuts.append(padded[y : y + _CUT, x : x + _CUT])
+            row = np.zeros(len(LABELS), np.float32)
+            row[_COLUMN[scene["setting"]]] = 1.0
+            for thing, (middle_x, middle_y) in zip(scene["things"], middles, strict=True):
+                if abs(middle_x - x) < half and abs(middle_y - y) < half:
+                    kind, colour = thing["kind"], thing["colour"]
+                    row[[_COLUMN[label] for label in (kind, colour, thing["size"], (colour, kind))]] = 1.0
+            labels.append(row)
+    return np.stack(cuts), np.stack(labels)
+
+
+def train_scene_cnns(pictures: np.ndarray, scenes: Sequence[Mapping[str, Any]], seed: int) -> dict[str, keras.Model]:
+    """Trains a CNN on labelled cut-outs and returns both kinds of features that are read from it.
+
+    A label is told by the position where it is most likely and by the mean over all positions, so that what is learnt
+    at one position holds at every other, and in a whole picture.
+
+    Args:
+      pictures: `[num_images, INPUT_SIZE, INPUT_SIZE, 3]` uint8.
+      scenes: what each shows, as in scene_contents.json.
+      seed: of the cut-outs, the weights and the order of training.
+
+    Returns:
+      `objects` and `layout`: functional models from `[batch, INPUT_SIZE, INPUT_SIZE, 3]` float32 RGB in 0 ... 255 to
+      `[batch, dim]` float32. They share their convolutions.
     """
     keras.utils.set_random_seed(seed)
-    features = _scene_cnn(kind)
-    words = keras.layers.Dense(targets.shape[1], activation="sigmoid", name="words")(features.output)
-    model = keras.Model(features.input, words)
-    schedule = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, _EPOCHS * -(-len(pictures) // _BATCH), alpha=0.02)
+    cuts, targets = labelled_cut_outs(pictures, scenes, seed)
+    # Convolutions take pictures of any size: cut-outs in training, whole pictures afterwards.
+    inputs = keras.Input((None, None, 3))
+    maps = _convolutions(inputs)
+    grid = keras.layers.Conv2D(_GRID_CHANNELS, 1, activation="relu", name="grid")(maps)
+    trunk = keras.Model(inputs, [maps, grid], name="scene_cnn")
+    labels = keras.layers.Conv2D(len(LABELS), 1, name="labels")(grid)
+    everywhere = keras.layers.Add()(
+        [keras.layers.GlobalMaxPooling2D()(labels), keras.layers.GlobalAveragePooling2D()(labels)]
+    )
+    model = keras.Model(inputs, keras.layers.Activation("sigmoid")(everywhere))
+    epochs = min(_MOST_EPOCHS, -(-_SEEN // len(cuts)))
+    schedule = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, epochs * -(-len(cuts) // _BATCH), alpha=0.02)
     model.compile(keras.optimizers.Adam(schedule), "binary_crossentropy")
-    model.fit(pictures, targets, batch_size=_BATCH, epochs=_EPOCHS, verbose=0)
-    return features
+    model.fit(cuts, targets, batch_size=_BATCH, epochs=epochs, verbose=0)
+    whole = keras.Input((INPUT_SIZE, INPUT_SIZE, 3), name="pictures")
+    maps, grid = trunk(whole)
+    outputs = {
+        "objects": keras.layers.GlobalAveragePooling2D(name="features")(maps),
+        "layout": keras.layers.Flatten(name="features")(grid),
+    }
+    return {kind: keras.Model(whole, output, name=f"scene_cnn_{kind}") for kind, output in outputs.items()}
 
 
-def _scene_cnn(kind: str) -> keras.Model:
-    pictures = keras.Input((INPUT_SIZE, INPUT_SIZE, 3), name="pictures")
+def _convolutions(pictures: keras.KerasTensor) -> keras.KerasTensor:
+    """From pictures to maps: an average or a grid is read from these."""
     x = keras.layers.Rescaling(1 / 127.5, -1.0, name="rescaling")(pictures)
     for block, channels in enumerate((16, 32, 64, 96)):
         x = keras.layers.Conv2D(channels, 3, 2 if block == 0 else 1, "same", use_bias=False, name=f"conv{block}")(x)
@@ -73,9 +124,4 @@ def _scene_cnn(kind: str) -> keras.Model:
         x = keras.layers.ReLU(name=f"relu{block}")(x)
         if block:
             x = keras.layers.MaxPooling2D(2, name=f"pool{block}")(x)
-    if kind == "objects":
-        output = keras.layers.GlobalAveragePooling2D(name="features")(x)
-    else:
-        x = keras.layers.Conv2D(_GRID_CHANNELS, 1, activation="relu", name="grid")(x)
-        output = keras.layers.Flatten(name="features")(x)
-    return keras.Model(pictures, output, name=f"scene_cnn_{kind}")
+    return x

@@ -25,6 +25,7 @@ STANDING = {
 }
 FLOATING = {"balloon": (28, 42), "kite": (32, 42)}
 _SCALE = {"big": 1.0, "small": 0.55}
+SIZES = tuple(_SCALE)
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "white", "black")
 
@@ -90,7 +91,7 @@ class Scene:
     Attributes:
       image_id: also the picture's file name. It names seed, split and number, so that features of other scenes are
         never taken for these.
-      split: `train`, `val` or `test`.
+      split: `train`, `val`, `test` or `captioning`.
       setting: of `SETTINGS`.
       horizon: where the ground ends, in pixels from the top.
       relation: `left` (the first thing is left of the second), `front` (in front of), `stack` (on top of), `above`,
@@ -121,8 +122,14 @@ class _Actor(_Look):
 _Cast = tuple[_Actor, ...]
 
 
-def make_scenes(seed: int, num_scenes: int) -> tuple[Scene, ...]:
+def make_scenes(seed: int, num_scenes: int, num_captioning: int = 0) -> tuple[Scene, ...]:
     """Thinks up scenes: two thirds train, a sixth val, a sixth test; twins are in one split.
+
+    Args:
+      seed: of all of them.
+      num_scenes: of the three splits that retrieval is trained and measured on.
+      num_captioning: further ones, the split `captioning`, that captioner and CNNs learn from, as the paper's learnt
+        from MSCOCO and ImageNet.
 
     Raises:
       ValueError: fewer than six scenes, which leave a split empty.
@@ -131,6 +138,7 @@ def make_scenes(seed: int, num_scenes: int) -> tuple[Scene, ...]:
         raise ValueError(f"{num_scenes} scenes can't be split; at least 6 are needed")
     sixth = num_scenes // 6
     sizes = dict(zip(paths.SPLITS, (num_scenes - 2 * sixth, sixth, sixth), strict=True))
+    sizes |= {paths.CAPTIONING: num_captioning}
     return tuple(_scene(seed, split, number) for split, size in sizes.items() for number in range(size))
 
 

@@ -10,7 +10,7 @@ from data_prep.scenes.scene import Scene, Thing
 
 SENTENCES_PER_SCENE = 5
 
-_PLACES = {
+PLACES = {
     "meadow": ("on a meadow", "on the green grass", "in a grassy field"),
     "beach": ("on the beach", "on the sand by the sea", "at the seaside"),
     "snow": ("in the snow", "on a snowy field", "on a white winter day"),
@@ -19,11 +19,11 @@ _PLACES = {
     "night": ("at night", "in the dark", "under the stars"),
     "room": ("in a room", "on a wooden floor", "inside the house"),
 }
-_NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
+NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
 _PLURALS = {"box": "boxes"}
 
 # The slots: {a}, {b} and {c} are the scene's things ("a red ball"), {place} where it is.
-_TEMPLATES = {
+TEMPLATES = {
     "left": (
         "{a} is to the left of {b} {place}.",
         "{b} stands right of {a} {place}.",
@@ -86,13 +86,13 @@ _TEMPLATES = {
 def sentences(scene: Scene) -> list[str]:
     """Five sentences of a scene; the same scene gives the same sentences."""
     rng = random.Random(f"{scene.name} sentences")
-    chosen = rng.sample(_TEMPLATES[scene.relation], SENTENCES_PER_SCENE)
+    chosen = rng.sample(TEMPLATES[scene.relation], SENTENCES_PER_SCENE)
     return [_sentence(scene, template, rng) for template in chosen]
 
 
 def _sentence(scene: Scene, template: str, rng: random.Random) -> str:
     slots = _count_slots(scene) if scene.relation == "count" else _thing_slots(scene, rng)
-    text = template.format(**slots, place=rng.choice(_PLACES[scene.setting]))
+    text = template.format(**slots, place=rng.choice(PLACES[scene.setting]))
     return text[0].upper() + text[1:]
 
 
@@ -109,9 +109,9 @@ def _count_slots(scene: Scene) -> dict[str, str]:
     slots = {}
     for letter, group in zip("ab", _groups(scene.things), strict=True):
         thing, count = group[0], len(group)
-        noun = thing.kind if count == 1 else _plural(thing.kind)
-        slots[letter] = f"{_NUMBERS[count]} {thing.colour} {noun}"
-        slots[f"{letter}_kinds"] = _plural(thing.kind)
+        noun = thing.kind if count == 1 else plural(thing.kind)
+        slots[letter] = f"{NUMBERS[count]} {thing.colour} {noun}"
+        slots[f"{letter}_kinds"] = plural(thing.kind)
         slots[f"{letter}_colour"] = thing.colour
     return slots
 
@@ -130,5 +130,6 @@ def _with_article(noun: str, rng: random.Random) -> str:
     return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
-def _plural(kind: str) -> str:
+def plural(kind: str) -> str:
+    """The plural of a kind of thing."""
     return _PLURALS.get(kind, f"{kind}s")

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from absl import flags
 
 from cmr import config, shell
+from cmr.cli import flagfiles
 from cmr.errors import CmrError, ConfigError
 from cmr.workspace import features, paths
 from cmr.workspace.paths import Workspace
@@ -103,7 +104,9 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
     image = features_read(values)[1]
     takes_captioner = image and values.image_embedding == "captioner" and not values.captioner
     if takes_captioner and not (workspace.captioner_dir / "captioner.json").exists():
-        yield Preparation("cmr.pretrain", (*common, f"--image_features={image}"))
+        settings_file = flagfiles.installed_folder() / "captioners" / f"{workspace.dataset}.flags"
+        tuned = (f"--flagfile={settings_file}",) if settings_file.exists() else ()
+        yield Preparation("cmr.pretrain", (*tuned, *common, f"--image_features={image}"))
 
 
 def _lacks_vgg(training: Training, workspace_dir: pathlib.Path) -> bool:

@@ -53,7 +53,8 @@ def test_it_prints_the_perplexity_and_what_comes_next(trained):
 
     captioner = files.read_captioner(workspace.captioner_dir)
 
-    assert f"validation perplexity {captioner.validation_perplexity:.3f}" in printed
+    assert f"validation {captioner.looking}" in printed
+    assert "It hardly looks at the pictures" in printed
     assert "next: python -m cmr.train" in printed
 
 

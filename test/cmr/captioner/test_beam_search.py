@@ -38,7 +38,7 @@ class _Table:
         return self.log_p[image, prefix], (image, prefix)
 
     def sentences(self, image: int, config: SearchConfig) -> list[Found]:
-        """Every possible sentence, best score first."""
+        """Every possible sentence, best score first, the one without words last."""
         everything = []
         for length in range(config.max_words + 1):
             for words in itertools.product(range(1, self.num_words), repeat=length):
@@ -48,7 +48,7 @@ class _Table:
                     prefix = prefix * self.num_words + word + 1
                 if total > -math.inf:
                     everything.append(Found(words, total, total / (length + 1) ** config.length_factor))
-        return sorted(everything, key=lambda one: -one.score)
+        return sorted(everything, key=lambda one: (not one.words, -one.score))
 
 
 def _search(table: _Table, config: SearchConfig) -> list[list[Found]]:
@@ -84,14 +84,16 @@ def test_a_width_that_drops_nothing_finds_what_exhaustive_search_finds(
 
 @settings(deadline=None)
 @given(seed=st.integers(0, 2**32), max_words=st.integers(1, 4))
-def test_a_width_of_one_takes_the_best_word_each_time(seed, max_words):
+def test_a_width_of_one_takes_the_best_word_each_time_and_at_least_one(seed, max_words):
     table = _Table(seed, 4, max_words)
 
     sentences = _search(table, SearchConfig(1, max_words))[0]
 
     words, total, prefix = [], 0.0, 0
     while True:
-        word = _END if len(words) == max_words else int(np.argmax(table.log_p[0, prefix]))
+        choice = table.log_p[0, prefix].copy()
+        choice[_END] = choice[_END] if words else -np.inf
+        word = _END if len(words) == max_words else int(np.argmax(choice))
         total += table.log_p[0, prefix, word]
         if word == _END:
             break
@@ -116,7 +118,9 @@ def test_whatever_the_width_sentences_are_real_distinct_and_sorted(seed, width, 
     real = {one.words: one for one in table.sentences(0, config)}
     assert 1 <= len(sentences) <= width
     assert len({one.words for one in sentences}) == len(sentences)
-    assert [one.score for one in sentences] == sorted((one.score for one in sentences), reverse=True)
+    scores = [one.score for one in sentences if one.words]
+    assert scores == sorted(scores, reverse=True)
+    assert all(one.words for one in sentences[:-1])
     _assert_same(sentences, [real[one.words] for one in sentences])
 
 
@@ -132,18 +136,33 @@ def _chain(*rows: list[float]) -> Step:
 
 
 def test_without_normalisation_short_sentences_win_and_with_it_long_ones_can():
-    # "" has probability 0.3; 1 2 has 0.7 * 0.6 * 0.6 = 0.252, but of three words.
-    step = _chain([1, 0, 0], [0.4, 0, 0.6], [0.6, 0.4, 0], [0.3, 0.7, 0])
+    # 1 has probability 0.9 * 0.4 = 0.36; 1 2 has 0.9 * 0.6 * 0.6 = 0.324, but of three words.
+    step = _chain([1, 0, 0], [0.4, 0, 0.6], [0.6, 0.4, 0], [0.1, 0.9, 0])
 
     plain, normalised = (
         beam_search.beam_search(step, (np.zeros(1),), _START, _END, SearchConfig(3, 5, factor))[0][0]
         for factor in (0.0, 1.0)
     )
 
-    assert plain.words == ()
-    assert math.exp(plain.score) == pytest.approx(0.3)
+    assert plain.words == (1,)
+    assert math.exp(plain.score) == pytest.approx(0.36)
     assert normalised.words == (1, 2)
-    assert normalised.score == pytest.approx(math.log(0.252) / 3)
+    assert normalised.score == pytest.approx(math.log(0.324) / 3)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_a_caption_without_words_ranks_behind_every_other_however_probable(width):
+    step = _chain([1, 0, 0], [0.9, 0, 0.1], [0.9, 0.1, 0], [0.98, 0.01, 0.01])
+
+    best = beam_search.beam_search(step, (np.zeros(1),), _START, _END, SearchConfig(width, 5))[0][0]
+
+    assert best.words == (1,)
+
+
+def test_where_nothing_but_the_end_is_possible_the_caption_has_no_words():
+    step = _chain([1, 0], [1, 0], [1, 0])
+
+    assert beam_search.beam_search(step, (np.zeros(1),), _START, _END, SearchConfig(2, 5))[0][0].words == ()
 
 
 def test_a_sentence_that_never_ends_by_itself_is_ended_at_max_words():

@@ -7,6 +7,7 @@ import pytest
 
 from cmr.captioner import files, model
 from cmr.captioner.files import Captioner
+from cmr.captioner.looking import Looking
 from cmr.config import CaptionerConfig
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace.vocabulary import Vocabulary
@@ -26,6 +27,7 @@ def captioner():
         validation_perplexity=7.5,
         settings={"optimizer": "adam"},
         seed=3,
+        looking=Looking(7.5, 9.0, 3, 12),
     )
 
 
@@ -38,7 +40,16 @@ def folder(captioner, tmp_path):
 def test_a_captioner_survives_its_folder(captioner, folder):
     read = files.read_captioner(folder)
 
-    for name in ("vocabulary", "train_image_ids", "dataset", "features", "validation_perplexity", "settings", "seed"):
+    for name in (
+        "vocabulary",
+        "train_image_ids",
+        "dataset",
+        "features",
+        "validation_perplexity",
+        "settings",
+        "seed",
+        "looking",
+    ):
         assert getattr(read, name) == getattr(captioner, name), name
     assert read.checksums == {**captioner.checksums, "vocabulary": WORDS.checksum()}
     assert read.checksum() == captioner.checksum()
@@ -47,7 +58,8 @@ def test_a_captioner_survives_its_folder(captioner, folder):
 
 def test_captioner_json_is_of_the_documented_keys(folder):
     assert set(json.loads((folder / "captioner.json").read_text())) == {
-        *("format", "dataset", "features", "feature_dim", "checksums", "validation_perplexity", "settings", "seed")
+        *("format", "dataset", "features", "feature_dim", "checksums", "validation_perplexity", "settings", "seed"),
+        "looking",
     }
 
 

@@ -135,3 +135,16 @@ def test_a_sentences_image_is_the_one_it_belongs_to(val):
     np.testing.assert_array_equal(
         batch[input_names.IMAGE_FEATURES], val.features[input_names.IMAGE_FEATURES].take(images)
     )
+
+
+def test_label_smoothing_is_the_cross_entropy_with_smoothed_targets_in_training_alone(model):
+    batch = three_captions()
+    logits = model(batch, training=False).numpy().astype(np.float64)
+    log_probabilities = logits - np.log(np.sum(np.exp(logits), axis=2, keepdims=True))
+    targets = 0.8 * np.eye(WORDS)[batch["caption"].numpy()] + 0.2 / WORDS
+
+    losses = word_losses(model, label_smoothing=0.2)
+
+    expected = -np.sum(targets * log_probabilities, axis=2)[REAL]
+    np.testing.assert_allclose(losses(batch, True)[0].numpy(), expected, rtol=1e-5)
+    np.testing.assert_allclose(losses(batch, False)[0].numpy(), reference_losses(model, batch)[REAL], rtol=1e-5)

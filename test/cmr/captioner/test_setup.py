@@ -9,10 +9,11 @@ import tiny_workspaces
 
 from cmr.captioner import files
 from cmr.captioner.files import Captioner
+from cmr.captioner.looking import Looking
 from cmr.captioner.setup import CaptionerSetup
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.pictures import cnn
-from cmr.workspace import features
+from cmr.workspace import captions, features
 
 SIZE = 8
 
@@ -37,6 +38,9 @@ def flags_of(workspace, **changed):
         "checkpoint_steps": 10,
         "max_pixels": 200_000_000,
         "seed": 0,
+        "feature_norm": 0.0,
+        "pretrain_decay": "none",
+        "label_smoothing": 0.0,
         "image_model": "scene_cnn",
         "hub_module": "",
         "crops": "1",
@@ -62,7 +66,7 @@ def workspace(tiny_workspace):
 
 def finish_first_phase(workspace, **changed):
     setup = CaptionerSetup.from_flags(flags_of(workspace, **changed))
-    captioner = setup.finished(setup.model(), perplexity=9.0)
+    captioner = setup.finished(setup.model(), Looking(9.0, 9.5, 2, 12))
     files.write_captioner(setup.path, captioner)
     return captioner
 
@@ -70,7 +74,7 @@ def finish_first_phase(workspace, **changed):
 @pytest.mark.parametrize(
     ("optimizer", "finetune_cnn", "expected"),
     [
-        ("adam", False, (1e-3, 0)),
+        ("adam", False, (4e-3, 0)),
         ("adam", True, (1e-5, 0)),
         ("sgd", False, (2.0, 8)),
         ("sgd", True, (5e-4, 0)),
@@ -107,7 +111,7 @@ def test_the_tuned_cnns_features_have_a_name_of_their_own(workspace):
     finish_first_phase(workspace)
     setup = CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
 
-    captioner = setup.finished(setup.model(), perplexity=8.0)
+    captioner = setup.finished(setup.model(), Looking(8.0, 9.5, 2, 12))
 
     assert captioner.features == "tiny-finetuned"
     assert files.FEATURES not in captioner.checksums
@@ -121,7 +125,7 @@ def test_a_second_phase_remembers_the_first_ones_images(workspace):
     )
     setup = CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
 
-    ids = setup.finished(setup.model(), perplexity=8.0).train_image_ids
+    ids = setup.finished(setup.model(), Looking(8.0, 9.5, 2, 12)).train_image_ids
 
     assert {"elsewhere.jpg", "train0.png"} <= set(ids)
 
@@ -159,3 +163,26 @@ def test_a_second_phase_without_the_cnn_is_refused(workspace):
 def test_a_first_phase_takes_no_captioner_to_begin_with(workspace):
     with pytest.raises(ConfigError, match="give both or none"):
         CaptionerSetup.from_flags(flags_of(workspace, phase_1_captioner="somewhere"))
+
+
+@pytest.mark.parametrize("norm", [0.5, 1.0, 3.0])
+def test_features_are_scaled_to_about_the_norm_by_a_power_of_two(workspace, norm):
+    setup = CaptionerSetup.from_flags(flags_of(workspace, feature_norm=norm))
+
+    scale = setup.run_config.model.feature_scale
+    train = setup.train_split()
+    rows = train.features["image_features"].take(np.arange(train.num_images))
+    assert np.log2(scale) == round(np.log2(scale))
+    assert norm / 1.5 < scale * np.sqrt(np.mean(np.sum(rows**2, axis=1))) < norm * 1.5
+
+
+def test_a_captioner_learns_from_the_split_for_captioners_where_there_is_one(workspace):
+    table = captions.read_captions(workspace.captions_csv)
+    moved = table["image_id"].isin(["train0.png", "train1.png", "train2.png"])
+    captions.write_captions(workspace.captions_csv, table.assign(split=table["split"].mask(moved, "captioning")))
+
+    setup = CaptionerSetup.from_flags(flags_of(workspace))
+
+    learnt = setup.finished(setup.model(), Looking(9.0, 9.5, 2, 12)).train_image_ids
+    assert set(setup.train_split().image_ids) == {"train0.png", "train1.png", "train2.png"} == set(learnt)
+    assert not set(learnt) & set(setup.inputs.split("train").image_ids)

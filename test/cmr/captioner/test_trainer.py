@@ -10,7 +10,7 @@ from PIL import Image
 
 from cmr.captioner.batches import feature_batches, picture_batches
 from cmr.captioner.loss import SplitLosses
-from cmr.captioner.model import captioner_model
+from cmr.captioner.model import captioner_model, model_config
 from cmr.captioner.step import CaptionerStep
 from cmr.captioner.summaries import CaptionerRecorder
 from cmr.captioner.trainer import CaptionerTrainer, TrainedCnn
@@ -54,9 +54,9 @@ def new_model(splits, feature_dim=14):
 def trainer_of(path, splits, config, model=None, trained_cnn=None):
     scenes, train, val = splits
     run = Run(path)
-    recorder = CaptionerRecorder(run.tensorboard_dir, "--seed=5\n", val, scenes.vocabulary, scenes.image_dir)
+    recorder = CaptionerRecorder(run.tensorboard_dir, "--seed=5\n", val, scenes.image_dir)
     model = model or new_model(splits)
-    return CaptionerTrainer(model, config, run, train, val, recorder, trained_cnn), model
+    return CaptionerTrainer(model, config, run, train, val, scenes.vocabulary, recorder, trained_cnn), model
 
 
 def values_of(model):
@@ -98,6 +98,7 @@ def test_tensorboard_shows_curves_flags_and_sentences_beside_pictures(whole):
     tags = set(events.Reload().Tags()["tensors"])
 
     curves = {"epoch/loss", "epoch/perplexity", "epoch/learning_rate", "epoch/words_per_second", "val/perplexity"}
+    curves |= {"val/shuffled_perplexity", "val/distinct_captions"}
     assert curves | {"flags"} <= tags
     assert sum(tag.startswith("captions/") for tag in tags) == 6
 
@@ -141,6 +142,31 @@ def test_im2txts_rate_is_halved_every_8_epochs_as_a_staircase(splits):
         rates.append(step.learning_rate)
 
     assert rates == [2.0, 2.0, 1.0, 1.0, 0.5]
+
+
+def test_a_cosine_takes_the_rate_to_zero_over_all_epochs(splits):
+    step = CaptionerStep(new_model(splits), settings(learning_rate=0.5, decay="cosine", max_epochs=4), 3)
+
+    rates = []
+    for iteration in (0, 6, 12):
+        step.optimizer.iterations.assign(iteration)
+        rates.append(step.learning_rate)
+
+    np.testing.assert_allclose(rates, [0.5, 0.25, 0.0], atol=1e-7)
+
+
+def test_the_scale_of_the_features_is_within_the_written_w_img(splits, tmp_path):
+    keras.utils.set_random_seed(5)
+    scaled = captioner_model(CaptionerConfig(14, len(splits[0].vocabulary), 8, 6, feature_scale=0.25))
+    trainer, _ = trainer_of(tmp_path, splits, settings(max_epochs=1), scaled)
+
+    trainer.fit()
+
+    written = keras.saving.load_model(tmp_path / "captioner.keras")
+    assert model_config(written).feature_scale == 1
+    kernels = [one.get_layer("image_embedding").get_weights()[0] for one in (written, scaled)]
+    np.testing.assert_array_equal(kernels[0], 0.25 * kernels[1])
+    np.testing.assert_allclose(SplitLosses(written).perplexity(splits[2]), SplitLosses(scaled).perplexity(splits[2]))
 
 
 def test_the_gradient_is_clipped_to_its_global_norm(splits):

@@ -2,34 +2,46 @@
 
 import keras
 import numpy as np
-import pandas as pd
 import pytest
 
-from cmr.workspace import captions, vocabulary
-from cmr.workspace.vocabulary import Vocabulary
-from data_prep.scenes import cnn
+from data_prep.scenes import cnn, contents, drawing
+from data_prep.scenes.scene import STANDING, make_scenes
 
 
-def test_targets_are_the_share_of_an_images_sentences_that_say_a_word():
-    texts = {"a": ["A red ball, a red one.", "A ball."], "b": ["A cat."]}
-    rows = [(name, name, "train", f"{name}#{n}", text) for name in texts for n, text in enumerate(texts[name])]
-    frame = pd.DataFrame(rows, columns=list(captions.COLUMNS))
-    words = Vocabulary.from_captions(frame["caption"])
-
-    targets = cnn.word_targets(frame, ["b", "a"], words)
-
-    assert targets[:, words.ids["red"]].tolist() == [0.0, 0.5]
-    assert targets[:, words.ids["ball"]].tolist() == [0.0, 1.0]
-    assert targets[:, words.ids["cat"]].tolist() == [1.0, 0.0]
-    assert targets[:, vocabulary.END_ID].tolist() == [0.0, 0.0]
+def drawn(num_scenes):
+    scenes = make_scenes(seed=2, num_scenes=num_scenes)
+    pictures = [drawing.draw_scene(scene).resize((cnn.INPUT_SIZE, cnn.INPUT_SIZE)) for scene in scenes]
+    return scenes, np.stack([np.asarray(picture) for picture in pictures]), [contents.content(one) for one in scenes]
 
 
-@pytest.fixture(scope="module", params=["objects", "layout"])
-def trained(request):
-    """A CNN of each kind, taught on noise for the shortest while."""
-    pictures = np.random.default_rng(0).integers(0, 256, (4, cnn.INPUT_SIZE, cnn.INPUT_SIZE, 3), np.uint8)
-    targets = np.eye(4, 7, dtype=np.float32)
-    return request.param, [cnn.train_scene_cnn(request.param, pictures, targets, seed) for seed in (0, 0, 1)]
+def test_every_thing_has_a_cut_out_that_is_labelled_by_what_is_in_it():
+    scenes, pictures, shown = drawn(12)
+
+    cuts, labels = cnn.labelled_cut_outs(pictures, shown, seed=0)
+
+    first = iter(range(len(cuts)))
+    for scene in scenes:
+        for thing in scene.things:
+            own = labels[next(first)]
+            said = {thing.kind, thing.colour, thing.size, scene.setting, (thing.colour, thing.kind)}
+            assert all(own[cnn.LABELS.index(label)] == 1 for label in said)
+        anywhere = labels[next(first)]
+        kinds = {thing.kind for thing in scene.things}
+        assert not any(anywhere[cnn.LABELS.index(kind)] for kind in set(STANDING) - kinds)
+    assert len(cuts) == len(labels) == sum(len(scene.things) + 1 for scene in scenes)
+
+
+@pytest.fixture(scope="module")
+def trained_by_seed():
+    """Taught on two pictures for the shortest while."""
+    _, pictures, shown = drawn(6)
+    return [cnn.train_scene_cnns(pictures[:2], shown[:2], seed) for seed in (0, 0, 1)]
+
+
+@pytest.fixture(params=["objects", "layout"])
+def trained(request, trained_by_seed):
+    """The features of each kind."""
+    return request.param, [models[request.param] for models in trained_by_seed]
 
 
 def test_training_follows_its_seed(trained):

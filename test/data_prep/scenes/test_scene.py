@@ -53,6 +53,18 @@ def test_every_thing_lies_inside_the_picture(seed):
     assert all(thing.base - thing.height >= 0 and thing.base <= SIZE for thing in things)
 
 
+def test_scenes_for_captioning_are_others_and_leave_the_splits_as_they_were(drawn):
+    more = make_scenes(seed=3, num_scenes=120, num_captioning=50)
+
+    assert more[:120] == drawn
+    further = more[120:]
+    assert {scene.split for scene in further} == {"captioning"}
+    assert len(further) == 50
+    looks = {(scene.setting, scene.things) for scene in drawn}
+    assert not {scene.image_id for scene in further} & {scene.image_id for scene in drawn}
+    assert not any((scene.setting, scene.things) in looks for scene in further)
+
+
 def test_too_few_scenes_are_refused():
     with pytest.raises(ValueError, match="at least 6 are needed"):
         make_scenes(0, 5)

@@ -1,13 +1,19 @@
 """What is missing is named as the commands that make it, in their order."""
 
-import pytest
+import importlib
 
+import pytest
+from tiny_runs import own_flags
+
+from cmr.cli import flagfiles
 from cmr.cli.flagfiles import find_flagfile
 from cmr.errors import CmrError, ConfigError
 from experiments.tables import paper
 from experiments.trainings import preparation
 from experiments.trainings.preparation import Preparation, Sources
 from experiments.trainings.training import Training
+
+CAPTIONERS = sorted((flagfiles.installed_folder() / "captioners").glob("*.flags"))
 
 
 @pytest.fixture
@@ -36,6 +42,7 @@ def test_an_empty_workspace_lacks_everything_once(tmp_path, sources):
     assert {"--vgg_layer=pool5_avg", f"--weights={sources.vgg_weights}"} <= set(steps[1].arguments)
     assert {"--image_model=efficientnet_lite2", f"--weights={sources.image_weights}"} <= set(steps[2].arguments)
     assert "--image_features=efficientnet_lite2" in steps[3].arguments
+    assert any(argument.endswith("captioners/flickr8k.flags") for argument in steps[3].arguments)
 
 
 def test_the_papers_rows_take_both_vggs(tmp_path):
@@ -54,6 +61,15 @@ def test_what_is_there_is_not_made_again(tmp_path, sources):
     steps = preparation.missing_steps(flickr8k("stand_ins"), tmp_path, sources)
 
     assert ["--cnn=image" in step.arguments for step in steps] == [True]
+
+
+@pytest.mark.parametrize("path", CAPTIONERS, ids=lambda path: path.stem)
+def test_cmr_pretrain_takes_the_captioners_flagfiles(path):
+    with own_flags() as values:
+        for define in importlib.import_module("cmr.pretrain").GROUPS:
+            define()
+
+        assert values(["cmr.pretrain", f"--flagfile={path}", f"--dataset={path.stem}"]) == ["cmr.pretrain"]
 
 
 def test_a_linear_text_space_needs_no_captioner(tmp_path):
