@@ -43,11 +43,11 @@ DATASET_DEFAULTS = {
         "learning_rate": 1e-3,
         "max_epochs": 15,
         "lstm_units": 256,
-        "pretrain_epochs": 8,
+        "pretrain_epochs": 6,
         "pretrain_batch_size": 64,
         "captioner_rate": 4e-3,
         "caption_dropout": 0.1,
-        "feature_norm": 1.0,
+        "feature_norm": 4.0,
         "pretrain_decay": "cosine",
     },
     "flickr8k": {**_REAL_IMAGES, "batch_size": 40},
@@ -246,7 +246,7 @@ def pretrain_flags() -> None:
         "pretrain_learning_rate",
         None,
         "Rate of the first step. Default: adam with --finetune_cnn 1e-5, sgd 2.0, with --finetune_cnn 5e-4 (im2txt's). "
-        f"adam without it by data set{_by_dataset('captioner_rate').partition('set')[2]}",
+        f"adam without it, by data set{_by_dataset('captioner_rate').partition('set')[2]}",
         0.0,
     )
     flags.DEFINE_enum(
