@@ -195,7 +195,7 @@ def pretrain_flags() -> None:
         "pretrain_learning_rate",
         None,
         "Rate of the first step. Default: adam with --finetune_cnn 1e-5, sgd 2.0, with --finetune_cnn 5e-4 (im2txt's). "
-        f"adam without it by data set{datasets.defaults_of('captioner_rate').partition('set')[2]}",
+        f"adam without it, by data set{datasets.defaults_of('captioner_rate').partition('set')[2]}",
         0.0,
     )
     flags.DEFINE_enum(

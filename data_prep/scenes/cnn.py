@@ -7,7 +7,8 @@ split for captioners, never of those that retrieval is measured on.
 Two kinds of features are read from it, so that `fusion` has something to fuse, as in the paper:
 
 objects    averages over all positions, like VGG16's classes: it tells what there is, and nearly not where (X_vgg)
-layout     keeps a coarse grid of positions, from which an arrangement can be read (X_img)
+layout     tells how likely each label is in each of six columns and six rows, from which an arrangement, and which
+           colour goes with which thing, can be read (X_img)
 """
 
 import itertools
@@ -96,21 +97,23 @@ def train_scene_cnns(pictures: np.ndarray, scenes: Sequence[Mapping[str, Any]], 
     inputs = keras.Input((None, None, 3))
     maps = _convolutions(inputs)
     grid = keras.layers.Conv2D(_GRID_CHANNELS, 1, activation="relu", name="grid")(maps)
-    trunk = keras.Model(inputs, [maps, grid], name="scene_cnn")
-    labels = keras.layers.Conv2D(len(LABELS), 1, name="labels")(grid)
-    everywhere = keras.layers.Add()(
-        [keras.layers.GlobalMaxPooling2D()(labels), keras.layers.GlobalAveragePooling2D()(labels)]
-    )
-    model = keras.Model(inputs, keras.layers.Activation("sigmoid")(everywhere))
+    evidence = keras.layers.Conv2D(len(LABELS), 1, name="evidence")(grid)
+    mean = keras.layers.GlobalAveragePooling2D(keepdims=True, name="mean_evidence")(evidence)
+    labels = keras.layers.Activation("sigmoid", name="labels")(keras.layers.Add(name="with_mean")([evidence, mean]))
+    trunk = keras.Model(inputs, [maps, labels], name="scene_cnn")
+    model = keras.Model(inputs, keras.layers.GlobalMaxPooling2D(name="anywhere")(labels))
     epochs = min(_MOST_EPOCHS, -(-_SEEN // len(cuts)))
     schedule = keras.optimizers.schedules.CosineDecay(_LEARNING_RATE, epochs * -(-len(cuts) // _BATCH), alpha=0.02)
     model.compile(keras.optimizers.Adam(schedule), "binary_crossentropy")
     model.fit(cuts, targets, batch_size=_BATCH, epochs=epochs, verbose=0)
     whole = keras.Input((INPUT_SIZE, INPUT_SIZE, 3), name="pictures")
-    maps, grid = trunk(whole)
+    maps, labels = trunk(whole)
+    side = labels.shape[1]
+    columns, rows = (keras.layers.MaxPooling2D(shape)(labels) for shape in ((side, 1), (1, side)))
+    lines = [keras.layers.Flatten()(part) for part in (columns, rows)]
     outputs = {
         "objects": keras.layers.GlobalAveragePooling2D(name="features")(maps),
-        "layout": keras.layers.Flatten(name="features")(grid),
+        "layout": keras.layers.Concatenate(name="features")(lines),
     }
     return {kind: keras.Model(whole, output, name=f"scene_cnn_{kind}") for kind, output in outputs.items()}
 
