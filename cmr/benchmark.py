@@ -35,7 +35,7 @@ def main() -> None:
     from cmr.retrieval.model import retrieval_model
     from cmr.retrieval.setup import RunSetup
 
-    datasets.apply_defaults(FLAGS)
+    print(datasets.take_defaults(FLAGS), end="", flush=True)
     setup = RunSetup.from_flags(FLAGS)
     config = setup.run_config
     train = setup.inputs.split("train")

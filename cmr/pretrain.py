@@ -32,7 +32,7 @@ def main() -> None:
     from cmr.captioner.setup import CaptionerSetup
     from cmr.workspace.runs import Run
 
-    datasets.apply_defaults(FLAGS)
+    print(datasets.take_defaults(FLAGS), end="", flush=True)
     setup = CaptionerSetup.from_flags(FLAGS)
     run = Run(setup.path)
     files.check_not_imported(run.path)

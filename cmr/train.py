@@ -23,7 +23,7 @@ def main() -> None:
     from cmr.retrieval.setup import RunSetup
     from cmr.training import distribution
 
-    datasets.apply_defaults(FLAGS)
+    print(datasets.take_defaults(FLAGS), end="", flush=True)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus)
     _train(RunSetup.from_flags(FLAGS), strategy)
 

@@ -7,6 +7,7 @@ import pathlib
 
 from absl.flags import FlagValues
 
+from cmr.cli import datasets
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.trainings import train_flags
@@ -63,10 +64,17 @@ class Training:
         return [
             *(f"--flagfile={path}" for path in self.flagfiles),
             *self.flags,
+            *self._own_sizes(),
             f"--seed={self.seed}",
             f"--workspace_dir={workspace_dir}",
             f"--run_name={self.run_name}",
         ]
+
+    def _own_sizes(self) -> list[str]:
+        # cmr.train would take those of own data by its images; they are said, so that the run is what its name hashes.
+        if self.dataset.partition(":")[0] not in datasets.OF_ANY_SIZE:
+            return []
+        return [f"--{name}={self.values[name].value}" for name in datasets.OF_FEW_IMAGES if name in self.values]
 
 
 def with_seeds(training: Training, seeds: int) -> list[Training]:

@@ -1,5 +1,6 @@
 """Flags: defaults by data set, and flags.txt as a flagfile."""
 
+import contextlib
 import types
 
 import pytest
@@ -10,6 +11,7 @@ from cmr import config, train
 from cmr.cli import datasets
 from cmr.cli import flags as cmr_flags
 from cmr.config import TrainConfig
+from cmr.workspace.paths import Workspace
 
 
 def parsed(*arguments):
@@ -61,6 +63,67 @@ def test_settings_without_arguments_are_what_the_flags_give(dataset, settings):
     values, _ = parsed(f"--dataset={dataset}")
 
     assert config.from_values(TrainConfig, types.SimpleNamespace(**values)) == settings
+
+
+@contextlib.contextmanager
+def of_own_data(tmp_path, dataset, images, *arguments):
+    """cmr.train's flags for a prepared data set of this many training images, not yet set by default."""
+    workspace = Workspace(tmp_path, dataset)
+    splits = {"train": {"images": images, "captions": 5 * images}}
+    workspace.write_description({"dataset": dataset, "image_dir": "images", "splits": splits})
+    with tiny_runs.own_flags() as values:
+        for define in train.GROUPS:
+            define()
+        values(["cmr.train", f"--dataset={dataset}", f"--workspace_dir={tmp_path}", *arguments])
+        yield values
+
+
+@pytest.mark.parametrize("dataset", ["custom", "tfds:my_pictures"])
+@pytest.mark.parametrize(("images", "gru_units", "learning_rate"), [(2_999, 256, 1e-3), (3_000, 1024, 2e-4)])
+def test_own_data_has_its_defaults_by_the_number_of_training_images(
+    tmp_path, dataset, images, gru_units, learning_rate
+):
+    with of_own_data(tmp_path, dataset, images) as values:
+        told = datasets.take_defaults(values)
+
+        assert (values.gru_units, values.learning_rate, values.vgg_model) == (gru_units, learning_rate, "vgg16")
+        assert told.startswith(f"defaults for {images:,} training images")
+        assert f"--gru_units={gru_units}" in told
+
+
+def test_a_size_that_was_given_is_neither_changed_nor_said(tmp_path):
+    with of_own_data(tmp_path, "custom", 20, "--gru_units=7") as values:
+        told = datasets.take_defaults(values)
+
+        assert (values.gru_units, values.word_dim) == (7, 128)
+        assert ("gru_units" in told, "--word_dim=128" in told) == (False, True)
+
+
+def test_where_every_size_was_given_nothing_is_said(tmp_path):
+    given = [f"--{name}=9" for name in datasets.OF_FEW_IMAGES if name not in ("lstm_units", "pretrain_epochs")]
+
+    with of_own_data(tmp_path, "custom", 20, *given) as values:
+        assert datasets.take_defaults(values) == ""
+
+
+def test_the_papers_data_sets_keep_their_sizes_whatever_their_number_of_images(tmp_path):
+    with of_own_data(tmp_path, "flickr8k", 20) as values:
+        assert datasets.take_defaults(values) == ""
+        assert values.gru_units == 1024
+
+
+def test_own_data_that_is_not_prepared_has_no_line(tmp_path):
+    with of_own_data(tmp_path, "custom", 20) as values:
+        Workspace(tmp_path, "custom").dataset_json.unlink()
+
+        assert datasets.take_defaults(values) == ""
+
+
+def test_help_says_the_rule_of_own_data():
+    told = datasets.defaults_of("gru_units")
+
+    assert told.endswith("tfds 1024; custom and tfds with fewer than 3,000 training images 256.")
+    assert "fewer" not in datasets.defaults_of("vgg_model")
 
 
 def test_what_the_user_gave_is_kept():

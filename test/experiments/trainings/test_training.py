@@ -232,3 +232,15 @@ def test_a_flagfile_with_a_missing_nested_one_is_an_error_of_ours(tmp_path):
 
     with pytest.raises(ConfigError, match=r"row\.flags: .*missing\.flags"):
         _ = training(path).values
+
+
+def test_a_training_on_own_data_says_the_sizes_that_its_name_hashes(tmp_path):
+    path = tmp_path / "own.flags"
+    path.write_text("--dataset=custom\n--gru_units=64\n")
+
+    arguments = training(path).arguments(tmp_path)
+
+    assert [a for a in arguments if a.startswith(("--gru_units", "--word_dim"))] == [
+        "--word_dim=1024",
+        "--gru_units=64",
+    ]
