@@ -20,11 +20,12 @@ GROUPS = cmr_flags.TRAIN_GROUPS
 
 def main() -> None:
     from cmr.retrieval.setup import RunSetup
-    from cmr.training import distribution
+    from cmr.training import cluster, distribution
 
     datasets.apply_defaults(FLAGS)
-    strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus)
-    _train(RunSetup.from_flags(FLAGS), strategy)
+    strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus, FLAGS.worker_timeout)
+    with cluster.told_who_is_gone(strategy):
+        _train(RunSetup.from_flags(FLAGS), strategy)
 
 
 def _train(setup, strategy) -> None:

@@ -267,7 +267,7 @@ def test_two_devices_train_to_the_numbers_of_one(copied):
 def two_replicas(monkeypatch):
     """--strategy=mirrored has the two devices of this process, which can't be split again."""
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    monkeypatch.setattr(distribution, "make_strategy", lambda name, _: {"mirrored": strategy}[name])
+    monkeypatch.setattr(distribution, "make_strategy", lambda name, *_: {"mirrored": strategy}[name])
 
 
 def test_devices_train_with_dropout(copied, two_replicas):
