@@ -2,7 +2,8 @@
 
     python -m cmr.train --dataset=flickr8k --model=fusion
 
-A run that was stopped goes on when the same command is given again; a finished one prints its table.
+A run that was stopped goes on when the same command is given again; a finished one prints its table, or
+goes on too when --max_epochs or --patience allow it more epochs.
 Watch it with: tensorboard --logdir=workspace/flickr8k/runs
 """
 

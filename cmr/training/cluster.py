@@ -126,16 +126,16 @@ class Cluster:
     def _listening(self) -> Iterator[None]:
         address = self.addresses[self.own]
         _, port = _split(address)
-        with socket.socket() as listener:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                listener.bind(("", port))
-                listener.listen(len(self.addresses))
-            except OSError as error:
-                raise ConfigError(
-                    f"{self.own} can't listen at {address} ({error.strerror}); end what uses the port, or name another "
-                    "in every worker's TF_CONFIG"
-                ) from error
+        both = socket.has_dualstack_ipv6()
+        family = socket.AF_INET6 if both else socket.AF_INET
+        try:
+            listener = socket.create_server(("", port), family=family, backlog=len(self.addresses), dualstack_ipv6=both)
+        except OSError as error:
+            raise ConfigError(
+                f"{self.own} can't listen at {address} ({os.strerror(error.errno)}); end what uses the port, or name "
+                "another in every worker's TF_CONFIG"
+            ) from error
+        with listener:
             yield
 
 

@@ -355,6 +355,17 @@ def test_workers_that_the_environment_does_not_name_are_one_line(copied, monkeyp
     assert_one_line(ended, "can't read the environment's TF_CONFIG")
 
 
+def test_a_worker_that_never_comes_is_one_line_that_names_it(copied, monkeypatch):
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
+
+    ended = call_command(
+        "cmr.train", *place(copied), *TINY, "--model=vse", "--strategy=multi_worker", "--worker_timeout=0"
+    )
+
+    assert_one_line(ended, f"worker 1 ({cluster['worker'][1]}) did not come in 0 seconds", "--worker_timeout")
+
+
 def test_a_refusal_in_a_process_of_its_own_is_one_line_too(copied):
     ended = run_command("cmr.train", *place(copied), *TINY, "--model=vse", "--vgg_features=none")
 
