@@ -140,7 +140,8 @@ class Run:
             return False
         scores = self.scores(type(run_config))
         if not scores:
-            return True
+            # Begun a moment ago; or it has ended, and how is not known any more.
+            return not self.metrics_json.exists()
         end = _end(scores, run_config)
         # Without its state a run can end, and not be trained further.
         return end == len(scores) or (end is None and (self.checkpoints_dir / "checkpoint").exists())

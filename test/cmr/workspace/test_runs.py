@@ -139,6 +139,22 @@ def test_an_ended_run_whose_state_is_gone_is_not_trained_further(run):
         run.start(limited(max_epochs=12), "--new\n")
 
 
+def test_an_ended_run_whose_history_is_gone_is_not_trained_further(run):
+    trained(run, *range(100, 109))
+    run.history_json.unlink()
+
+    with pytest.raises(ConfigError, match=r"train\.max_epochs: 9 there, 12 now"):
+        run.start(limited(max_epochs=12), "--new\n")
+
+    assert run.is_finished
+
+
+def test_a_run_that_has_ended_no_epoch_takes_any_limits(run):
+    run.start(limited(max_epochs=1, patience=1), "--new\n")
+
+    assert run.read_config() == limited(max_epochs=1, patience=1)
+
+
 def test_a_run_without_a_name_is_the_default_named_one_that_goes_on_and_has_come_farthest(tmp_path):
     begun = [Run(tmp_path / name) for name in ("vse-00000001", "vse-00000002", "vse-named", "fusion-00000003")]
     for number, each in enumerate(begun, start=1):
