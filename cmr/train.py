@@ -2,7 +2,8 @@
 
     python -m cmr.train --dataset=flickr8k --model=fusion
 
-A run that was stopped goes on when the same command is given again; a finished one prints its table.
+A run that was stopped goes on when the same command is given again; a finished one prints its table, or
+goes on too when --max_epochs or --patience allow it more epochs.
 Watch it with: tensorboard --logdir=workspace/flickr8k/runs
 """
 
@@ -21,11 +22,12 @@ GROUPS = cmr_flags.TRAIN_GROUPS
 
 def main() -> None:
     from cmr.retrieval.setup import RunSetup
-    from cmr.training import distribution
+    from cmr.training import cluster, distribution
 
     print(datasets.take_defaults(FLAGS), end="", flush=True)
-    strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus)
-    _train(RunSetup.from_flags(FLAGS), strategy)
+    strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus, FLAGS.worker_timeout)
+    with cluster.told_who_is_gone(strategy):
+        _train(RunSetup.from_flags(FLAGS), strategy)
 
 
 def _train(setup, strategy) -> None:

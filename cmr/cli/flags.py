@@ -403,6 +403,9 @@ def training_flags() -> None:
         config.STRATEGIES,
         "tf.distribute: default (one device), mirrored (this machine's GPUs), multi_worker (TF_CONFIG's machines).",
     )
+    flags.DEFINE_float(
+        "worker_timeout", 600.0, "Seconds that --strategy=multi_worker waits for the other workers to come.", 0.0
+    )
     flags.DEFINE_integer(
         "logical_cpus", 0, "Split the CPU into this many logical devices, to try --strategy=mirrored without GPUs.", 0
     )

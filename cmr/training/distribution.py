@@ -3,17 +3,20 @@
 import tensorflow as tf
 
 from cmr.errors import ConfigError
+from cmr.training.cluster import Cluster
 
 
-def make_strategy(name: str, logical_cpus: int = 0) -> tf.distribute.Strategy:
+def make_strategy(name: str, logical_cpus: int = 0, worker_timeout: float = 600.0) -> tf.distribute.Strategy:
     """Makes the strategy; call it before TensorFlow opens its devices.
 
     Args:
       name: `default`, `mirrored` or `multi_worker` (machines by the environment's TF_CONFIG).
       logical_cpus: logical devices to split the CPU into; 0 leaves it whole.
+      worker_timeout: seconds to wait for the other workers.
 
     Raises:
       ConfigError: the devices can't be split any more, or TF_CONFIG is not understood.
+      WorkerError: another worker did not come.
     """
     devices = None
     if logical_cpus:
@@ -28,6 +31,8 @@ def make_strategy(name: str, logical_cpus: int = 0) -> tf.distribute.Strategy:
     if name == "mirrored":
         return tf.distribute.MirroredStrategy(devices)
     if name == "multi_worker":
+        # TensorFlow itself would wait for an hour, and not say for whom.
+        Cluster.from_environment().wait(worker_timeout)
         try:
             return tf.distribute.MultiWorkerMirroredStrategy()
         except (ValueError, KeyError, TypeError, RuntimeError) as error:

@@ -6,8 +6,18 @@ No weight trained so far depends on them, so a run goes on under others to the w
 import math
 from collections.abc import Mapping, Sequence
 
-# By the names that they have in config.json.
-NAMES = frozenset({"train.max_epochs", "train.patience", "train.checkpoint_steps"})
+
+def names(train: object) -> frozenset[str]:
+    """The limits among the settings of a training, by the names that they have in config.json.
+
+    Args:
+      train: `TrainConfig` or `CaptionerTrainConfig`.
+    """
+    limits = {"train.max_epochs", "train.patience", "train.checkpoint_steps"}
+    # Along a cosine to the last epoch, every rate depends on which epoch that is.
+    if getattr(train, "decay", "none") == "cosine":
+        limits.remove("train.max_epochs")
+    return frozenset(limits)
 
 
 def last_epoch(scores: Sequence[float], max_epochs: int, patience: int) -> int | None:

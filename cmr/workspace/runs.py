@@ -140,11 +140,12 @@ class Run:
         changed = _differences(self.read_config(type(run_config)), run_config)
         if not changed:
             return True
-        if not changed.keys() <= limits.NAMES:
+        if not changed.keys() <= limits.names(run_config.train):
             return False
         scores = self.scores(type(run_config))
         if not scores:
-            return True
+            # Begun a moment ago; or it has ended, and how is not known any more.
+            return not self.metrics_json.exists()
         end = _end(scores, run_config)
         # Without its state a run can end, and not be trained further.
         return end == len(scores) or (end is None and (self.checkpoints_dir / "checkpoint").exists())
@@ -184,7 +185,8 @@ class Run:
         if self.config_json.exists():
             changed = _differences(self.read_config(type(run_config)), run_config)
             if not self.goes_on_with(run_config):
-                named = {name: text for name, text in changed.items() if name not in limits.NAMES} or changed
+                free = limits.names(run_config.train)
+                named = {name: text for name, text in changed.items() if name not in free} or changed
                 raise ConfigError(
                     f"{self.path} holds a run with other settings ({', '.join(named.values())}); give another "
                     f"--{folder_flag} or remove it"

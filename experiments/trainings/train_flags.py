@@ -20,6 +20,7 @@ WITHOUT_EFFECT = frozenset(
         "run_name",
         "strategy",
         "tensorflow_logs",
+        "worker_timeout",
         "workspace_dir",
     )
 )

@@ -18,6 +18,7 @@ from cmr.captioner import files
 PRETRAIN = (
     "--dataset=scenes",
     "--pretrain_epochs=2",
+    "--pretrain_decay=none",
     "--lstm_units=8",
     "--text_space_dim=9",
     "--pretrain_batch_size=64",

@@ -267,7 +267,7 @@ def test_two_devices_train_to_the_numbers_of_one(copied):
 def two_replicas(monkeypatch):
     """--strategy=mirrored has the two devices of this process, which can't be split again."""
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    monkeypatch.setattr(distribution, "make_strategy", lambda name, _: {"mirrored": strategy}[name])
+    monkeypatch.setattr(distribution, "make_strategy", lambda name, *_: {"mirrored": strategy}[name])
 
 
 def test_devices_train_with_dropout(copied, two_replicas):
@@ -353,6 +353,17 @@ def test_workers_that_the_environment_does_not_name_are_one_line(copied, monkeyp
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse", "--strategy=multi_worker")
 
     assert_one_line(ended, "can't read the environment's TF_CONFIG")
+
+
+def test_a_worker_that_never_comes_is_one_line_that_names_it(copied, monkeypatch):
+    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
+    monkeypatch.setenv("TF_CONFIG", json.dumps({"cluster": cluster, "task": {"type": "worker", "index": 0}}))
+
+    ended = call_command(
+        "cmr.train", *place(copied), *TINY, "--model=vse", "--strategy=multi_worker", "--worker_timeout=0"
+    )
+
+    assert_one_line(ended, f"worker 1 ({cluster['worker'][1]}) did not come in 0 seconds", "--worker_timeout")
 
 
 def test_a_refusal_in_a_process_of_its_own_is_one_line_too(copied):

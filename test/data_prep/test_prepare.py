@@ -329,6 +329,7 @@ def test_scenes_of_another_seed_replace_pictures_and_captions_together(tmp_path,
         "captions.csv",
         "dataset.json",
         "images",
+        "scene_contents.json",
         "vocabulary.txt",
     ]
 

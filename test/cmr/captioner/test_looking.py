@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cmr.captioner import looking
+from cmr.captioner.decoding import Decoder
 from cmr.captioner.looking import Looking
 from cmr.captioner.loss import SplitLosses
 from cmr.captioner.model import CaptionerConfig, captioner_model
@@ -50,7 +51,7 @@ def test_a_captioner_that_ignores_the_image_does_as_well_with_any_picture(scenes
     val = scenes_inputs.split("val")
     val = dataclasses.replace(val, features={"image_features": val.features["image_features"]})
 
-    measured, captions = looking.measure(model, SplitLosses(model), val, words)
+    measured, captions = looking.measure(Decoder(model), SplitLosses(model), val, words)
 
     assert measured.shuffled_perplexity == pytest.approx(measured.perplexity)
     assert measured.hardly

@@ -4,13 +4,13 @@ import pytest
 
 from cmr.captioner.scene_truth import SceneTruth, truth_table
 from cmr.errors import WorkspaceError
-from cmr.workspace import scene_contents
+from cmr.workspace import json_files, scene_contents
 from data_prep.scenes import contents, sentences
 from data_prep.scenes.scene import Scene, Thing, make_scenes
 
 
 def truth_of(path, *drawn):
-    contents.write_contents(path / "scene_contents.json", drawn)
+    json_files.write_json(path / "scene_contents.json", contents.contents(drawn))
     return SceneTruth(scene_contents.read_contents(path / "scene_contents.json", [scene.image_id for scene in drawn]))
 
 
@@ -76,7 +76,8 @@ def test_places_things_sizes_and_relations_are_looked_up(ball_and_box, caption, 
 
 
 def test_contents_of_another_preparation_are_refused(tmp_path):
-    contents.write_contents(tmp_path / "scene_contents.json", make_scenes(seed=5, num_scenes=6))
+    drawn = make_scenes(seed=5, num_scenes=6)
+    json_files.write_json(tmp_path / "scene_contents.json", contents.contents(drawn))
 
     with pytest.raises(WorkspaceError, match=r"says nothing of b\.png; run data_prep\.prepare again"):
         scene_contents.read_contents(tmp_path / "scene_contents.json", ["b.png"])

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from cmr.config import ModelConfig, RunConfig, TrainConfig
+from cmr.config import CaptionerTrainConfig, ModelConfig, RunConfig, TrainConfig
 from cmr.errors import ConfigError, WorkspaceError
+from cmr.workspace import limits
 from cmr.workspace.runs import PERPLEXITY, Run, default_run
 
 DIRECTION = {
@@ -139,6 +140,22 @@ def test_an_ended_run_whose_state_is_gone_is_not_trained_further(run):
         run.start(limited(max_epochs=12), "--new\n")
 
 
+def test_an_ended_run_whose_history_is_gone_is_not_trained_further(run):
+    trained(run, *range(100, 109))
+    run.history_json.unlink()
+
+    with pytest.raises(ConfigError, match=r"train\.max_epochs: 9 there, 12 now"):
+        run.start(limited(max_epochs=12), "--new\n")
+
+    assert run.is_finished
+
+
+def test_a_run_that_has_ended_no_epoch_takes_any_limits(run):
+    run.start(limited(max_epochs=1, patience=1), "--new\n")
+
+    assert run.read_config() == limited(max_epochs=1, patience=1)
+
+
 def test_a_run_without_a_name_is_the_default_named_one_that_goes_on_and_has_come_farthest(tmp_path):
     begun = [Run(tmp_path / name) for name in ("vse-00000001", "vse-00000002", "vse-named", "fusion-00000003")]
     for number, each in enumerate(begun, start=1):
@@ -215,3 +232,8 @@ def test_damaged_metrics_are_refused(run):
 
     with pytest.raises(WorkspaceError, match=r"metrics\.json is not JSON .*; remove it, and cmr\.train"):
         run.read_metrics()
+
+
+def test_epochs_are_no_limit_where_every_rate_depends_on_their_number():
+    assert "train.max_epochs" in limits.names(CaptionerTrainConfig(decay="none"))
+    assert "train.max_epochs" not in limits.names(CaptionerTrainConfig(decay="cosine"))

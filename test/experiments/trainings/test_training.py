@@ -118,6 +118,13 @@ def test_every_flag_of_cmr_train_counts_but_for_those_without_effect(flagfile):
     assert of_train - set(train_flags.counting(training(flagfile).values)) <= train_flags.WITHOUT_EFFECT
 
 
+@pytest.mark.parametrize(
+    "flag", ["--worker_timeout=5", "--strategy=mirrored", "--logical_cpus=2", "--checkpoint_steps=3"]
+)
+def test_how_and_where_it_is_trained_leaves_a_runs_name(flagfile, flag):
+    assert training(flagfile, flag).run_name == training(flagfile).run_name
+
+
 def test_the_last_of_equal_flags_counts(flagfile, tmp_path):
     overlay = tmp_path / "overlay.flags"
     overlay.write_text("--margin=0.5\n--gru_units=8\n")
