@@ -111,12 +111,17 @@ def sprite(pictures: Sequence[pathlib.Path], num_others: int, side: int) -> Imag
 
 
 def _draw_text(
-    draw: ImageDraw.ImageDraw, place: tuple[int, int], text: str, colour: tuple[int, int, int], width: int
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int],
+    text: str,
+    colour: tuple[int, int, int],
+    width: int,
+    max_lines: int = _LINES_A_TEXT,
 ) -> None:
     left, top = place
     # A font of the machine may be broken in ways of its own, and no sentence is worth a training.
     with contextlib.suppress(Exception):
-        for number, line in enumerate(lettering.wrapped(text, _LETTERS, width, _LINES_A_TEXT)):
+        for number, line in enumerate(lettering.wrapped(text, _LETTERS, width, max_lines)):
             lettering.draw_line(draw, (left, top + number * _LINE), line, colour, _LETTERS)
 
 
@@ -126,7 +131,8 @@ def _thumbnail(picture: pathlib.Path, side: int, instead: str) -> Image.Image:
     try:
         whole = files.read_rgb(picture, side)
     except DataError:
-        _draw_text(ImageDraw.Draw(square), (_MARGIN, side // 2 - _LINE), instead, GREY, side - 2 * _MARGIN)
+        # The name of a file is told from others by its end: it has lines enough.
+        _draw_text(ImageDraw.Draw(square), (_MARGIN, _MARGIN), instead, GREY, side - 2 * _MARGIN, 4)
         return square
     scale = side / max(whole.size)
     # A picture may be some pixels wide and many thousands high.

@@ -41,6 +41,7 @@ class RetrievalRecorder(TrainingCurves):
         self._shown_images = curves.spread_over(val.num_images, _NUM_PANELS)
         self._shown_captions = curves.spread_over(val.num_captions, _NUM_PANELS)
         self._projector = Projector(path, val, image_dir)
+        self._last: tuple[int, BothDirections, Mapping[str, np.ndarray]] | None = None
         with self._writer.as_default(step=0):
             tf.summary.text("run", hparams.title(run_config))
             hparams.write_session(run_config, path.parent.name)

@@ -6,6 +6,7 @@ import dataclasses
 import numpy as np
 import pytest
 import tensorflow as tf
+import tiny_runs
 from google.protobuf import text_format
 from PIL import Image
 from tensorboard.backend.event_processing import event_accumulator
@@ -122,6 +123,16 @@ def test_the_best_numbers_are_those_of_the_last_epoch_that_was_better(recorder, 
     assert points(events, "best/sum_of_recalls") == {1: measured.sum_of_recalls, 2: better.sum_of_recalls}
     assert points(events, "best/image_retrieval_recall_at_1") == {1: 100.0, 2: 25.0}
     assert points(events, "best/sentence_retrieval_recall_at_1") == {1: 100.0, 2: 100.0}
+
+
+def test_a_training_tells_of_its_best_epochs_alone(scenes_workspace):
+    run, _ = tiny_runs.trained_run(scenes_workspace, "fusion")
+    sums = {row["epoch"]: row["val"]["sum_of_recalls"] for row in tiny_runs.read_json(run.history_json)}
+
+    events = event_accumulator.EventAccumulator(str(run.tensorboard_dir)).Reload()
+
+    better = {epoch: value for epoch, value in sums.items() if all(value > sums[old] for old in range(1, epoch))}
+    assert points(events, "best/sum_of_recalls") == pytest.approx(better)
 
 
 def test_the_hparams_page_has_a_column_for_every_setting_and_number_of_a_run(recorder, tmp_path, measured, embeddings):
