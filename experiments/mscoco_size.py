@@ -10,8 +10,6 @@ import dataclasses
 import json
 import pathlib
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 
@@ -23,6 +21,7 @@ from cmr.workspace.paths import Workspace
 from experiments import flags as experiments_flags
 from experiments.scale import own_process, simulated_mscoco, training_start
 from experiments.scale.process_memory import Peak, Watch
+from experiments.trainings import child
 
 FLAGS = flags.FLAGS
 
@@ -82,9 +81,13 @@ def _measure(folder: pathlib.Path, sentences: list[str], share: int) -> tuple[Wo
 def _prepare(raw: pathlib.Path, workspace: Workspace) -> _Measured:
     arguments = [f"--data_dir={raw}", f"--workspace_dir={workspace.root}", "--coco_restval", "--pictures=optional"]
     started = time.monotonic()
-    process = subprocess.Popen([sys.executable, "-m", "data_prep.prepare", "--dataset=mscoco", *arguments])
+    process = child.start("data_prep.prepare", ["--dataset=mscoco", *arguments])
     watch = Watch(process.pid)
-    if process.wait():
+    try:
+        code = process.wait()
+    finally:
+        child.stop(process)
+    if code:
         raise DataError("data_prep.prepare failed on the simulated data; see its message")
     return _Measured(time.monotonic() - started, watch.stop())
 

@@ -1,7 +1,7 @@
 """Redoes one of the paper's tables: prepares and trains what is missing, measures on test, writes the table.
 
     python -m experiments.reproduce --table=1 --data_dir=~/flickr8k
-    python -m experiments.reproduce --table=1 --overlay=stand_ins --overlay=laptop --seeds=3 --jobs=2
+    python -m experiments.reproduce --table=1 --overlay=stand_ins --image_weights=efficientnet_lite2.npz --jobs=2
 
 Every row is a flagfile, experiments/flagfiles/<dataset>/<row>.flags. A finished run is recognised by the hash of its
 flags and kept, so a killed table goes on where it was. The files are

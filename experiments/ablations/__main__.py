@@ -1,7 +1,7 @@
 """Ablations of a row: trains its variants, and compares each with the row on the same test images.
 
     python -m experiments.ablations --variants=negatives_batch,gru_reset_after --seeds=1
-    python -m experiments.ablations --row=flickr8k/fusion --overlay=stand_ins --overlay=laptop --seeds=1
+    python -m experiments.ablations --row=flickr8k/fusion --overlay=laptop --seeds=1
 
 A variant is a flagfile of experiments/flagfiles/ablations/ that holds only what it changes. A finished run is
 recognised by the hash of its flags and kept, so a killed ablation goes on where it was, and the baseline's runs are

@@ -26,6 +26,8 @@ def call(function: Callable, *arguments: Any) -> tuple[Any, Peak]:
     except EOFError as error:
         raise CmrError(f"{function.__name__} ended without a result; see its message above") from error
     finally:
+        # Where this process was stopped, the other one is still at work.
+        process.terminate()
         process.join()
 
 

@@ -1,6 +1,6 @@
 """Tries settings one by one and tells what each is worth on the validation split, by which models are chosen.
 
-    python -m experiments.screening --overlay=stand_ins --overlay=laptop --jobs=2
+    python -m experiments.screening --overlay=laptop --jobs=2
 
 A setting is a flagfile that holds only what it changes. What cmr.train measures on test is not read. Finished runs are
 kept, so that a screening that was stopped goes on. The files are <workspace_dir>/<dataset>/experiments/screening.md and

@@ -96,12 +96,18 @@ def test_the_best_row_and_an_ensemble_are_chosen_and_tested(reproduced):
         (reproduce, ["--rows=nothing"], "scenes/nothing is no flagfile"),
         (reproduce, ["--table=4"], "--table"),
         (reproduce, ["--overlay=nothing"], "nothing is no flagfile"),
+        (reproduce, ["--table=1", "--overlay=stand_ins"], "--image_weights is missing"),
+        (reproduce, ["--overlay={tmp_path}/wrong.flags"], "wrong.flags: flag --margin=7"),
         (ensemble, ["--candidates=nothing"], "has no finished run that --candidates=nothing names"),
     ],
 )
-def test_what_is_wrong_is_one_line(tmp_path, command, flags, message):
-    ended = call(command, f"--workspace_dir={tmp_path}", *flags)
+def test_what_is_wrong_is_one_line_before_anything_is_written(tmp_path, command, flags, message):
+    (tmp_path / "wrong.flags").write_text("--margin=7\n")
+    workspace_dir = tmp_path / "workspace"
+
+    ended = call(command, f"--workspace_dir={workspace_dir}", *(flag.format(tmp_path=tmp_path) for flag in flags))
 
     assert ended.returncode == 1
+    assert not workspace_dir.exists()
     assert message in ended.stderr
     assert ended.stderr.count("\n") == 1
