@@ -4,7 +4,7 @@ import dataclasses
 
 import pandas as pd
 
-from experiments.tables.table import Cell, ResultTable, TableRow
+from experiments.tables.table import OURS, Cell, ResultTable, TableRow
 
 # As cmr/paper_tables.csv names its columns.
 _WAYS = ("sentence", "image")
@@ -13,10 +13,10 @@ _PARTS = tuple(field.name for field in dataclasses.fields(Cell))
 
 
 def to_csv(table: ResultTable) -> str:
-    """Columns system, kind, features, description, stand_in, still_rising, seeds, runs, the numbers, footnotes.
+    """Columns system, kind, features, description, stand_in, still_rising, seeds, runs, the numbers, notes, footnotes.
 
     A number's column is `<sentence|image>_<r1|r5|r10|med_r>_<part>`. The parts are mean, std, low, high and printed,
-    empty where there is none. Runs are separated by spaces.
+    empty where there is none. Runs are separated by spaces. The notes are the caption's, on the rows measured here.
     """
     return to_frame(table).to_csv(index=False, lineterminator="\n")
 
@@ -40,4 +40,8 @@ def _line(table: ResultTable, row: TableRow) -> dict:
     names = [f"{way}_{metric}" for way in _WAYS for metric in _METRICS]
     for name, cell in zip(names, row.cells, strict=True):
         line.update({f"{name}_{part}": getattr(cell, part) for part in _PARTS})
-    return {**line, "footnotes": " ".join(table.footnotes[number - 1] for number in row.footnotes)}
+    return {
+        **line,
+        "notes": " ".join(table.notes) if row.kind == OURS else "",
+        "footnotes": " ".join(table.footnotes[number - 1] for number in row.footnotes),
+    }
