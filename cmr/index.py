@@ -14,13 +14,12 @@ import time
 import tqdm
 from absl import flags
 
-from cmr.cli import command
-from cmr.cli import flags as cmr_flags
+from cmr.cli import command, search_flags
 from cmr.errors import ConfigError
 
 FLAGS = flags.FLAGS
 
-GROUPS = (cmr_flags.gallery_flags, cmr_flags.index_flags)
+GROUPS = (search_flags.gallery_flags, search_flags.index_flags)
 
 _SECONDS_BETWEEN_LOOKS = 10.0
 

@@ -11,12 +11,12 @@ import pathlib
 from absl import flags
 
 from cmr import progress
-from cmr.cli import command
+from cmr.cli import command, search_flags
 from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
 
-GROUPS = (cmr_flags.run_flags, cmr_flags.pack_flags)
+GROUPS = (cmr_flags.run_flags, search_flags.pack_flags)
 
 
 def main() -> None:

@@ -17,13 +17,12 @@ import time
 from absl import flags
 
 from cmr import shell
-from cmr.cli import command
-from cmr.cli import flags as cmr_flags
+from cmr.cli import command, search_flags
 from cmr.errors import ConfigError, DataError, WorkspaceError
 
 FLAGS = flags.FLAGS
 
-GROUPS = (cmr_flags.query_flags, cmr_flags.results_flags)
+GROUPS = (search_flags.query_flags, search_flags.results_flags)
 
 # Before TensorFlow is imported: what a user waits for.
 _STARTED = time.monotonic()

@@ -44,6 +44,11 @@ class Hit:
 class Gallery:
     """An index opened to be searched; `open` it again to see what was indexed since.
 
+    >>> gallery = cmr.Gallery.open("Pictures")
+    >>> hits = gallery.search(query=np.array([0.6, 0.8], np.float32), top=2)
+    >>> [(hit.path.name, round(hit.score, 2)) for hit in hits]
+    [('1.png', 0.8), ('0.png', 0.6)]
+
     Attributes:
       place: its folders.
       description: gallery.json.

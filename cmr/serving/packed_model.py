@@ -49,6 +49,10 @@ def cnn_member(name: str) -> str:
 def load(path: str | os.PathLike) -> Retriever:
     """Opens a trained model for new sentences and pictures.
 
+    >>> retriever = cmr.load("workspace/scenes/runs/fusion-1a2b3c4d")
+    >>> retriever.embed_sentences(["a red ball", "a house by the sea"]).shape == (2, retriever.dim)
+    True
+
     Args:
       path: a file of cmr.pack, or the folder of a finished run in its workspace.
 

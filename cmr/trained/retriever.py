@@ -77,6 +77,13 @@ class RetrieverParts(Protocol):
 class Retriever:
     """A trained model for new sentences and pictures.
 
+    >>> retriever = cmr.load("workspace/scenes/runs/fusion-1a2b3c4d")
+    >>> small, capital = retriever.embed_sentences(["a red ball", "A red ball!"])
+    >>> round(float(small @ capital), 3)
+    1.0
+    >>> retriever.unknown_words("a xylophone")
+    ['xylophone']
+
     Attributes:
       parts: what it is made of.
     """

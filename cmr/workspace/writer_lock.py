@@ -37,7 +37,7 @@ def writer_lock(folder: str | os.PathLike, parts: Sequence[str] = (), flag: str 
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         descriptor = _open_locked(folder)
-    except (PermissionError, FileExistsError, NotADirectoryError) as error:
+    except (PermissionError, FileExistsError, FileNotFoundError, NotADirectoryError) as error:
         raise _not_writable(folder, flag, error) from error
     except OSError as error:
         if error.errno != errno.EROFS:

@@ -263,7 +263,7 @@ BAD_INDEXES = {
     "another model": (["{photos}", "--model={run}"], "was indexed with another model"),
     "a folder that can't be written": (
         ["{empty}", "--model={model}", "--gallery_dir=/proc/none"],
-        "--gallery_dir=PATH",
+        "choose another --gallery_dir",
     ),
 }
 
