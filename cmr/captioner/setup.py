@@ -61,8 +61,7 @@ class CaptionerSetup:
         """
         split = captioner_split(self.inputs.captions)
         self.inputs.check_splits((split, "val"))
-        _, num_captions = self.inputs.split_sizes()[split]
-        check_batches(self.run_config.train, num_captions)
+        check_batches(self.run_config.train, len(in_split(self.inputs.captions, split)))
 
     def train_split(self) -> Examples:
         """What it learns from: the split for captioners where the data set has one, else the training split."""

@@ -181,8 +181,9 @@ def test_a_captioner_learns_from_the_split_for_captioners_where_there_is_one(wor
     moved = table["image_id"].isin(["train0.png", "train1.png", "train2.png"])
     captions.write_captions(workspace.captions_csv, table.assign(split=table["split"].mask(moved, "captioning")))
 
-    setup = CaptionerSetup.from_flags(flags_of(workspace))
+    setup = CaptionerSetup.from_flags(flags_of(workspace, pretrain_batch_size=2))
 
+    setup.check_training()
     learnt = setup.finished(setup.model(), Looking(9.0, 9.5, 2, 12)).train_image_ids
     assert set(setup.train_split().image_ids) == {"train0.png", "train1.png", "train2.png"} == set(learnt)
     assert not set(learnt) & set(setup.inputs.split("train").image_ids)
