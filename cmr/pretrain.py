@@ -59,7 +59,6 @@ def main() -> None:
 
 def _train(setup, run, flags_text: str) -> None:
     from cmr.captioner import files
-    from cmr.captioner.looking import Looking
     from cmr.captioner.summaries import CaptionerRecorder
     from cmr.captioner.trainer import CaptionerTrainer
     from cmr.workspace.runs import PERPLEXITY
@@ -77,7 +76,7 @@ def _train(setup, run, flags_text: str) -> None:
     CaptionerTrainer(model, config, run, train, val, inputs.vocabulary, recorder, setup.trained_cnn).fit()
     best = min((row["val"] for row in run.read_history(PERPLEXITY)), key=lambda val: val["perplexity"])
     model = files.read_model(run.path / files.CAPTIONER_KERAS)
-    files.write_captioner(run.path, setup.finished(model, Looking(**best)))
+    files.write_captioner(run.path, setup.finished(model, best))
 
 
 def _print_next(setup, captioner) -> None:

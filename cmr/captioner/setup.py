@@ -3,6 +3,8 @@
 import dataclasses
 import math
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -74,12 +76,12 @@ class CaptionerSetup:
             return captioner_model(self.run_config.model)
         return self.begins_with.model
 
-    def finished(self, model: keras.Model, looking: Looking) -> Captioner:
+    def finished(self, model: keras.Model, val: Mapping[str, Any]) -> Captioner:
         """What is left of the training for others to use.
 
         Args:
           model: with the best weights.
-          looking: what was measured of those on the validation split.
+          val: what history.json says of those on the validation split.
         """
         run_config, known = self.run_config, self.run_config.checksums
         kept = {files.CAPTIONS: known["captions.csv"]}
@@ -95,10 +97,11 @@ class CaptionerSetup:
             dataset=run_config.dataset,
             features=tuned_features(run_config.image_features) if run_config.trains_cnn else run_config.image_features,
             checksums=kept,
-            validation_perplexity=looking.perplexity,
+            validation_perplexity=val["perplexity"],
             settings=dataclasses.asdict(run_config.train),
             seed=run_config.train.seed,
-            looking=looking,
+            # Older versions measured the perplexity alone.
+            looking=Looking(**val) if "shuffled_perplexity" in val else None,
         )
 
     @classmethod

@@ -1,5 +1,6 @@
 """The flags of cmr.pretrain: im2txt's settings by optimizer and phase, and second phases that can't begin."""
 
+import dataclasses
 import types
 
 import keras
@@ -66,7 +67,7 @@ def workspace(tiny_workspace):
 
 def finish_first_phase(workspace, **changed):
     setup = CaptionerSetup.from_flags(flags_of(workspace, **changed))
-    captioner = setup.finished(setup.model(), Looking(9.0, 9.5, 2, 12))
+    captioner = setup.finished(setup.model(), dataclasses.asdict(Looking(9.0, 9.5, 2, 12)))
     files.write_captioner(setup.path, captioner)
     return captioner
 
@@ -111,7 +112,7 @@ def test_the_tuned_cnns_features_have_a_name_of_their_own(workspace):
     finish_first_phase(workspace)
     setup = CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
 
-    captioner = setup.finished(setup.model(), Looking(8.0, 9.5, 2, 12))
+    captioner = setup.finished(setup.model(), dataclasses.asdict(Looking(8.0, 9.5, 2, 12)))
 
     assert captioner.features == "tiny-finetuned"
     assert files.FEATURES not in captioner.checksums
@@ -125,7 +126,7 @@ def test_a_second_phase_remembers_the_first_ones_images(workspace):
     )
     setup = CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
 
-    ids = setup.finished(setup.model(), Looking(8.0, 9.5, 2, 12)).train_image_ids
+    ids = setup.finished(setup.model(), dataclasses.asdict(Looking(8.0, 9.5, 2, 12))).train_image_ids
 
     assert {"elsewhere.jpg", "train0.png"} <= set(ids)
 
@@ -184,6 +185,14 @@ def test_a_captioner_learns_from_the_split_for_captioners_where_there_is_one(wor
     setup = CaptionerSetup.from_flags(flags_of(workspace, pretrain_batch_size=2))
 
     setup.check_training()
-    learnt = setup.finished(setup.model(), Looking(9.0, 9.5, 2, 12)).train_image_ids
+    learnt = setup.finished(setup.model(), dataclasses.asdict(Looking(9.0, 9.5, 2, 12))).train_image_ids
     assert set(setup.train_split().image_ids) == {"train0.png", "train1.png", "train2.png"} == set(learnt)
     assert not set(learnt) & set(setup.inputs.split("train").image_ids)
+
+
+def test_a_training_that_an_older_version_began_says_its_perplexity_alone(workspace):
+    setup = CaptionerSetup.from_flags(flags_of(workspace))
+
+    captioner = setup.finished(setup.model(), {"perplexity": 9.0})
+
+    assert (captioner.validation_perplexity, captioner.looking) == (9.0, None)
