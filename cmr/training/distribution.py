@@ -1,5 +1,7 @@
 """Strategies of tf.distribute by name."""
 
+import functools
+
 import tensorflow as tf
 
 from cmr.errors import ConfigError
@@ -18,7 +20,7 @@ def make_strategy(name: str, logical_cpus: int = 0, worker_timeout: float = 600.
       ConfigError: the devices can't be split any more, or TF_CONFIG is not understood.
       WorkerError: another worker did not come.
     """
-    devices = None
+    devices = []
     if logical_cpus:
         try:
             tf.config.set_logical_device_configuration(
@@ -29,7 +31,7 @@ def make_strategy(name: str, logical_cpus: int = 0, worker_timeout: float = 600.
             raise ConfigError(f"--logical_cpus={logical_cpus} came too late: {error}") from error
         devices = [f"CPU:{index}" for index in range(logical_cpus)]
     if name == "mirrored":
-        return tf.distribute.MirroredStrategy(devices)
+        return mirrored(tuple(devices))
     if name == "multi_worker":
         # TensorFlow itself would wait for an hour, and not say for whom.
         Cluster.from_environment().wait(worker_timeout)
@@ -38,6 +40,16 @@ def make_strategy(name: str, logical_cpus: int = 0, worker_timeout: float = 600.
         except (ValueError, KeyError, TypeError, RuntimeError) as error:
             raise ConfigError(f"--strategy=multi_worker can't read the environment's TF_CONFIG: {error}") from error
     return tf.distribute.get_strategy()
+
+
+@functools.cache
+def mirrored(devices: tuple[str, ...]) -> tf.distribute.Strategy:
+    """The process's one MirroredStrategy of these devices; of all GPUs, or the CPU, where none are named.
+
+    Each strategy numbers its collective operations from the same start, so a second one of the same devices, as of a
+    second training in a notebook, would exchange its values with the operations of the first.
+    """
+    return tf.distribute.MirroredStrategy(list(devices) or None)
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -266,7 +266,7 @@ def test_two_devices_train_to_the_numbers_of_one(copied):
 @pytest.fixture
 def two_replicas(monkeypatch):
     """--strategy=mirrored has the two devices of this process, which can't be split again."""
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    strategy = distribution.mirrored(("CPU:0", "CPU:1"))
     monkeypatch.setattr(distribution, "make_strategy", lambda name, *_: {"mirrored": strategy}[name])
 
 

@@ -15,13 +15,14 @@ from cmr.retrieval import batches
 from cmr.retrieval.losses import ContrastiveLoss, PairwiseRankingLoss
 from cmr.retrieval.model import retrieval_model
 from cmr.retrieval.step import TrainingStep, batch_loss
+from cmr.training import distribution
 
 STEPS_PER_EPOCH = 3
 
 
 @pytest.fixture(scope="module")
 def strategies():
-    return {1: tf.distribute.get_strategy(), 2: tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])}
+    return {1: tf.distribute.get_strategy(), 2: distribution.mirrored(("CPU:0", "CPU:1"))}
 
 
 @pytest.fixture(scope="module")
