@@ -39,15 +39,7 @@ def retrieval_model(
       ConfigError: the kernel does not fit the features.
     """
     images = image_encoder.image_encoder(config)
-    captions = text_encoder.text_encoder(
-        config.vocabulary_size,
-        config.word_dim,
-        config.gru_units,
-        config.gru_reset_after,
-        config.text_pooling,
-        config.bidirectional,
-        precision,
-    )
+    captions = text_encoder.of_model(config, precision)
     caption = keras.Input((None,), dtype="int32", name=input_names.CAPTION)
     heard = caption
     if config.word_dropout:

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from cmr.config import ModelConfig
 from cmr.data import input_names
 from cmr.retrieval import gru
 from cmr.workspace import vocabulary
@@ -100,7 +101,25 @@ def text_encoder(
     state = gru.gru_states(caption, embed, units, reset_after, precision, every_word)
     if bidirectional:
         state = (state + gru.gru_states(caption, embed, units, reset_after, precision, every_word, backwards=True)) / 2
-    if pooling != "last":
+    if every_word:
         state = pooled(state, ops.not_equal(caption, 0), pooling)
     embedding = keras.layers.UnitNormalization(name="caption_embedding")(state)
     return keras.Model(caption, embedding, name="text_encoder")
+
+
+def of_model(config: ModelConfig, precision: str = "float32") -> keras.Model:
+    """The text encoder of a retrieval model.
+
+    Args:
+      config: the model's settings.
+      precision: see `model.retrieval_model`.
+    """
+    return text_encoder(
+        config.vocabulary_size,
+        config.word_dim,
+        config.gru_units,
+        config.gru_reset_after,
+        config.text_pooling,
+        config.bidirectional,
+        precision,
+    )

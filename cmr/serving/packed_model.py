@@ -96,16 +96,7 @@ class PackedParts:
         return self._file.read(CARD_MD).decode("utf-8")
 
     def text_encoder(self) -> keras.Model:
-        config = self.config
-        encoder = text_encoder.text_encoder(
-            config.vocabulary_size,
-            config.word_dim,
-            config.gru_units,
-            config.gru_reset_after,
-            config.text_pooling,
-            config.bidirectional,
-        )
-        return self._with_weights(encoder, TEXT_ENCODER_NPZ)
+        return self._with_weights(text_encoder.of_model(self.config), TEXT_ENCODER_NPZ)
 
     def image_encoder(self) -> keras.Model:
         return self._with_weights(image_encoder.image_encoder(self.config), IMAGE_ENCODER_NPZ)

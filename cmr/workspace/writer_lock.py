@@ -17,6 +17,9 @@ LOCK = ".lock"
 # What file systems without locks say.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
+# A folder that can't be made, or nothing in it.
+_NOT_WRITABLE = (errno.EACCES, errno.EPERM, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.EROFS)
+
 
 @contextlib.contextmanager
 def writer_lock(folder: str | os.PathLike, parts: Sequence[str] = (), flag: str = "workspace_dir") -> Iterator[None]:
@@ -37,10 +40,8 @@ def writer_lock(folder: str | os.PathLike, parts: Sequence[str] = (), flag: str 
     made = [place for place in (folder, *folder.parents) if not place.exists()]
     try:
         descriptor = _open_locked(folder)
-    except (PermissionError, FileExistsError, FileNotFoundError, NotADirectoryError) as error:
-        raise _not_writable(folder, flag, error) from error
     except OSError as error:
-        if error.errno != errno.EROFS:
+        if error.errno not in _NOT_WRITABLE:
             raise
         raise _not_writable(folder, flag, error) from error
     if descriptor is None:

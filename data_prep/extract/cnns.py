@@ -152,7 +152,7 @@ def hub(module: str, image_size: int, crops: int) -> CnnDescription:
 
 
 def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> CnnDescription:
-    """A small CNN that is trained on pictures and words of the split for captioners when it is built.
+    """A small CNN that is trained on cut-outs of pictures of the split for captioners when it is built.
 
     Args:
       kind: `objects` in the role of X_vgg, `layout` in that of X_img (see scenes/cnn.py).
@@ -161,8 +161,10 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> CnnDescri
       crops: part of the features' name.
     """
 
+    prepared = checksums.files_sha256([dataset.captions_csv])
+
     def build() -> keras.Model:
-        return _trained_scene_cnns(dataset, seed)[kind]
+        return _trained_scene_cnns(dataset, seed, prepared)[kind]
 
     names = {
         "objects": paths.vgg_features_name("scene_cnn", "", crops),
@@ -173,7 +175,7 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> CnnDescri
         model_name="scene_cnn",
         layer=kind,
         weights=f"scenes, seed {seed}",
-        weights_sha256=checksums.files_sha256([dataset.captions_csv]),
+        weights_sha256=prepared,
         input_size=cnn.INPUT_SIZE,
         stand_in={"objects": PAPER_VGG, "layout": PAPER_IMAGE}[kind],
         build=build,
@@ -181,8 +183,14 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> CnnDescri
 
 
 @functools.lru_cache(maxsize=1)
-def _trained_scene_cnns(dataset: Workspace, seed: int) -> dict[str, keras.Model]:
-    """Both kinds of features at the cost of one training, where one command extracts both."""
+def _trained_scene_cnns(dataset: Workspace, seed: int, prepared: str) -> dict[str, keras.Model]:
+    """Both kinds of features at the cost of one training, where one command extracts both.
+
+    Args:
+      dataset: the prepared scenes.
+      seed: of the training.
+      prepared: SHA-256 of captions.csv: scenes that are prepared anew in this process are trained on anew.
+    """
     table = captions.read_captions(dataset.captions_csv)
     rows = captions.in_split(table, captions.captioner_split(table))
     images = captions.images_of(rows)
