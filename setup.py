@@ -32,6 +32,7 @@ setuptools.setup(
         "pandas>=2.2",
         "absl-py>=2.1",
         "pillow>=10.1",
+        "h5py>=3.10",
         "tqdm>=4.66",
         "requests>=2.31",
         "pydot>=3.0",

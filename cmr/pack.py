@@ -31,7 +31,9 @@ def main() -> None:
                 bars.append(stack.enter_context(progress.progress_bar(total, "sentence", "sentences")))
             bars[0].update(count)
 
-        text = packing.pack(pathlib.Path(FLAGS.run_dir), path, FLAGS.weights_dtype, on_sentences)
+        text = packing.pack(
+            pathlib.Path(FLAGS.run_dir), path, FLAGS.weights_dtype, FLAGS.sentences_per_image, on_sentences
+        )
     print(f"{text}\nwritten {path}, {path.stat().st_size / 1e6:.1f} MB")
 
 

@@ -13,7 +13,15 @@ def pack_flags() -> None:
         "weights_dtype",
         "float16",
         ("float16", "float32"),
-        "How the encoders' weights are kept. float16 is half the size; the card says what it costs on validation.",
+        "How the weights of encoders and CNNs are kept. float16 is half the size; the card says what rounding the "
+        "encoders costs on validation.",
+    )
+    flags.DEFINE_integer(
+        "sentences_per_image",
+        None,
+        "Training sentences of an image that come along, to be found by a picture; by default all. Each takes two "
+        "bytes a dimension.",
+        lower_bound=1,
     )
 
 

@@ -13,7 +13,7 @@ from cmr.captioner import files as captioner_files
 from cmr.evaluation import encoding
 from cmr.evaluation.metrics import BothDirections
 from cmr.pictures.cnn import CNN_KERAS
-from cmr.serving import packed_model
+from cmr.serving import packed_cnn, packed_model
 from cmr.serving.packed_file import write_packed_file
 from cmr.trained import card, finished_run
 from cmr.trained.retriever import Retriever
@@ -29,13 +29,21 @@ _OF_CAPTIONER = (
 )
 
 
-def pack(run_dir: pathlib.Path, to: pathlib.Path, dtype: str, on_sentences: Callable[[int, int], None]) -> str:
+def pack(
+    run_dir: pathlib.Path,
+    to: pathlib.Path,
+    dtype: str,
+    sentences_per_image: int | None,
+    on_sentences: Callable[[int, int], None],
+) -> str:
     """Writes a finished run as one file.
 
     Args:
       run_dir: the run's folder in its workspace.
       to: the file.
-      dtype: of the weights, `float16` or `float32`; what rounding costs is measured on the validation split.
+      dtype: of the weights, `float16` or `float32`; what rounding the encoders costs is measured on the validation
+        split.
+      sentences_per_image: training sentences of an image that it carries at most; None for all.
       on_sentences: is told how many of how many training sentences are embedded more.
 
     Returns:
@@ -52,7 +60,7 @@ def pack(run_dir: pathlib.Path, to: pathlib.Path, dtype: str, on_sentences: Call
     for encoder in (parts.text_encoder(), parts.image_encoder()):
         encoder.set_weights([weight.astype(dtype).astype(np.float32) for weight in encoder.get_weights()])
     remarks = [card.loss_remark(kept, _validation(parts), dtype), _captioner_remark(parts)]
-    texts = parts.training_sentences()
+    texts = parts.training_sentences(sentences_per_image)
     rows = Retriever(parts).embed_sentences(texts, lambda count: on_sentences(count, len(texts)))
     finished = parts.finished
     text = card.text(finished, [remark for remark in remarks if remark])
@@ -64,7 +72,10 @@ def pack(run_dir: pathlib.Path, to: pathlib.Path, dtype: str, on_sentences: Call
         packed_model.IMAGE_ENCODER_NPZ: _npz(parts.image_encoder(), dtype),
         packed_model.SENTENCES_JSON: json.dumps(texts, ensure_ascii=False).encode(),
         packed_model.SENTENCES_NPY: _npy(rows.astype(np.float16)),
-        **{packed_model.cnn_member(name): (each.path / CNN_KERAS).read_bytes() for name, each in features.items()},
+        **{
+            packed_model.cnn_member(name): packed_cnn.with_dtype((each.path / CNN_KERAS).read_bytes(), dtype)
+            for name, each in features.items()
+        },
     }
     if parts.captioner_dir:
         members |= {f"captioner/{name}": (parts.captioner_dir / name).read_bytes() for name in _OF_CAPTIONER}

@@ -102,9 +102,16 @@ class RunParts:
         best = [(block @ embeddings.images.T).max(axis=1) for block in np.array_split(embeddings.captions, 20)]
         return np.percentile(np.concatenate(best), np.arange(101)).astype(np.float32)
 
-    def training_sentences(self) -> list[str]:
-        """Different sentences of the training split, in their order; of more than `MOST_SENTENCES` a random choice."""
-        texts = list(dict.fromkeys(in_split(self.finished.inputs.captions, "train")["caption"]))
+    def training_sentences(self, per_image: int | None = None) -> list[str]:
+        """Different sentences of the training split, in their order; of more than `MOST_SENTENCES` a random choice.
+
+        Args:
+          per_image: the first ones of each image, so many at most; None for all.
+        """
+        captions = in_split(self.finished.inputs.captions, "train")
+        if per_image is not None:
+            captions = captions.groupby("image_id", sort=False).head(per_image)
+        texts = list(dict.fromkeys(captions["caption"]))
         if len(texts) <= MOST_SENTENCES:
             return texts
         chosen = np.random.default_rng(0).choice(len(texts), MOST_SENTENCES, replace=False)

@@ -21,9 +21,11 @@ from cmr.serving import packed_file
 from cmr.trained import finished_run
 
 
-def packed(run, folder, dtype="float32"):
+def packed(run, folder, dtype="float32", *flags):
     path = folder / f"{run.path.name}-{dtype}.cmr"
-    ended = tiny_runs.call_command("cmr.pack", f"--run_dir={run.path}", f"--to={path}", f"--weights_dtype={dtype}")
+    ended = tiny_runs.call_command(
+        "cmr.pack", f"--run_dir={run.path}", f"--to={path}", f"--weights_dtype={dtype}", *flags
+    )
     assert ended.returncode == 0, ended.stderr
     return path, ended.stdout
 
@@ -122,6 +124,14 @@ def test_it_carries_the_training_sentences_with_their_rows(vse):
 
     assert len(set(sentences.texts)) == len(sentences.texts) == len(sentences.rows)
     np.testing.assert_allclose(sentences.rows, retriever.embed_sentences(sentences.texts), atol=1e-3)
+
+
+def test_it_carries_so_many_sentences_of_an_image_as_asked(vse, tmp_path):
+    path, _ = packed(vse[0], tmp_path, "float32", "--sentences_per_image=1")
+    captions = finished_run.open_run(vse[0].path).inputs.captions
+    first = captions[captions["split"] == "train"].drop_duplicates("image_id")["caption"]
+
+    assert cmr.load(path).sentences.texts == list(dict.fromkeys(first))
 
 
 def test_a_sentence_needs_the_text_side_alone(vse, monkeypatch):
