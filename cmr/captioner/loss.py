@@ -6,14 +6,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cmr.captioner.model import LOGITS, LSTM_DROPOUT
+from cmr.captioner.lstm import Batch, packed_states
+from cmr.captioner.model import LOGITS
 from cmr.data import input_names
 from cmr.data.examples import Examples
-from cmr.workspace import vocabulary
 
 _BATCH = 128
-
-Batch = dict[str, tf.Tensor]
 
 
 def word_losses(
@@ -28,23 +26,20 @@ def word_losses(
 
     Returns:
       A function of a batch (the model's inputs) and of whether it is training, to the losses `[num_words]` float32 of
-      the words that are not padding, sentence by sentence, and to the sentence of each, `[num_words]` int64. The
-      softmax, most of the work, is computed for those words alone.
+      the words that are not padding, and to the sentence of each, `[num_words]` int32. Nothing is computed for padding.
     """
     logits_layer = model.get_layer(LOGITS)
-    hidden_states = keras.Model(model.input, model.get_layer(LSTM_DROPOUT).output)
+    run = packed_states(model)
 
     def losses(batch: Batch, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        caption = batch[input_names.CAPTION]
-        places = tf.where(caption != vocabulary.PAD_ID)
-        logits = logits_layer(tf.gather_nd(hidden_states(batch, training=training), places))
-        words = tf.gather_nd(caption, places)
+        states, words, sentences = run(batch, training)
+        logits = logits_layer(states)
         values = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
         if training and label_smoothing:
             # -log p of a word drawn evenly, less that of the right one.
             others = tf.gather(logits, words, axis=1, batch_dims=1) - tf.reduce_mean(logits, axis=1)
             values += label_smoothing * others
-        return values, places[:, 0]
+        return values, sentences
 
     return losses
 

@@ -23,6 +23,7 @@ IMAGE_EMBEDDING = "image_embedding"
 IMAGE_SCALE = "image_scale"
 WORD_EMBEDDING = "word_embedding"
 LSTM_INPUT = "lstm_input"
+LSTM_INPUT_DROPOUT = "lstm_input_dropout"
 LSTM = "lstm"
 LSTM_DROPOUT = "lstm_dropout"
 LOGITS = "logits"
@@ -147,7 +148,7 @@ def captioner_model(config: CaptionerConfig) -> keras.Model:
     inputs = keras.layers.Concatenate(axis=1, name="image_then_words")(
         [keras.layers.Reshape((1, config.embedding_dim), name="image_step")(text), words]
     )
-    inputs = keras.layers.Dropout(config.dropout, name="lstm_input_dropout")(inputs)
+    inputs = keras.layers.Dropout(config.dropout, name=LSTM_INPUT_DROPOUT)(inputs)
     projected = keras.layers.Dense(
         4 * config.lstm_units, kernel_initializer=_uniform(), bias_initializer=OpenForgetGate(), name=LSTM_INPUT
     )(inputs)

@@ -4,6 +4,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from cmr.recurrent import padding
+from cmr.recurrent.padding import Packing
 from cmr.retrieval import recurrence
 from cmr.workspace import vocabulary
 
@@ -39,9 +41,9 @@ class PackedWords(keras.layers.Layer):
 
         Returns:
           `different_words` `[num_different]` int32, `which` `[num_words]` int32, the row in it of each packed word, and
-          the parts of `recurrence.Packing`.
+          the parts of `padding.Packing`.
         """
-        packing = recurrence.pack(ops.not_equal(caption, vocabulary.PAD_ID), self.backwards)
+        packing = padding.pack(ops.not_equal(caption, vocabulary.PAD_ID), self.backwards)
         different_words, which = tf.unique(tf.gather_nd(caption, packing.places))
         return {"different_words": different_words, "which": which, **packing._asdict()}
 
@@ -125,12 +127,12 @@ class _PackedGru(keras.layers.Layer):
         Returns:
           `[batch, units]` float32, or `[batch, time, units]` of every word, zeros where padded.
         """
-        packing = recurrence.Packing(packed["order"], packed["rows"], packed["places"])
+        packing = Packing(packed["order"], packed["rows"], packed["places"])
         precision = tf.as_dtype(keras.DTypePolicy(self.precision).compute_dtype)
         states = self._states(words, packed["which"], packing.rows, precision)
         if self.every_word:
-            return recurrence.unpack(states, packing, tf.shape(caption))
-        return recurrence.last_states(states, packing)
+            return padding.unpack(states, packing, tf.shape(caption))
+        return padding.last_states(states, packing)
 
     def compute_output_spec(self, words, packed, caption):
         shape = (caption.shape[0], caption.shape[1], self.units) if self.every_word else (None, self.units)

@@ -9,6 +9,7 @@ An extraction that was stopped goes on when the same command is given again.
 import contextlib
 import pathlib
 
+import pandas as pd
 from absl import flags
 
 from cmr import shell
@@ -82,10 +83,10 @@ def main() -> None:
         for extraction in extractions.values():
             print(_summary(extraction.folder, extraction.run()), flush=True)
     made = {role: extraction.folder.name for role, extraction in extractions.items()}
-    print(f"next: {_next(workspace, made, all_images['image_id'].tolist())}")
+    print(f"next: {_next(workspace, made, all_images)}")
 
 
-def _next(workspace: Workspace, made: dict[str, str], image_ids: list[str]) -> str:
+def _next(workspace: Workspace, made: dict[str, str], all_images: pd.DataFrame) -> str:
     from data_prep.extract import following
 
     if FLAGS.limit:
@@ -97,7 +98,8 @@ def _next(workspace: Workspace, made: dict[str, str], image_ids: list[str]) -> s
         "image": paths.image_features_name(usual["image_model"]),
     }
     place = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
-    return following.training(workspace, made, defaults, image_ids, place)
+    has_captioning_split = captions.captioner_split(all_images) == paths.CAPTIONING
+    return following.training(workspace, made, defaults, all_images["image_id"].tolist(), place, has_captioning_split)
 
 
 def _flag_names() -> list[str]:

@@ -20,8 +20,11 @@ def training(
     defaults: Mapping[str, str],
     image_ids: Sequence[str],
     place: Sequence[str],
+    has_captioning_split: bool = False,
 ) -> str:
     """A training on the features that were just extracted: `fusion` where the workspace has the other ones too.
+
+    The captioner's comes first where the data set brings pictures for it and there is none yet.
 
     Args:
       workspace: of the data set.
@@ -29,6 +32,7 @@ def training(
       defaults: role -> the name that cmr.train takes without a flag.
       image_ids: every image of the data set.
       place: the flags that say where the data set is.
+      has_captioning_split: whether the data set has pictures that a captioner alone learns from.
     """
     names = dict(made)
     for role in ROLES:
@@ -36,11 +40,13 @@ def training(
             others = _others(workspace, role, image_ids)
             if others:
                 names[role] = defaults[role] if defaults[role] in others else others[-1]
+    of_features = {role: f"--{role}_features={name}" for role, name in names.items() if name != defaults[role]}
+    if "image" in names and has_captioning_split and not _captioners(workspace):
+        return shell.python_command("cmr.pretrain", *place, *filter(None, [of_features.get("image")]))
     arguments = list(place)
     if len(names) == 1:
         arguments.append("--model=vse" if "vgg" in names else "--model=single")
-    unusual = {role: name for role, name in names.items() if name != defaults[role]}
-    arguments += [f"--{role}_features={unusual[role]}" for role in ROLES if role in unusual]
+    arguments += [of_features[role] for role in ROLES if role in of_features]
     if "image" in names:
         arguments += _text_space(workspace, names["image"])
     return shell.python_command("cmr.train", *arguments)
@@ -73,11 +79,15 @@ def _role(extractor: dict) -> str:
 def _text_space(workspace: Workspace, image_features: str) -> list[str]:
     """What cmr.train must be told where it would take a captioner that learnt from other features."""
     usual = workspace.captioner_dir / files.CAPTIONER_JSON
-    captioners = [usual, *sorted(workspace.dataset_dir.glob(f"*/{files.CAPTIONER_JSON}"))]
-    fitting = [path for path in captioners if _learnt_from(path, workspace, image_features)]
+    fitting = [path for path in (usual, *_captioners(workspace)) if _learnt_from(path, workspace, image_features)]
     if fitting:
         return [] if fitting[0] == usual else [f"--captioner={fitting[0].parent}"]
     return ["--image_embedding=linear"] if usual.exists() else []
+
+
+def _captioners(workspace: Workspace) -> list[pathlib.Path]:
+    """captioner.json of every captioner of the data set."""
+    return sorted(workspace.dataset_dir.glob(f"*/{files.CAPTIONER_JSON}"))
 
 
 def _learnt_from(captioner_json: pathlib.Path, workspace: Workspace, image_features: str) -> bool:

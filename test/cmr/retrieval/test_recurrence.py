@@ -1,11 +1,11 @@
-"""The packed recurrence against plain loops in float64: states, gradients by differences, packing and unpacking."""
+"""The packed recurrence against plain loops in float64: states, gradients by differences."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from gradients import differences
 
+from cmr.recurrent import padding
 from cmr.retrieval import recurrence
 
 UNITS = 3
@@ -58,7 +58,7 @@ def drawn(form, seed=0):
 
 
 def packed_states(form, words, weights, backwards=False):
-    packing = recurrence.pack(tf.constant(mask_of(LENGTHS)), backwards)
+    packing = padding.pack(tf.constant(mask_of(LENGTHS)), backwards)
     projected = tf.gather_nd(words, packing.places)
     return FORMS[form][0](projected, packing.rows, *weights, tf.float32), packing
 
@@ -79,7 +79,7 @@ def test_every_state_is_that_of_the_equations(form, backwards):
     words, weights = drawn(form)
 
     states, packing = packed_states(form, tf.constant(words, tf.float32), to_float32(weights), backwards)
-    unpacked = recurrence.unpack(states, packing, tf.constant(mask_of(LENGTHS).shape))
+    unpacked = padding.unpack(states, packing, tf.constant(mask_of(LENGTHS).shape))
 
     np.testing.assert_allclose(unpacked, plain_states(form, words, weights, backwards), atol=1e-5)
 
@@ -91,7 +91,7 @@ def test_the_last_state_is_the_one_behind_a_sentences_last_word(form):
     states, packing = packed_states(form, tf.constant(words, tf.float32), to_float32(weights))
 
     expected = plain_states(form, words, weights)[np.arange(len(LENGTHS)), np.array(LENGTHS) - 1]
-    np.testing.assert_allclose(recurrence.last_states(states, packing), expected, atol=1e-5)
+    np.testing.assert_allclose(padding.last_states(states, packing), expected, atol=1e-5)
 
 
 def to_float32(weights):
@@ -112,7 +112,7 @@ def test_the_gradient_is_that_of_the_equations(form, last_alone):
         states, packing = packed_states(form, variables[0], variables[1:])
         if last_alone:
             last = given_to[np.arange(len(LENGTHS)), np.array(LENGTHS) - 1]
-            total = tf.reduce_sum(recurrence.last_states(states, packing) * last)
+            total = tf.reduce_sum(padding.last_states(states, packing) * last)
         else:
             total = tf.reduce_sum(states * tf.gather_nd(tf.constant(given_to, tf.float32), packing.places))
     gradients = tape.gradient(total, variables)
@@ -124,37 +124,9 @@ def test_the_gradient_is_that_of_the_equations(form, last_alone):
         np.testing.assert_allclose(gradient, differences(value, [words, *weights], place), atol=2e-4)
 
 
-def differences(value, arrays, place, step=1e-5):
-    """Central differences of a function of arrays by one of them, float64."""
-    result = np.zeros_like(arrays[place])
-    for index in np.ndindex(result.shape):
-        ends = []
-        for sign in (1, -1):
-            changed = [array.copy() for array in arrays]
-            changed[place][index] += sign * step
-            ends.append(value(*changed))
-        result[index] = (ends[0] - ends[1]) / (2 * step)
-    return result
-
-
-@settings(max_examples=60, deadline=None)
-@given(lengths=st.lists(st.integers(1, 7), min_size=1, max_size=9), backwards=st.booleans())
-def test_packing_holds_each_word_once_by_falling_length_and_unpacking_puts_it_back(lengths, backwards):
-    mask = mask_of(lengths)
-    numbers = np.arange(mask.size).reshape(mask.shape)
-
-    packing = recurrence.pack(tf.constant(mask), backwards)
-
-    packed = tf.gather_nd(numbers, packing.places)
-    assert packing.rows.numpy().tolist() == [sum(length > turn for length in lengths) for turn in range(max(lengths))]
-    assert sorted(packed.numpy().tolist()) == numbers[mask].tolist()
-    unpacked = recurrence.unpack(packed[:, None], packing, tf.constant(mask.shape, tf.int32))
-    assert np.array_equal(unpacked[..., 0], numbers * mask)
-
-
 def test_bfloat16_factors_change_the_states_by_their_rounding_alone():
     words, weights = drawn("before")
-    packing = recurrence.pack(tf.constant(mask_of(LENGTHS)))
+    packing = padding.pack(tf.constant(mask_of(LENGTHS)))
     projected = tf.gather_nd(tf.constant(words, tf.float32), packing.places)
 
     exact, rounded = (

@@ -57,6 +57,20 @@ def test_the_other_kind_may_have_been_extracted_before(workspace):
     assert _arguments(workspace, image="lite") == ["--vgg_features=vgg16-pool5_avg", "--image_features=lite"]
 
 
+def test_a_data_set_with_a_split_for_captioners_wants_its_captioner_first(workspace):
+    def command(**made):
+        return following.training(workspace, made, _DEFAULTS, _IMAGE_IDS, _PLACE, has_captioning_split=True)
+
+    pretrain = "python -m cmr.pretrain --dataset=flickr8k --workspace_dir='my work'"
+    assert command(vgg="vgg16-fc7", image="inception_v3") == pretrain
+    assert command(image="lite") == f"{pretrain} --image_features=lite"
+    assert "cmr.train" in command(vgg="vgg16-fc7")
+
+    _captioner(workspace, "captioner", "inception_v3")
+
+    assert "cmr.train" in command(vgg="vgg16-fc7", image="inception_v3")
+
+
 def test_of_several_the_usual_one_is_taken_else_the_latest(workspace):
     _features(workspace, "imported", "", "Inception v3", age=1)
     _features(workspace, "lite", "efficientnet_lite2", "Inception v3")

@@ -20,7 +20,12 @@ with open({record!r}, "a") as record:
 run = Run(pathlib.Path(given["workspace_dir"]) / "scenes" / "runs" / given["run_name"])
 finished_runs.write(run, int(given["seed"]))
 """
-MADE = ("dataset.json", "features/scene_cnn-objects/extractor.json", "features/scene_cnn-layout/extractor.json")
+MADE = (
+    "dataset.json",
+    "features/scene_cnn-objects/extractor.json",
+    "features/scene_cnn-layout/extractor.json",
+    "captioner/captioner.json",
+)
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def started(record):
 
 
 def test_the_baseline_and_the_variants_are_trained_compared_and_written(record, tmp_path):
-    ended = command(tmp_path, "--variants=margin_02,embedding_linear")
+    ended = command(tmp_path, "--overlay=ablations/embedding_linear", "--variants=margin_02,embedding_linear")
 
     assert ended.returncode == 0, ended.stderr
     assert started(record) == ["fusion", "margin_02"]

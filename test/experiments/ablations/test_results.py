@@ -18,7 +18,7 @@ FACTORS = {"fusion": 1.0, "gru_reset_after": 1.0, "negatives_batch": 0.4, "margi
 
 
 def planned_arms(variants, seeds):
-    return plan_arms("scenes/fusion", [], variants, seeds, "ablations", KNOWN)
+    return plan_arms("scenes/fusion", ["ablations/embedding_linear"], variants, seeds, "ablations", KNOWN)
 
 
 @pytest.fixture(scope="module")

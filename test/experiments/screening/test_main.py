@@ -13,7 +13,12 @@ from experiments.screening import __main__ as screening
 from experiments.screening.variants import VARIANTS
 from experiments.trainings.arms import plan_arms
 
-MADE = ("dataset.json", "features/scene_cnn-objects/extractor.json", "features/scene_cnn-layout/extractor.json")
+MADE = (
+    "dataset.json",
+    "features/scene_cnn-objects/extractor.json",
+    "features/scene_cnn-layout/extractor.json",
+    "captioner/captioner.json",
+)
 FLAGS = ("--row=scenes/fusion", "--variants=ablations/margin_02,ablations/negatives_batch")
 
 
