@@ -72,6 +72,7 @@ def pack(run_dir: pathlib.Path, to: pathlib.Path, dtype: str, on_sentences: Call
         "name": finished.run.path.name,
         "dtype": dtype,
         "best_scores": parts.best_scores().tolist(),
+        "features": parts.features,
         "settings": json.loads(finished.config.to_json()),
         "cnns": {
             name: {
