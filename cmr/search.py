@@ -60,9 +60,7 @@ def main() -> None:
 def _gallery():
     from cmr.gallery.searching import Gallery
 
-    # A gallery elsewhere knows its pictures.
-    pictures = None if FLAGS.gallery_dir and FLAGS["pictures"].using_default_value else FLAGS.pictures
-    gallery = Gallery.open(pictures, FLAGS.gallery_dir or None)
+    gallery = Gallery.open(search_flags.pictures_folder(), FLAGS.gallery_dir or None)
     if not len(gallery):
         raise DataError(
             f"{gallery.place.pictures} has no picture in its index; run "
