@@ -71,7 +71,7 @@ def is_held(folder: str | os.PathLike) -> bool:
     except PermissionError:
         # Another user's.
         return True
-    except (OSError, IndexError, ValueError):
+    except (OSError, IndexError, ValueError, OverflowError):
         return False
     return True
 

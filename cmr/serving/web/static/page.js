@@ -26,19 +26,21 @@ function say(sentence, isError = false) {
 // A picture as query: chosen, dropped or pasted.
 
 function give(file) {
-  const most = Number(document.body.dataset.maxUploadBytes);
-  // What a form adds to the file is less than this.
-  if (file.size > most - 20000) {
-    say(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MB, more than this server takes.`, true);
-    return;
-  }
   const transfer = new DataTransfer();
   transfer.items.add(file);
   choice.files = transfer.files;
-  submitGiven();
+  sendChosen();
 }
 
-function submitGiven() {
+function sendChosen() {
+  const [file] = choice.files;
+  if (!file) return;
+  // What a form adds to the file is less than this.
+  if (file.size > Number(document.body.dataset.maxUploadBytes) - 20000) {
+    say(`${file.name} has ${(file.size / 2 ** 20).toFixed(1)} MB, more than this server takes.`, true);
+    choice.value = "";
+    return;
+  }
   // What has been typed meanwhile belongs to the query.
   let words = given.querySelector("input[name=q]");
   if (!words) {
@@ -52,7 +54,7 @@ function submitGiven() {
   given.requestSubmit();
 }
 
-choice.addEventListener("change", () => choice.files.length && submitGiven());
+choice.addEventListener("change", sendChosen);
 
 let isOwnDrag = false;
 document.addEventListener("dragstart", () => (isOwnDrag = true));
