@@ -16,6 +16,7 @@ setuptools.setup(
     package_data={
         "cmr": ["py.typed"],
         "cmr.evaluation": ["*.csv"],
+        "cmr.serving.web": ["templates/*.jinja", "static/*"],
         "experiments": ["flagfiles/*.flags", "flagfiles/*/*.flags"],
         "experiments.ablations": ["*.jinja", "*.css"],
         "experiments.report": ["*.jinja", "*.css"],
@@ -44,6 +45,7 @@ setuptools.setup(
         "index": ["faiss-cpu>=1.8"],
         "mat": ["scipy>=1.11"],
         "report": ["matplotlib>=3.8", "jinja2>=3.1"],
+        "web": ["starlette>=0.40", "uvicorn>=0.30", "jinja2>=3.1", "python-multipart>=0.0.18"],
         "tfds": ["tensorflow-datasets>=4.9.4"],
         "test": [
             "pytest>=8.0",
@@ -53,6 +55,11 @@ setuptools.setup(
             "pycocoevalcap>=1.2",
             "matplotlib>=3.8",
             "jinja2>=3.1",
+            "starlette>=0.40",
+            "uvicorn>=0.30",
+            "python-multipart>=0.0.18",
+            "httpx>=0.27",
+            "selenium>=4.20",
         ],
     },
 )

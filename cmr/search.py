@@ -18,7 +18,7 @@ from absl import flags
 
 from cmr import shell
 from cmr.cli import command, search_flags
-from cmr.errors import ConfigError, DataError, WorkspaceError
+from cmr.errors import ConfigError, DataError
 
 FLAGS = flags.FLAGS
 
@@ -29,8 +29,8 @@ _STARTED = time.monotonic()
 
 
 def main() -> None:
-    from cmr.gallery import queries
-    from cmr.serving import packed_model
+    from cmr.gallery import answers, queries
+    from cmr.serving import gallery_model
 
     terms = queries.parse(FLAGS.query)
     if FLAGS.sentences or FLAGS.sentences_file:
@@ -40,27 +40,16 @@ def main() -> None:
         raise ConfigError(f"--sheet={FLAGS.sheet} is no name of a PNG file; give one that ends in .png")
     copy_to = _empty_folder(FLAGS.copy_to) if FLAGS.copy_to else None
     gallery = _gallery()
-    retriever = packed_model.load(_model(gallery.description.model))
-    if retriever.parts.checksum != gallery.description.model_checksum:
-        raise WorkspaceError(
-            f"{gallery.place.folder} was indexed with another model ({gallery.description.model}); search with that "
-            "one, or index anew: "
-            + shell.python_command("cmr.index", gallery.place.pictures, f"--model={FLAGS.model}", "--rebuild")
-        )
+    retriever = gallery_model.load(gallery, FLAGS.model)
     unknown = _say_unknown_words(terms, retriever)
-    query = queries.embed(terms, retriever)
-    started = time.monotonic()
-    scores = _scores(gallery, query)
-    for term in terms:
-        own = _own_row(gallery, term)
-        if own is not None:
-            scores[own] = float("-inf")
-    hits = gallery.hits(scores, FLAGS.top)
-    seconds = time.monotonic() - started
-    better = _share_with_better_best(terms, hits, retriever)
-    shows_sentences = (sys.stdout.isatty() or FLAGS.json or FLAGS.sheet) and retriever.sentences is not None
-    sentences = _nearest_sentences(gallery, hits, retriever) if hits and shows_sentences else [""] * len(hits)
-    _print_hits(gallery, hits, sentences, seconds, better, unknown)
+    answer = answers.answer(
+        terms, gallery, retriever, FLAGS.top, score=_approximate_score(gallery) if FLAGS.ann else None
+    )
+    hits = answer.hits
+    shows_sentences = sys.stdout.isatty() or FLAGS.json or FLAGS.sheet
+    rows = [hit.row for hit in hits]
+    sentences = answers.sentences_of(gallery, rows, retriever) if shows_sentences else [""] * len(hits)
+    _print_answer(gallery, answer, sentences, unknown)
     if FLAGS.sheet:
         _draw(gallery, hits, sentences)
     if copy_to:
@@ -71,9 +60,7 @@ def main() -> None:
 def _gallery():
     from cmr.gallery.searching import Gallery
 
-    # A gallery elsewhere knows its pictures.
-    pictures = None if FLAGS.gallery_dir and FLAGS["pictures"].using_default_value else FLAGS.pictures
-    gallery = Gallery.open(pictures, FLAGS.gallery_dir or None)
+    gallery = Gallery.open(search_flags.pictures_folder(), FLAGS.gallery_dir or None)
     if not len(gallery):
         raise DataError(
             f"{gallery.place.pictures} has no picture in its index; run "
@@ -82,112 +69,66 @@ def _gallery():
     return gallery
 
 
-def _model(of_index: str) -> str:
-    if not FLAGS.model and not pathlib.Path(of_index).exists():
-        raise WorkspaceError(
-            f"{of_index}, the model that the index was made with, is no longer there; give it with --model"
-        )
-    return FLAGS.model or of_index
-
-
-def _scores(gallery, query):
-    if not FLAGS.ann:
-        return gallery.scores(query[None])[:, 0]
+def _approximate_score(gallery):
     from cmr.gallery.approximate import ApproximateSearch
 
-    # Some may be hidden, or the query itself.
-    wanted = 2 * FLAGS.top + len(gallery.hidden) + 10
-    scores = ApproximateSearch(gallery.store).scores(gallery.embeddings, query, wanted)
-    scores[gallery.hidden] = float("-inf")
-    return scores
+    search = ApproximateSearch(gallery.store)
 
+    def score(query):
+        # Some may be hidden, or the query itself.
+        scores = search.scores(gallery.embeddings, query, 2 * FLAGS.top + len(gallery.hidden) + 10)
+        scores[gallery.hidden] = float("-inf")
+        return scores
 
-def _own_row(gallery, term) -> int | None:
-    from cmr.gallery import streaming
-
-    return gallery.row_of_content(streaming.content_sha256(term.picture)) if term.picture else None
+    return score
 
 
 def _say_unknown_words(terms, retriever) -> list[str]:
-    from cmr.gallery import queries
+    from cmr.gallery import answers, queries
 
     unknown = queries.unknown_words(terms, retriever)
     if unknown:
-        print(
-            f"not among the model's {retriever.num_words:,} words, so not heard: {', '.join(unknown)}",
-            file=sys.stderr,
-        )
+        print(answers.not_heard(unknown, retriever), file=sys.stderr)
     return unknown
 
 
-def _share_with_better_best(terms, hits, retriever) -> float | None:
-    """Of the validation sentences those whose best picture scored higher; only a sentence is like them."""
-    if len(terms) > 1 or terms[0].picture is not None or not hits:
-        return None
-    return retriever.share_with_better_best(hits[0].score)
+def _print_answer(gallery, answer, sentences, unknown: list[str]) -> None:
+    from cmr.gallery import answers
 
-
-def _nearest_sentences(gallery, hits, retriever) -> list[str]:
-    from cmr.gallery import nearest_sentences
-
-    rows = gallery.embeddings[[hit.row for hit in hits]]
-    return [near[0].sentence for near in nearest_sentences.nearest(retriever.sentences, rows, 1)]
-
-
-def _print_hits(gallery, hits, sentences, seconds: float, better: float | None, unknown: list[str]) -> None:
-    stands_out = better is None or better < _STANDS_OUT
+    hits = answer.hits
     if hasattr(sys.stdout, "reconfigure"):
         # A file's name need not be text.
         sys.stdout.reconfigure(errors="surrogateescape")
     if FLAGS.json:
-        print(json.dumps(_as_json(gallery, hits, sentences, seconds, stands_out, unknown), indent=2))
+        print(json.dumps(_as_json(gallery, answer, sentences, unknown), indent=2))
     elif FLAGS.paths_only:
         print("".join(f"{hit.path}\n" for hit in hits), end="")
     elif sys.stdout.isatty():
         for hit, sentence in zip(hits, sentences, strict=True):
-            print(f"{hit.score:.4f}\t{hit.path}\t{_percent(hit.share)} score as high\t{sentence}")
+            print(f"{hit.score:.4f}\t{hit.path}\t{answers.percent(hit.share)} score as high\t{sentence}")
     else:
         print("".join(f"{hit.score:.4f}\t{hit.path}\n" for hit in hits), end="")
     sys.stdout.flush()
-    if not stands_out:
-        print(
-            f"nothing stands out: of the sentences that the model was validated with, {_percent(better)} have a best "
-            f"picture above {hits[0].score:.2f}",
-            file=sys.stderr,
-        )
+    if not answer.stands_out:
+        print(answer.says_nothing_stands_out(), file=sys.stderr)
     print(
-        f"{len(gallery):,} pictures searched in {seconds:.3f} s, {time.monotonic() - _STARTED:.1f} s after the start",
+        f"{len(gallery):,} pictures searched in {answer.seconds:.3f} s, {time.monotonic() - _STARTED:.1f} s after the "
+        "start",
         file=sys.stderr,
     )
 
 
-# A sentence whose best picture is worse than that of so many others has probably none here.
-_STANDS_OUT = 0.95
+def _as_json(gallery, answer, sentences, unknown: list[str]) -> dict:
+    from cmr.gallery import answers
 
-
-def _as_json(gallery, hits, sentences, seconds: float, stands_out: bool, unknown: list[str]) -> dict:
     return {
         "query": FLAGS.query,
         "unknown_words": unknown,
         "pictures": len(gallery),
-        "seconds": seconds,
-        "stands_out": stands_out,
-        "results": [
-            {
-                "rank": hit.rank,
-                "score": hit.score,
-                "share": hit.share,
-                "path": str(hit.path),
-                "copies": [str(path) for path in hit.copies],
-                "nearest_sentence": sentence,
-            }
-            for hit, sentence in zip(hits, sentences, strict=True)
-        ],
+        "seconds": answer.seconds,
+        "stands_out": answer.stands_out,
+        "results": answers.as_json(answer.hits, sentences),
     }
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.{2 if share < 0.01 else 0}f}%"
 
 
 def _draw(gallery, hits, sentences) -> None:
@@ -210,12 +151,12 @@ def _empty_folder(name: str) -> pathlib.Path:
 
 def _search_sentences(terms) -> None:
     from cmr.gallery import nearest_sentences, queries
-    from cmr.serving import packed_model
+    from cmr.serving import gallery_model, packed_model
 
     for name in ("paths_only", "copy_to", "sheet", "ann"):
         if FLAGS[name].value:
             raise ConfigError(f"--sentences finds sentences and no pictures; leave --{name} out")
-    retriever = packed_model.load(FLAGS.model or _model(_gallery().description.model))
+    retriever = packed_model.load(FLAGS.model or gallery_model.path_of(_gallery()))
     _say_unknown_words(terms, retriever)
     query = queries.embed(terms, retriever)
     if FLAGS.sentences_file:

@@ -74,6 +74,16 @@ def gallery_size_flags() -> None:
     )
 
 
+@command.flag_group("Load")
+def load_flags() -> None:
+    flags.DEFINE_string("url", "http://127.0.0.1:8080", "Address of a running cmr.serve.")
+    flags.register_validator(
+        "url", lambda text: text.startswith("http://") and text[7:].strip("/"), "give it as http://127.0.0.1:8080"
+    )
+    flags.DEFINE_integer("clients", 50, "Visitors at once, each with a connection of its own.", lower_bound=1)
+    flag_kinds.define_float("seconds", 60, "Seconds for which they ask.", lower_bound=0.1)
+
+
 @command.flag_group("Trainings")
 def trainings_flags() -> None:
     cmr_flags.define_workspace_dir()

@@ -1,7 +1,8 @@
-"""The flags of cmr.pack, cmr.index and cmr.search, in the groups that `--help` prints."""
+"""The flags of cmr.pack, cmr.index, cmr.search and cmr.serve, in the groups that `--help` prints."""
 
 from absl import flags
 
+from cmr import config
 from cmr.cli import command, flag_kinds
 
 
@@ -67,6 +68,18 @@ def index_flags() -> None:
     )
 
 
+def _searched_gallery() -> None:
+    flag_kinds.define_path("pictures", ".", "Folder of pictures that cmr.index has indexed.")
+    _gallery_dir()
+    flag_kinds.define_path("model", "", "The model, where it is no longer where the index was made with it.")
+
+
+def pictures_folder() -> str | None:
+    """--pictures; None where the gallery lies elsewhere and knows its pictures."""
+    values = flags.FLAGS
+    return None if values.gallery_dir and values["pictures"].using_default_value else values.pictures
+
+
 @command.flag_group("Query", positional="query")
 def query_flags() -> None:
     flags.DEFINE_multi_string(
@@ -75,9 +88,7 @@ def query_flags() -> None:
         "What to look for; the flag's name may be left out. A sentence, a picture's path, or several of them with + "
         'and - between: "a beach" + ./dog.jpg - "people".',
     )
-    flag_kinds.define_path("pictures", ".", "Folder of pictures that cmr.index has indexed.")
-    _gallery_dir()
-    flag_kinds.define_path("model", "", "The model, where it is no longer where the index was made with it.")
+    _searched_gallery()
     flags.DEFINE_integer("top", 10, "Results at most.", lower_bound=1)
 
 
@@ -98,3 +109,40 @@ def results_flags() -> None:
     )
     flags.DEFINE_bool("ann", False, "Search by the index of cmr.index --ann: faster, and now and then not the best.")
     flags.mark_bool_flags_as_mutual_exclusive(["json", "paths_only"])
+
+
+@command.flag_group("Pictures to search")
+def served_gallery_flags() -> None:
+    _searched_gallery()
+
+
+@command.flag_group("Serving")
+def serve_flags() -> None:
+    flags.DEFINE_string(
+        "host",
+        "127.0.0.1",
+        "Address to listen on. The default is reached from this machine alone, 0.0.0.0 by everybody who reaches it; "
+        "there is no password.",
+    )
+    flags.DEFINE_integer("port", 8080, "Port to listen on; 0 takes a free one.", lower_bound=0, upper_bound=65535)
+    flags.DEFINE_multi_string(
+        "server_name",
+        [],
+        "Name that the page is reached by beside its address and localhost, such as photos.example.org; requests by "
+        "others are refused, as pages of other sites could send them.",
+    )
+    flag_kinds.define_float(
+        "max_upload_mb",
+        30,
+        "Megabytes of a picture that is given as a query.",
+        lower_bound=0.1,
+        upper_bound=1000,
+    )
+    flags.DEFINE_integer(
+        "max_upload_pixels",
+        64_000_000,
+        "Pixels of such a picture: a file of few bytes can hold very many. Most take 4 bytes a pixel while they are "
+        "read.",
+        lower_bound=1,
+        upper_bound=config.MAX_PIXELS,
+    )

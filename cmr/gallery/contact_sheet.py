@@ -2,14 +2,13 @@
 
 import io
 import math
-import re
 import textwrap
 from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from cmr.errors import DataError
-from cmr.gallery import thumbnails
+from cmr.gallery import nearest_sentences, thumbnails
 from cmr.gallery.searching import Gallery, Hit
 
 _COLUMNS = 5
@@ -48,8 +47,8 @@ def draw(gallery: Gallery, title: str, hits: Sequence[Hit], sentences: Sequence[
         drawing.text((left, top), f"{hit.rank}.  {hit.score:.3f}", fill=_BLACK, font=_font(16))
         name = _fitted(hit.path.name, _WIDTH - 100, _font(13))
         drawing.text((left + 90, top + 2), name, fill=_GREY, font=_font(13))
-        # Data sets set a space before a full stop, which would begin a line.
-        sentence = re.sub(r"\s+([.,;:!?'])", r"\1", sentences[place]) if sentences else ""
+        # A full stop of its own would begin a line.
+        sentence = nearest_sentences.as_printed(sentences[place]) if sentences else ""
         for line in textwrap.wrap(sentence, 42, max_lines=_LINES - 2, placeholder=" ..."):
             top += _LINE
             drawing.text((left, top), line, fill=_GREY, font=_font(14))

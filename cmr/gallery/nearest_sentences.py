@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -37,6 +38,11 @@ def nearest(sentences: Sentences, queries: np.ndarray, top: int) -> list[list[Ne
         [NearSentence(sentences.texts[row], float(scores[row, place])) for row in rows]
         for place, rows in enumerate(chosen)
     ]
+
+
+def as_printed(sentence: str) -> str:
+    """A sentence without the space that data sets set before a full stop."""
+    return re.sub(r"\s+([.,;:!?'])", r"\1", sentence)
 
 
 def of_file(path: pathlib.Path, retriever: Retriever) -> Sentences:

@@ -26,20 +26,25 @@ class Term:
     Attributes:
       sign: 1, or -1 where it is subtracted.
       sentence: "" for a picture.
-      picture: its file; None for a sentence.
+      picture: its file; None for a sentence, and where the embedding is known.
+      embedding: `[dim]` float32, norm 1, of a picture whose embedding is known.
+      row: of a picture of the gallery, where that is known; it is no result of its own query.
     """
 
     sign: int
     sentence: str = ""
     picture: pathlib.Path | None = None
+    embedding: np.ndarray | None = dataclasses.field(default=None, compare=False)
+    row: int | None = None
 
 
-def parse(words: Sequence[str]) -> list[Term]:
+def parse(words: Sequence[str], opens_files: bool = True) -> list[Term]:
     """Takes a query apart.
 
     Args:
       words: the command's arguments. `+` and `-` stand alone; what is between them is the path of a picture, or a
         sentence, whose words may be arguments of their own.
+      opens_files: False takes every path for a sentence: a stranger's query must not touch files.
 
     Raises:
       ConfigError: there is nothing between two signs.
@@ -52,7 +57,7 @@ def parse(words: Sequence[str]) -> list[Term]:
             continue
         text = " ".join(held).strip()
         if text:
-            terms.append(_term(sign, text))
+            terms.append(_term(sign, text) if opens_files else Term(sign, text))
         elif terms or (word == "-" and sign == -1):
             raise ConfigError('the query has a + or - with nothing behind it; write "a beach" + ./dog.jpg - people')
         sign, held = (1 if word == "+" else -1), []
@@ -98,14 +103,17 @@ def embed(terms: Sequence[Term], retriever: Retriever) -> np.ndarray:
       DataError: a picture can't be read.
     """
     for term in terms:
-        if term.picture is None and retriever.hears_nothing(term.sentence):
+        if _is_sentence(term) and retriever.hears_nothing(term.sentence):
             raise ConfigError(
                 f"none of the words of {term.sentence!r} is among the model's {retriever.num_words:,}, so there is "
                 "nothing to search by; use words of its training sentences"
             )
     vectors = np.empty((len(terms), retriever.dim), np.float32)
-    sentences = [place for place, term in enumerate(terms) if term.picture is None]
+    sentences = [place for place, term in enumerate(terms) if _is_sentence(term)]
     pictures = [place for place, term in enumerate(terms) if term.picture is not None]
+    for place, term in enumerate(terms):
+        if term.embedding is not None:
+            vectors[place] = term.embedding
     if sentences:
         vectors[sentences] = retriever.embed_sentences([terms[place].sentence for place in sentences])
     if pictures:
@@ -118,3 +126,7 @@ def embed(terms: Sequence[Term], retriever: Retriever) -> np.ndarray:
     if length < _NOTHING:
         raise ConfigError("the parts of the query cancel each other out; subtract something else")
     return query / np.float32(length)
+
+
+def _is_sentence(term: Term) -> bool:
+    return term.picture is None and term.embedding is None

@@ -115,6 +115,10 @@ class Store:
     def close(self) -> None:
         self._database.close()
 
+    def version(self) -> int:
+        """A number that is another one once a writer has committed."""
+        return self._database.execute("PRAGMA data_version").fetchone()[0]
+
     def known(self) -> dict[bytes, Known]:
         """All files by their path below the pictures' folder, as bytes: a name need not be of any encoding."""
         rows = self._database.execute("SELECT path, size, mtime_ns, sha256, state, reason FROM pictures")

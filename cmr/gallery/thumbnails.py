@@ -32,7 +32,7 @@ def thumbnail(gallery: Gallery, row: int) -> bytes:
     path = gallery.place.thumbnails / f"{gallery.store.content_of_row(row).hex()}.jpg"
     with contextlib.suppress(OSError):
         return path.read_bytes()
-    content = _jpeg(_first_readable(gallery.files_of_row(row)))
+    content = small_jpeg(_first_readable(gallery.files_of_row(row)))
     with contextlib.suppress(OSError), atomic_files.atomic_path(path) as temporary:
         temporary.write_bytes(content)
     return content
@@ -48,7 +48,8 @@ def _first_readable(paths: list[pathlib.Path]) -> Image.Image:
     raise failure
 
 
-def _jpeg(picture: Image.Image) -> bytes:
+def small_jpeg(picture: Image.Image) -> bytes:
+    """A picture as a JPEG file of at most `SIZE`."""
     stream = io.BytesIO()
     # Small ones stay as they are.
     if picture.width > SIZE[0] or picture.height > SIZE[1]:

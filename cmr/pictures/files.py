@@ -1,11 +1,13 @@
 """Reads pictures of any kind as the arrays that a CNN takes: from files, bytes and file objects."""
 
 import contextlib
+import dataclasses
 import functools
 import io
 import os
 import pathlib
 import warnings
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -61,6 +63,21 @@ _TURNS = {
 _BUDGET = PixelBudget()
 
 
+@dataclasses.dataclass(frozen=True)
+class PictureHeader:
+    """What a picture's file says of it.
+
+    Attributes:
+      format: Pillow's name of it, such as JPEG.
+      width: in pixels, as a viewer shows it.
+      height: likewise.
+    """
+
+    format: str
+    width: int
+    height: int
+
+
 def read_crops(source: Source, size: int, crops: int, max_pixels: int = MAX_PIXELS, name: str = "") -> np.ndarray:
     """Reads a picture as one or ten squares.
 
@@ -106,17 +123,41 @@ def read_rgb(source: Source, side: int, max_pixels: int = MAX_PIXELS, name: str 
     Raises:
       DataError: it can't be read as a picture.
     """
+    with _named_errors(source, name), _opened(source) as opened:
+        width, height = opened.size
+        if width * height > max_pixels:
+            raise DataError(
+                f"has {width:,} x {height:,} pixels, more than --max_pixels={max_pixels}; reduce the picture, or "
+                "give a larger --max_pixels where the memory allows it"
+            )
+        with _BUDGET.hold(width * height, max_pixels):
+            return _upright_rgb(opened, side)
+
+
+def read_header(source: Source, name: str = "") -> PictureHeader:
+    """Reads a picture's format and size, and not its pixels.
+
+    Args:
+      source: as in `read_rgb`.
+      name: as in `read_rgb`.
+
+    Raises:
+      DataError: it is no picture.
+    """
+    with _named_errors(source, name), _opened(source) as opened:
+        width, height = opened.size
+        # The turns by a quarter.
+        if _orientation(opened) >= 5:
+            width, height = height, width
+        return PictureHeader(opened.format or "", width, height)
+
+
+@contextlib.contextmanager
+def _named_errors(source: Source, name: str) -> Iterator[None]:
+    """Whatever a decoder raises is a sentence about this picture."""
     name = name or _name(source)
     try:
-        with _opened(source) as opened:
-            width, height = opened.size
-            if width * height > max_pixels:
-                raise DataError(
-                    f"has {width:,} x {height:,} pixels, more than --max_pixels={max_pixels}; reduce the picture, or "
-                    "give a larger --max_pixels where the memory allows it"
-                )
-            with _BUDGET.hold(width * height, max_pixels):
-                return _upright_rgb(opened, side)
+        yield
     except DataError as error:
         raise DataError(f"{name} {error}") from error
     except FileNotFoundError as error:

@@ -79,6 +79,8 @@ class PackedParts:
         self._file = file
         self.name = str(file.path)
         self.checksum = file.checksum
+        # Files of older versions lack it.
+        self.features = str(file.description.get("features", ""))
         try:
             self.config = ModelConfig(**file.description["settings"]["model"])
             self._best_scores = np.array(file.description["best_scores"], np.float32)

@@ -83,6 +83,7 @@ def pack(
         "name": finished.run.path.name,
         "dtype": dtype,
         "best_scores": parts.best_scores().tolist(),
+        "features": parts.features,
         "settings": json.loads(finished.config.to_json()),
         "cnns": {
             name: {

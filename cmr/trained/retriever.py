@@ -45,6 +45,7 @@ class RetrieverParts(Protocol):
       config: the model's settings.
       vocabulary: the words it learnt.
       card: what it is, as Markdown.
+      features: what its CNNs are and what they stand in for, a sentence; "" where nobody says.
     """
 
     name: str
@@ -52,6 +53,7 @@ class RetrieverParts(Protocol):
     config: ModelConfig
     vocabulary: Vocabulary
     card: str
+    features: str
 
     def text_encoder(self) -> keras.Model: ...
 

@@ -58,6 +58,10 @@ class RunParts:
         return card.text(self.finished)
 
     @functools.cached_property
+    def features(self) -> str:
+        return self.finished.run.read_metrics()["features"]
+
+    @functools.cached_property
     def model(self) -> keras.Model:
         """Both encoders with the best weights."""
         return self.finished.model()

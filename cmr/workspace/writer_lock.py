@@ -60,6 +60,22 @@ def writer_lock(folder: str | os.PathLike, parts: Sequence[str] = (), flag: str 
                 place.rmdir()
 
 
+def is_held(folder: str | os.PathLike) -> bool:
+    """Whether a process of this machine is writing a folder, as its lock says.
+
+    It is not tried: a writer that begins at that moment would be refused.
+    """
+    try:
+        process = (pathlib.Path(folder) / LOCK).read_text(encoding="utf-8", errors="replace").split()[1]
+        os.kill(int(process), 0)
+    except PermissionError:
+        # Another user's.
+        return True
+    except (OSError, IndexError, ValueError, OverflowError):
+        return False
+    return True
+
+
 def _open_locked(folder: pathlib.Path) -> int | None:
     """An open file that holds the lock; None where there are no locks."""
     while True:

@@ -33,7 +33,7 @@ class ColourRetriever:
         pass
 
     def squares(self, path) -> dict[str, np.ndarray]:
-        return {"colour": files.read_crops(str(path), _SIZE, 1)}
+        return {"colour": files.read_crops(path, _SIZE, 1)}
 
     def embed_squares(self, squares) -> np.ndarray:
         if self.stops_after is not None and self.computed + len(squares) > self.stops_after:

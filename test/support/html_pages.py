@@ -2,7 +2,7 @@
 
 import html.parser
 
-_VOID = {"meta", "img", "br", "col", "link", "hr"}
+_VOID = {"meta", "img", "br", "col", "link", "hr", "input"}
 
 
 class ParsedPage(html.parser.HTMLParser):

@@ -282,3 +282,22 @@ def test_a_huge_photograph_that_was_turned_stands_upright(tmp_path):
     turned.save(tmp_path / "turned.png", exif=exif)
 
     assert _corner_colours(_read(tmp_path / "turned.png")) == _corner_colours(_quarters())
+
+
+@pytest.mark.parametrize(("turn", "size"), [(1, (40, 20)), (3, (40, 20)), (6, (20, 40)), (8, (20, 40))])
+def test_a_header_gives_the_size_that_a_viewer_shows(tmp_path, turn, size):
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    Image.new("RGB", (40, 20)).save(tmp_path / "a.jpg", exif=exif)
+
+    header = files.read_header(tmp_path / "a.jpg")
+
+    assert (header.format, header.width, header.height) == ("JPEG", *size)
+    assert files.read_rgb(tmp_path / "a.jpg", 8).size == size
+
+
+def test_a_header_of_what_is_no_picture_is_refused_by_name(tmp_path):
+    (tmp_path / "a.jpg").write_text("no picture")
+
+    with pytest.raises(DataError, match=r"a\.jpg is not a picture of a format that is read"):
+        files.read_header(tmp_path / "a.jpg")

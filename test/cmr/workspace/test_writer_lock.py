@@ -175,3 +175,20 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path):
 
     assert ended.returncode == 1
     assert ended.stderr.startswith(f"error: {tmp_path / 'a'} can't be written (File exists)")
+
+
+def test_a_writer_is_seen_from_outside_until_its_end_however_that_is(tmp_path):
+    assert not locks.is_held(tmp_path)
+    writer, _ = start_writer(tmp_path, "text")
+    assert locks.is_held(tmp_path)
+    writer.kill()
+    writer.wait()
+    assert (tmp_path / locks.LOCK).exists()
+    assert not locks.is_held(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "process", "process dog", "process 99999999999999"])
+def test_a_lock_that_names_no_process_is_held_by_none(tmp_path, text):
+    (tmp_path / locks.LOCK).write_text(text)
+
+    assert not locks.is_held(tmp_path)

@@ -1,0 +1,47 @@
+"""The model of a gallery: the one that its index was made with, whose vectors alone mean something beside its rows."""
+
+import pathlib
+
+from cmr import shell
+from cmr.errors import WorkspaceError
+from cmr.gallery.searching import Gallery
+from cmr.serving import packed_model
+from cmr.trained.retriever import Retriever
+
+
+def path_of(gallery: Gallery, model: str = "") -> str:
+    """Where the model lies.
+
+    Args:
+      gallery: the gallery.
+      model: its path, where it is no longer where the index was made with it.
+
+    Raises:
+      WorkspaceError: it is no longer there.
+    """
+    of_index = gallery.description.model
+    if not model and not pathlib.Path(of_index).exists():
+        raise WorkspaceError(
+            f"{of_index}, the model that the index was made with, is no longer there; give it with --model"
+        )
+    return model or of_index
+
+
+def load(gallery: Gallery, model: str = "") -> Retriever:
+    """Opens the model of a gallery.
+
+    Args:
+      gallery: the gallery.
+      model: as in `path_of`.
+
+    Raises:
+      WorkspaceError: it is missing, damaged, or another one.
+    """
+    retriever = packed_model.load(path_of(gallery, model))
+    if retriever.parts.checksum != gallery.description.model_checksum:
+        anew = shell.python_command("cmr.index", gallery.place.pictures, f"--model={model}", "--rebuild")
+        raise WorkspaceError(
+            f"{gallery.place.folder} was indexed with another model ({gallery.description.model}); search with that "
+            f"one, or index anew: {anew}"
+        )
+    return retriever

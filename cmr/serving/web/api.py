@@ -1,0 +1,167 @@
+"""The search as JSON; an error is `{"error": sentence}`.
+
+GET  /api/search?q=&like=&unlike=&top=&offset=    words, and rows of the gallery that are added or subtracted
+POST /api/search                                  a form with a picture as `picture`, and any of these
+GET  /api/similar/{row}?top=&offset=              pictures like one of the gallery
+GET  /api/sentences/{row}?top=                    the nearest sentences of a picture, and the captioner's own
+GET  /api/embed?q=&q=                             unit vectors of sentences; POST takes a form with pictures too
+GET  /api/status                                  the gallery and its model
+"""
+
+import json
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cmr.gallery import answers
+from cmr.gallery.searching import Gallery
+from cmr.serving.web import addresses, pictures, uploads
+from cmr.serving.web import site as sites
+from cmr.serving.web.addresses import Params, WebQuery
+from cmr.serving.web.site import Site
+
+_TOP, _MAX_TOP = 10, 500
+_MAX_OFFSET = 10**9
+_MAX_EMBEDDED = 100
+
+
+def search(request: Request) -> Response:
+    """GET `/api/search`."""
+    return _search(_site(request), WebQuery.read(request.query_params), request.query_params)
+
+
+async def search_by_picture(request: Request) -> Response:
+    """POST `/api/search`."""
+    form = await uploads.read_form(request, max_files=1)
+    contents = await uploads.pictures_of(form)
+    return await run_in_threadpool(_search, _site(request), WebQuery.read(form), form, contents)
+
+
+def similar(request: Request) -> Response:
+    """`/api/similar/{row}`."""
+    return _search(_site(request), WebQuery(like=(request.path_params["row"],)), request.query_params)
+
+
+def _search(site: Site, query: WebQuery, params: Params, contents: list[bytes] = ()) -> Response:
+    top = addresses.number(params, "top", _TOP, 1, _MAX_TOP)
+    offset = addresses.number(params, "offset", 0, 0, _MAX_OFFSET)
+    with site.live.opened() as gallery:
+        for content in contents:
+            query = site.with_picture(gallery, query, content)
+        if query.is_empty:
+            raise HTTPException(400, "say what to look for: /api/search?q=a dog runs along the sea")
+        results = site.search(gallery, query, top, offset)
+        answer = results.answer
+        is_last = len(answer.hits) < top
+        return _json(
+            {
+                "query": query.address("/api/search"),
+                "unknown_words": results.unknown_words,
+                "pictures": len(gallery),
+                "seconds": results.seconds,
+                "stands_out": answer.stands_out,
+                "results": _results(gallery, results),
+                "next": None if is_last else query.address("/api/search", top=top, offset=offset + top),
+            }
+        )
+
+
+def _results(gallery: Gallery, results: sites.Results) -> list[dict]:
+    as_json = answers.as_json(results.answer.hits, results.sentences, sites.name_below(gallery))
+    return [
+        {
+            "row": hit.row,
+            **each,
+            "thumbnail": f"/thumbnails/{hit.row}?v={pictures.version(gallery, hit.row)}",
+            "picture": f"/pictures/{hit.row}/file",
+        }
+        for hit, each in zip(results.answer.hits, as_json, strict=True)
+    ]
+
+
+def sentences(request: Request) -> Response:
+    """`/api/sentences/{row}`."""
+    site, row = _site(request), request.path_params["row"]
+    top = addresses.number(request.query_params, "top", _TOP, 1, _MAX_TOP)
+    with site.live.opened() as gallery:
+        near = site.near_sentences(gallery, row, top)
+        return _json(
+            {
+                "row": row,
+                "path": sites.name_below(gallery)(sites.file_of(gallery, row)),
+                "results": [{"score": each.score, "sentence": each.sentence} for each in near],
+                "made": site.made_sentences(gallery, row),
+            }
+        )
+
+
+def embed(request: Request) -> Response:
+    """GET `/api/embed`."""
+    return _embed(_site(request), request.query_params)
+
+
+async def embed_pictures(request: Request) -> Response:
+    """POST `/api/embed`."""
+    form = await uploads.read_form(request, max_files=_MAX_EMBEDDED)
+    return await run_in_threadpool(_embed, _site(request), form, await uploads.pictures_of(form))
+
+
+def _embed(site: Site, params: Params | FormData, contents: list[bytes] = ()) -> Response:
+    given = addresses.texts(params, "q")
+    if not 1 <= len(given) + len(contents) <= _MAX_EMBEDDED:
+        raise HTTPException(400, f"give 1 to {_MAX_EMBEDDED} sentences as q, or pictures as picture in a form")
+    retriever = site.retriever
+    vectors = retriever.embed_sentences(given).tolist() if given else []
+    vectors += [site.uploads.take(content).embedding.tolist() for content in contents]
+    return _json(
+        {
+            "model_checksum": retriever.parts.checksum,
+            "dim": retriever.dim,
+            "unknown_words": [retriever.unknown_words(sentence) for sentence in given],
+            "embeddings": vectors,
+        }
+    )
+
+
+def status(request: Request) -> Response:
+    """`/api/status`."""
+    site = _site(request)
+    retriever = site.retriever
+    with site.live.opened() as gallery:
+        return _json(
+            {
+                "pictures": len(gallery),
+                "files": gallery.num_files,
+                "is_being_indexed": site.live.is_being_indexed,
+                "says": site.status(gallery),
+                "model": {
+                    "name": site.model_name,
+                    "checksum": retriever.parts.checksum,
+                    "features": retriever.parts.features,
+                    "words": retriever.num_words,
+                    "dim": retriever.dim,
+                    "has_captioner": retriever.has_captioner,
+                    "sentences": len(retriever.sentences.texts) if retriever.sentences else 0,
+                },
+            }
+        )
+
+
+def _json(value: dict) -> Response:
+    # ensure_ascii: a name may hold what UTF-8 has not; and "<" is no markup, should a browser take it for some.
+    text = json.dumps(value).replace("<", "\\u003c")
+    return Response(f"{text}\n", media_type="application/json")
+
+
+def error(sentence: str, code: int) -> Response:
+    """An error's answer."""
+    response = _json({"error": sentence})
+    response.status_code = code
+    return response
+
+
+def _site(request: Request) -> Site:
+    return request.app.state.site

@@ -1,0 +1,89 @@
+"""A gallery that stays open for a server and follows what cmr.index does to it."""
+
+import contextlib
+import dataclasses
+import threading
+import time
+from collections.abc import Iterator
+
+from cmr.errors import WorkspaceError
+from cmr.gallery.searching import Gallery
+from cmr.workspace import writer_lock
+
+# What was indexed is searched after so many seconds at the latest.
+_SECONDS_BETWEEN_LOOKS = 1.0
+
+
+@dataclasses.dataclass
+class _Opened:
+    """A state of the gallery, which is closed when nobody searches it any more."""
+
+    gallery: Gallery
+    version: int
+    users: int = 0
+
+
+class LiveGallery:
+    """A gallery for many threads, opened anew when it has changed.
+
+    Args:
+      gallery: the gallery as it is now.
+    """
+
+    def __init__(self, gallery: Gallery):
+        self._place, self._checksum = gallery.place, gallery.description.model_checksum
+        self._lock = threading.Lock()
+        self._opened = _Opened(gallery, gallery.store.version())
+        self._looked = time.monotonic()
+        self._has_other_model = False
+
+    @property
+    def has_other_model(self) -> bool:
+        """Whether it was indexed with another model meanwhile; the old rows are searched until the server's end."""
+        return self._has_other_model
+
+    @property
+    def is_being_indexed(self) -> bool:
+        """Whether a writer is at work."""
+        return writer_lock.is_held(self._place.folder)
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Gallery]:
+        """The gallery as it is now; it stays as it is until the block ends."""
+        with self._lock:
+            if time.monotonic() - self._looked > _SECONDS_BETWEEN_LOOKS:
+                self._look()
+                self._looked = time.monotonic()
+            opened = self._opened
+            opened.users += 1
+        try:
+            yield opened.gallery
+        finally:
+            with self._lock:
+                opened.users -= 1
+                self._close_unused(opened)
+
+    def close(self) -> None:
+        """Lets go of the gallery, once no thread searches it."""
+        with self._lock:
+            self._opened.gallery.close()
+
+    def _look(self) -> None:
+        before = self._opened
+        # A gallery that is damaged or gone is searched as it was.
+        with contextlib.suppress(WorkspaceError):
+            # Not the state that was seen before it was opened: what is committed in between would be missed.
+            version = before.gallery.store.version()
+            if self._place.read() == before.gallery.description and version == before.version:
+                return
+            gallery = Gallery.open(self._place.pictures, self._place.folder)
+            self._has_other_model = gallery.description.model_checksum != self._checksum
+            if self._has_other_model:
+                gallery.close()
+                return
+            self._opened = _Opened(gallery, gallery.store.version())
+            self._close_unused(before)
+
+    def _close_unused(self, opened: _Opened) -> None:
+        if opened is not self._opened and not opened.users:
+            opened.gallery.close()
