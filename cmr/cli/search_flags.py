@@ -1,4 +1,4 @@
-"""The flags of cmr.pack, cmr.index and cmr.search, in the groups that `--help` prints."""
+"""The flags of cmr.pack, cmr.index, cmr.search and cmr.export, in the groups that `--help` prints."""
 
 from absl import flags
 
@@ -90,3 +90,19 @@ def results_flags() -> None:
     )
     flags.DEFINE_bool("ann", False, "Search by the index of cmr.index --ann: faster, and now and then not the best.")
     flags.mark_bool_flags_as_mutual_exclusive(["json", "paths_only"])
+
+
+@command.flag_group("Exporting")
+def export_flags() -> None:
+    flag_kinds.define_path("model", None, "Model of cmr.pack, or the folder of a finished run.")
+    flag_kinds.define_path(
+        "to", None, "Folder to write, which must not be there yet; TensorFlow Serving wants MODEL/1, MODEL/2, ..."
+    )
+    flags.mark_flags_as_required(["model", "to"])
+    flags.DEFINE_enum(
+        "format",
+        "savedmodel",
+        ("savedmodel", "onnx"),
+        "savedmodel takes sentences and files of pictures as they are. onnx takes word ids and decoded squares, since "
+        "ONNX has neither a tokenizer nor a decoder; it needs the extra: pip install 'cmr[onnx]'.",
+    )
