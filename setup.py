@@ -40,6 +40,7 @@ setuptools.setup(
     ],
     extras_require={
         "captions": ["pycocoevalcap>=1.2"],
+        "onnx": ["tf2onnx>=1.17", "onnx>=1.16"],
         "peers": ["torch>=2.4"],
         "heic": ["pillow-heif>=0.18"],
         "index": ["faiss-cpu>=1.8"],
@@ -51,6 +52,9 @@ setuptools.setup(
             "pytest>=8.0",
             "hypothesis>=6.100",
             "ruff>=0.6",
+            "tf2onnx>=1.17",
+            "onnx>=1.16",
+            "onnxruntime>=1.18",
             "scipy>=1.11",
             "pycocoevalcap>=1.2",
             "matplotlib>=3.8",

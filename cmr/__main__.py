@@ -6,7 +6,7 @@ import sys
 
 from cmr.cli import command
 
-COMMANDS = ("train", "pretrain", "evaluate", "caption", "benchmark", "pack", "index", "search", "serve")
+COMMANDS = ("train", "pretrain", "evaluate", "caption", "benchmark", "pack", "index", "search", "serve", "export")
 
 
 def main() -> None:

@@ -52,6 +52,8 @@ def _index(place, retriever, model: str) -> None:
         index = updating.open_for_update(place, retriever, model, FLAGS.rows_dtype, FLAGS.rebuild)
         done = updating.update(index, place.pictures, retriever, _remark)
         updating.finish(place, index, model)
+        # Before the approximate index, which is of these rows.
+        index, reclaimed = updating.reclaim(place, index, model, keeps_approximate=not FLAGS.ann)
         if FLAGS.watch and done.is_nothing:
             return
         rate = f" ({done.computed / done.seconds:.1f}/s)" if done.computed else ""
@@ -61,6 +63,8 @@ def _index(place, retriever, model: str) -> None:
             f"unreadable ({done.unreadable:,} of them new)",
             flush=True,
         )
+        if reclaimed:
+            print(f"{reclaimed:,} rows of deleted and changed pictures reclaimed", flush=True)
         if FLAGS.ann:
             built = approximate.build(index, retriever.sentences.rows if retriever.sentences else None)
             print(

@@ -1,4 +1,4 @@
-"""The flags of cmr.pack, cmr.index, cmr.search and cmr.serve, in the groups that `--help` prints."""
+"""The flags of cmr.pack, cmr.index, cmr.search, cmr.serve and cmr.export, in the groups that `--help` prints."""
 
 from absl import flags
 
@@ -145,4 +145,20 @@ def serve_flags() -> None:
         "read.",
         lower_bound=1,
         upper_bound=config.MAX_PIXELS,
+    )
+
+
+@command.flag_group("Exporting")
+def export_flags() -> None:
+    flag_kinds.define_path("model", None, "Model of cmr.pack, or the folder of a finished run.")
+    flag_kinds.define_path(
+        "to", None, "Folder to write, which must not be there yet; TensorFlow Serving wants MODEL/1, MODEL/2, ..."
+    )
+    flags.mark_flags_as_required(["model", "to"])
+    flags.DEFINE_enum(
+        "format",
+        "savedmodel",
+        ("savedmodel", "onnx"),
+        "savedmodel takes sentences and files of pictures as they are. onnx takes word ids and decoded squares, since "
+        "ONNX has neither a tokenizer nor a decoder; it needs the extra: pip install 'cmr[onnx]'.",
     )

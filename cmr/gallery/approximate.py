@@ -5,15 +5,14 @@ Rows that were indexed since it was built are searched exactly beside it.
 
 import dataclasses
 import importlib.util
-import json
 import time
 
 import numpy as np
 
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.gallery import similarity
-from cmr.gallery.store import Store
-from cmr.workspace import atomic_files
+from cmr.gallery.store import ANN_FAISS, ANN_JSON, Store
+from cmr.workspace import atomic_files, json_files, json_kinds
 
 # Of what the exact search has among its first ten, so many shall be found.
 _WANTED_RECALL = 0.95
@@ -42,6 +41,9 @@ class Approximation:
     lists_searched: int
     recall: float
     seconds: float
+
+
+_APPROXIMATION = json_kinds.of_dataclass(Approximation)
 
 
 def build(index: Store, queries: np.ndarray | None) -> Approximation:
@@ -76,9 +78,9 @@ def build(index: Store, queries: np.ndarray | None) -> Approximation:
     while (recall := _recall(built, queries, best)) < _WANTED_RECALL and built.nprobe < lists:
         built.nprobe = min(lists, 2 * built.nprobe)
     done = Approximation(len(rows), lists, built.nprobe, recall, time.monotonic() - started)
-    with atomic_files.atomic_path(index.folder / "ann.faiss") as temporary:
+    with atomic_files.atomic_path(index.folder / ANN_FAISS) as temporary:
         faiss.write_index(built, str(temporary))
-    atomic_files.write_text(index.folder / "ann.json", json.dumps(dataclasses.asdict(done), indent=2) + "\n")
+    json_files.write_json(index.folder / ANN_JSON, dataclasses.asdict(done))
     return done
 
 
@@ -95,16 +97,15 @@ class ApproximateSearch:
 
     def __init__(self, index: Store):
         faiss = _faiss()
+        mend = "run cmr.index --ann, or search without --ann"
+        path = index.folder / ANN_FAISS
+        values = json_files.read_workspace_json(index.folder / ANN_JSON, _APPROXIMATION, mend)
+        self.description = Approximation(**values)
         try:
-            self.description = Approximation(**json.loads((index.folder / "ann.json").read_text(encoding="utf-8")))
             # Mapped, not read: a query looks at a few lists.
-            self._built = faiss.read_index(
-                str(index.folder / "ann.faiss"), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY
-            )
-        except (OSError, ValueError, TypeError, RuntimeError) as error:
-            raise WorkspaceError(
-                f"{index.folder} has no approximate index, or a damaged one; run cmr.index --ann, or search without it"
-            ) from error
+            self._built = faiss.read_index(str(path), faiss.IO_FLAG_MMAP | faiss.IO_FLAG_READ_ONLY)
+        except (OSError, RuntimeError) as error:
+            raise WorkspaceError(f"{path} is missing or damaged; {mend}") from error
 
     def scores(self, rows: np.ndarray, query: np.ndarray, count: int) -> np.ndarray:
         """Cosines of the rows that may be the best.

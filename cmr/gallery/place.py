@@ -9,13 +9,12 @@
 
 import contextlib
 import dataclasses
-import json
 import pathlib
-import shutil
 
 from cmr import shell
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import atomic_files, json_files
+from cmr.workspace.json_kinds import OneOf, Record, Text
 from cmr.workspace.writer_lock import writer_lock
 
 FORMAT = 1
@@ -37,6 +36,12 @@ class Description:
     model: str
     model_checksum: str
     pictures: str
+
+
+_GALLERY = Record(
+    {"format": OneOf((FORMAT,)), "index": Text(), "model": Text(), "model_checksum": Text(), "pictures": Text()},
+    others=False,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,20 +97,13 @@ class Place:
                 f"{self.folder.parent if self.folder.name == FOLDER else self.folder} has no index; run: "
                 + shell.python_command("cmr.index", self.pictures, "--model=MODEL.cmr")
             )
-        try:
-            values = json.loads(self.gallery_json.read_text(encoding="utf-8"))
-            if values.pop("format") != FORMAT:
-                raise ValueError("another format")
-            return Description(**values)
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise WorkspaceError(
-                f"{self.gallery_json} is damaged or of another version; remove {self.folder} and run cmr.index again"
-            ) from error
+        mend = f"remove {self.folder} and run cmr.index again"
+        values = json_files.read_workspace_json(self.gallery_json, _GALLERY, mend)
+        return Description(**{name: value for name, value in values.items() if name != "format"})
 
     def write(self, description: Description) -> None:
         """Writes gallery.json: from here on the index that it names is the one in use."""
-        values = {"format": FORMAT, **dataclasses.asdict(description)}
-        atomic_files.write_text(self.gallery_json, json.dumps(values, indent=2) + "\n")
+        json_files.write_json(self.gallery_json, {"format": FORMAT, **dataclasses.asdict(description)})
 
     def indexes(self) -> list[pathlib.Path]:
         """Folders of indexes, the oldest first."""
@@ -116,7 +114,7 @@ class Place:
         """Removes every index but one."""
         for path in self.indexes():
             if path.name != index:
-                shutil.rmtree(path, ignore_errors=True)
+                atomic_files.remove_folder(path)
 
     def writing(self) -> contextlib.AbstractContextManager[None]:
         """Keeps every other writer out until the block ends; searches go on meanwhile.

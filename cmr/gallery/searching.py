@@ -77,8 +77,7 @@ class Gallery:
         place = Place.of(
             pathlib.Path(pictures) if pictures else None, pathlib.Path(gallery_dir) if gallery_dir else None
         )
-        description = place.read()
-        store = Store(place.folder / description.index)
+        description, store = _in_use(place)
         # In this order: what is hidden later is passed over when its file is looked for.
         embeddings = store.embeddings()
         hidden = store.hidden_rows()
@@ -165,3 +164,14 @@ class Gallery:
         """The row of a picture's content; None where the gallery has no such picture."""
         row = self.store.row_of_content(sha256)
         return row if row is not None and row < len(self.embeddings) else None
+
+
+def _in_use(place: Place) -> tuple[Description, Store]:
+    """The index in use, opened; a writer may put another one in its place meanwhile."""
+    while True:
+        description = place.read()
+        try:
+            return description, Store(place.folder / description.index)
+        except WorkspaceError:
+            if place.read() == description:
+                raise

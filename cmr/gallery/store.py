@@ -8,7 +8,6 @@ written. `index.json` says what the rows are.
 
 import contextlib
 import dataclasses
-import json
 import os
 import pathlib
 import sqlite3
@@ -17,7 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import json_files
+from cmr.workspace.json_kinds import OneOf, Record, Text, Whole
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS contents (sha256 BLOB PRIMARY KEY, row INTEGER NOT NULL UNIQUE, is_shown INTEGER NOT NULL)
@@ -27,6 +27,10 @@ CREATE TABLE IF NOT EXISTS pictures (path BLOB PRIMARY KEY, size INTEGER, mtime_
 CREATE INDEX IF NOT EXISTS pictures_of_content ON pictures (sha256);
 CREATE INDEX IF NOT EXISTS hidden_rows ON contents (row) WHERE NOT is_shown;
 """
+
+INDEX_JSON, GALLERY_SQLITE, EMBEDDINGS_NPY = "index.json", "gallery.sqlite", "embeddings.npy"
+# Of approximate.py, whose faiss need not be there.
+ANN_FAISS, ANN_JSON = "ann.faiss", "ann.json"
 
 # What can be said of a file.
 INDEXED, UNREADABLE, GONE = "indexed", "unreadable", "gone"
@@ -71,6 +75,28 @@ class Rows:
     dim: int
     dtype: str
 
+    @classmethod
+    def read(cls, folder: pathlib.Path) -> "Rows":
+        """Reads index.json of an index.
+
+        Raises:
+          WorkspaceError: it is missing or damaged.
+        """
+        return cls(**json_files.read_workspace_json(folder / INDEX_JSON, _ROWS, _mend(folder)))
+
+    def write(self, folder: pathlib.Path) -> None:
+        """Writes index.json."""
+        json_files.write_json(folder / INDEX_JSON, dataclasses.asdict(self))
+
+
+_ROWS = Record(
+    {"model_checksum": Text(), "dim": Whole(at_least=1), "dtype": OneOf(("float16", "float32"))}, others=False
+)
+
+
+def _mend(folder: pathlib.Path) -> str:
+    return f"remove {folder.parent} and run cmr.index again"
+
 
 class Store:
     """An index on the disk.
@@ -89,27 +115,27 @@ class Store:
 
     def __init__(self, folder: pathlib.Path, writable: bool = False):
         self.folder = folder
-        self._npy = folder / "embeddings.npy"
+        self._npy = folder / EMBEDDINGS_NPY
+        self.rows = Rows.read(folder)
         try:
-            self.rows = Rows(**json.loads((folder / "index.json").read_text(encoding="utf-8")))
             # Of a path with a "?" or a "#" in it too.
-            uri = f"{(folder / 'gallery.sqlite').resolve().as_uri()}?mode={'rwc' if writable else 'ro'}"
+            uri = f"{(folder / GALLERY_SQLITE).resolve().as_uri()}?mode={'rwc' if writable else 'ro'}"
             self._database = sqlite3.connect(uri, uri=True, timeout=_SECONDS_TO_WAIT, check_same_thread=False)
             if writable:
                 self._database.executescript(_SCHEMA)
             self._database.execute("SELECT 1 FROM pictures, contents LIMIT 1").fetchone()
             if writable:
                 self._drop_uncommitted_rows()
-        except (OSError, ValueError, TypeError, sqlite3.Error) as error:
+        except (OSError, sqlite3.Error) as error:
             raise WorkspaceError(
-                f"{folder} is missing or damaged ({error}); remove {folder.parent} and run cmr.index again"
+                f"{folder / GALLERY_SQLITE} is missing or damaged ({error}); {_mend(folder)}"
             ) from error
 
     @classmethod
     def create(cls, folder: pathlib.Path, rows: Rows) -> "Store":
         """Makes an empty index, open for its writer."""
         folder.mkdir(parents=True, exist_ok=True)
-        atomic_files.write_text(folder / "index.json", json.dumps(dataclasses.asdict(rows), indent=2) + "\n")
+        rows.write(folder)
         return cls(folder, writable=True)
 
     def close(self) -> None:
@@ -201,9 +227,7 @@ class Store:
             # Mode c and not r: what must not be written is not handed on without a copy. Nothing here writes.
             return np.memmap(self._npy, self.rows.dtype, "c", _HEADER_BYTES, shape)
         except (OSError, ValueError) as error:
-            raise WorkspaceError(
-                f"{self._npy} is missing or too short; remove {self.folder.parent} and run cmr.index again"
-            ) from error
+            raise WorkspaceError(f"{self._npy} is missing or too short; {_mend(self.folder)}") from error
 
     def _append(self, first: int, embeddings: np.ndarray) -> None:
         rows = np.ascontiguousarray(embeddings, self.rows.dtype)

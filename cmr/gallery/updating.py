@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from cmr import progress, shell
 from cmr.errors import ConfigError
-from cmr.gallery import streaming, walking
+from cmr.gallery import compacting, streaming, walking
 from cmr.gallery.place import Description, Place
-from cmr.gallery.store import GONE, INDEXED, UNREADABLE, Known, Rows, Store
+from cmr.gallery.store import ANN_JSON, GONE, INDEXED, UNREADABLE, Known, Rows, Store
 from cmr.gallery.streaming import Batch
 from cmr.trained.retriever import Retriever
 
@@ -259,3 +259,25 @@ def finish(place: Place, index: Store, model: str) -> None:
         place.write(description)
     if before and before.index != description.index:
         place.remove_others(description.index)
+
+
+def reclaim(place: Place, index: Store, model: str, keeps_approximate: bool = True) -> tuple[Store, int]:
+    """Gets rid of the rows of deleted and changed pictures, where they have become many.
+
+    Args:
+      place: of the gallery, whose lock the caller holds.
+      index: the one in use, open for its writer.
+      model: path of the model.
+      keeps_approximate: leave an index as it is that has an approximate one, which knows the rows by their numbers.
+
+    Returns:
+      The index in use then, and the number of rows that are gone.
+    """
+    compacting.remove_orphans(place, index)
+    if not compacting.is_due(index) or (keeps_approximate and (index.folder / ANN_JSON).exists()):
+        return index, 0
+    compacted = compacting.compact(place, index)
+    gone = index.num_rows() - compacted.num_rows()
+    index.close()
+    finish(place, compacted, model)
+    return compacted, gone

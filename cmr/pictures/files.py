@@ -8,7 +8,7 @@ import os
 import pathlib
 import warnings
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -27,6 +27,9 @@ with contextlib.suppress(ImportError):
 # A file's path, its bytes, a file object that is open for reading bytes, or a picture that is decoded already.
 Source = str | os.PathLike[str] | bytes | BinaryIO | Image.Image
 
+# An array of NumPy, or of a library that cuts arrays as NumPy does.
+Pixels = Any
+
 # Pillow knows others too, some of which are programs (EPS starts Ghostscript) or no photographs. JPEG has MPO in it,
 # PPM its siblings. Those that this Pillow was built without are left out.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "JPEG2000", "AVIF", "HEIF")
@@ -42,7 +45,7 @@ Image.MAX_IMAGE_PIXELS = None
 Image.core.set_block_size(64 << 20)
 
 # A picture with a longer side is brought to a fraction of its size before anything else is done to it.
-_LARGE_SIDE = 4096
+LARGE_SIDE = 4096
 
 # A ten-crop picture is larger than its crops by this, as 256 is to 224 (Krizhevsky et al., 2012).
 _TEN_CROP_SCALE = 256 / 224
@@ -95,14 +98,30 @@ def read_crops(source: Source, size: int, crops: int, max_pixels: int = MAX_PIXE
     Raises:
       DataError: it can't be read as a picture.
     """
-    side = size if crops == 1 else round(size * _TEN_CROP_SCALE)
+    side = resized_side(size, crops)
     whole = np.asarray(read_rgb(source, side, max_pixels, name).resize((side, side), Image.Resampling.BICUBIC))
+    return np.stack(cropped(whole, size, crops))
+
+
+def resized_side(size: int, crops: int) -> int:
+    """Side in pixels of the whole picture that crops are cut out of."""
+    return size if crops == 1 else round(size * _TEN_CROP_SCALE)
+
+
+def cropped(whole: Pixels, size: int, crops: int) -> list[Pixels]:
+    """Cuts squares out of a picture: see `read_crops`.
+
+    Args:
+      whole: `[side, side, 3]`, a NumPy array or a tensor; `side` is `resized_side`.
+      size: side of a square in pixels.
+      crops: 1 or 10.
+    """
     if crops == 1:
-        return whole[None]
-    far, middle = side - size, (side - size) // 2
-    corners = ((0, 0), (0, far), (far, 0), (far, far), (middle, middle))
+        return [whole]
+    far = whole.shape[0] - size
+    corners = ((0, 0), (0, far), (far, 0), (far, far), (far // 2, far // 2))
     plain = [whole[top : top + size, left : left + size] for top, left in corners]
-    return np.stack([*plain, *(crop[:, ::-1] for crop in plain)])
+    return [*plain, *(crop[:, ::-1] for crop in plain)]
 
 
 def read_rgb(source: Source, side: int, max_pixels: int = MAX_PIXELS, name: str = "") -> Image.Image:
@@ -179,13 +198,13 @@ def _opened(source: Source) -> contextlib.AbstractContextManager[Image.Image]:
 
 
 def _upright_rgb(opened: Image.Image, side: int) -> Image.Image:
-    if max(opened.size) > _LARGE_SIDE:
+    if max(opened.size) > LARGE_SIDE:
         # A JPEG is decoded at an eighth, a quarter or half of its size; others have no such thing.
         opened.draft("RGB", (2 * side, 2 * side))
     opened.load()
     turn = _TURNS.get(_orientation(opened))
     to_rgb = colours.rgb_converter(opened)
-    factor = min(opened.size) // (2 * side) if max(opened.size) > _LARGE_SIDE else 1
+    factor = min(opened.size) // (2 * side) if max(opened.size) > LARGE_SIDE else 1
     picture = colours.reduced_rgb(opened, to_rgb, factor) if factor > 1 else to_rgb(opened)
     return picture if turn is None else picture.transpose(turn)
 

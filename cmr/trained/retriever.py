@@ -31,7 +31,7 @@ from cmr.trained.sentences import Sentences, padded
 from cmr.workspace.vocabulary import Vocabulary, tokenize
 
 # Evaluation's, so that the same rows go through the same products and come out bit by bit.
-_ROWS_AT_ONCE = 256
+ROWS_AT_ONCE = 256
 # Few enough that a slow CNN is done with them in some seconds; from eight on the features are extraction's bit by bit.
 PICTURES_AT_ONCE = 16
 
@@ -131,8 +131,8 @@ class Retriever:
         tokens = [self.parts.vocabulary.encode(sentence) for sentence in sentences]
         by_length = np.argsort([len(words) for words in tokens], kind="stable")
         vectors = np.empty((len(tokens), self.dim), np.float32)
-        for start in range(0, len(tokens), _ROWS_AT_ONCE):
-            rows = by_length[start : start + _ROWS_AT_ONCE]
+        for start in range(0, len(tokens), ROWS_AT_ONCE):
+            rows = by_length[start : start + ROWS_AT_ONCE]
             vectors[rows] = self._encode_sentences(padded([tokens[row] for row in rows])).numpy()
             on_batch(len(rows))
         return vectors
@@ -183,8 +183,8 @@ class Retriever:
           `[num_images, dim]` float32, norm 1.
         """
         blocks = [np.zeros((0, self.dim), np.float32)]
-        for start in range(0, len(next(iter(features.values()))), _ROWS_AT_ONCE):
-            block = {name: array[start : start + _ROWS_AT_ONCE] for name, array in features.items()}
+        for start in range(0, len(next(iter(features.values()))), ROWS_AT_ONCE):
+            block = {name: array[start : start + ROWS_AT_ONCE] for name, array in features.items()}
             blocks.append(_unit(self._encode_images(block).numpy()))
         return np.concatenate(blocks)
 

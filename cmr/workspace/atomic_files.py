@@ -19,16 +19,56 @@ def atomic_path(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """
     final = pathlib.Path(path)
     final.parent.mkdir(parents=True, exist_ok=True)
-    # The name keeps its ending: Keras, NumPy and Pillow choose the format by it.
-    temporary = final.with_name(f".{os.getpid()}.tmp.{final.name}")
+    temporary = _temporary(final)
     try:
         yield temporary
-        # Without the sync a power cut could leave an empty file under the final name.
-        with open(temporary, "rb+") as written:
-            os.fsync(written.fileno())
+        _sync(temporary)
         os.replace(temporary, final)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """The same for a whole folder, which must not be there yet.
+
+    Args:
+      path: the final name; the folder above it is made when missing.
+
+    Yields:
+      A path in the same folder, where nothing is yet. On an exception what is there is removed.
+    """
+    final = pathlib.Path(path)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(final)
+    try:
+        yield temporary
+        for written in temporary.rglob("*"):
+            if written.is_file():
+                _sync(written)
+        temporary.rename(final)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_folder(path: str | os.PathLike) -> None:
+    """Removes a folder that may be gone already; a kill leaves the whole of it, or nothing under its name."""
+    folder = pathlib.Path(path)
+    doomed = _temporary(folder)
+    with contextlib.suppress(FileNotFoundError):
+        folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def _temporary(final: pathlib.Path) -> pathlib.Path:
+    # The name keeps its ending: Keras, NumPy and Pillow choose the format by it.
+    return final.with_name(f".{os.getpid()}.tmp.{final.name}")
+
+
+def _sync(path: pathlib.Path) -> None:
+    """Without it a power cut could leave an empty file under the final name."""
+    with open(path, "rb+") as written:
+        os.fsync(written.fileno())
 
 
 # Half-written files of `atomic_path`, and of TensorFlow's checkpoints.

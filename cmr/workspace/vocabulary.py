@@ -96,7 +96,7 @@ class Vocabulary:
     def _ids_of(self, word: str) -> list[int]:
         if word in self.ids:
             return [self.ids[word]]
-        if word.isascii() or self._has_marks:
+        if word.isascii() or self.has_marks:
             return [UNK_ID]
         pieces = _WORD.findall(unicodedata.normalize("NFD", word))
         if len(pieces) < 2 or any(piece not in self.ids for piece in pieces):
@@ -104,7 +104,8 @@ class Vocabulary:
         return [self.ids[piece] for piece in pieces]
 
     @functools.cached_property
-    def _has_marks(self) -> bool:
+    def has_marks(self) -> bool:
+        """Whether a word has one; vocabularies of older versions have none, and words cut there."""
         return any(_is_mark(character) for word in self.words for character in word)
 
     def checksum(self) -> str:
