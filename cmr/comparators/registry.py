@@ -1,8 +1,18 @@
 """Every comparator by its name; `settings.registry` has their settings."""
 
 from cmr.comparators.cca import Cca
+from cmr.comparators.conse import Conse
+from cmr.comparators.dcca import Dcca
+from cmr.comparators.devise import Devise
+from cmr.comparators.fv import Fv
 from cmr.comparators.system import System
+from cmr.comparators.w2vv import W2vv
 
 SYSTEMS: dict[str, type[System]] = {
+    "devise": Devise,
+    "conse": Conse,
     "cca": Cca,
+    "fv": Fv,
+    "dcca": Dcca,
+    "w2vv": W2vv,
 }

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 
 from cmr.comparators.registry import SYSTEMS
@@ -9,20 +10,60 @@ from cmr.comparators.settings.registry import SETTINGS
 from cmr.comparators.system import Given, NeuralSystem, System
 from cmr.comparators.trainer import Trainer
 from cmr.config import ComparatorTrainConfig
+from cmr.data import input_names
 from cmr.data.inputs import Inputs
 from cmr.data.word_vectors import WordVectors
 from cmr.retrieval.summaries import SilentRecorder
 from cmr.workspace.runs import Run
+from cmr.workspace.vocabulary import tokenize
 
 # What a system needs to learn a few dozen images in a moment, by its name; others' defaults serve.
 SMALL = {
+    "devise": {"batch_size": 20, "learning_rate": 0.02, "max_epochs": 20},
     "cca": {"dims": 8, "text": "ngrams", "min_count": 1, "svd_dims": 30},
+    "fv": {"dims": 8, "components": 3, "pca_dims": 20, "em_iterations": 5},
+    "dcca": {
+        "batch_size": 120,
+        "learning_rate": 0.01,
+        "max_epochs": 15,
+        "patience": 15,
+        "hidden_units": 20,
+        "dims": 8,
+        "min_count": 1,
+        "svd_dims": 30,
+        "dropout": 0.0,
+        "ridge": 0.1,
+    },
+    "w2vv": {
+        "batch_size": 20,
+        "learning_rate": 0.003,
+        "max_epochs": 10,
+        "gru_units": 8,
+        "hidden_units": 20,
+        "dropout": 0.0,
+        "min_count": 1,
+    },
 }
+
+# Classes of ImageNet that name a thing of the planted sentences.
+_CLASSES = {"dog": 248, "cat": 282, "ball": 852, "car": 817, "horse": 603}
 
 
 def small_settings(name: str):
     """A system's settings for the planted data."""
     return dataclasses.replace(SETTINGS[name](), **SMALL.get(name, {}))
+
+
+def planted(name: str, inputs: Inputs) -> Inputs:
+    """The tiny workspace's inputs with features of the kind that a system reads."""
+    if SETTINGS[name].reads != "predictions":
+        return inputs
+    first_captions = inputs.captions.drop_duplicates("image_id").set_index("image_id")["caption"]
+    stored = inputs.features[input_names.IMAGE_FEATURES]
+    rows = [_CLASSES.get(tokenize(first_captions[image_id])[2], 0) for image_id in stored.image_ids]
+    predictions = 0.9 * np.eye(1000, dtype=np.float32)[rows] + np.float32(1e-4)
+    features = {input_names.IMAGE_FEATURES: dataclasses.replace(stored, array=predictions)}
+    return dataclasses.replace(inputs, features=features)
 
 
 def given(name: str, inputs: Inputs, seed: int = 0) -> Given:
@@ -36,6 +77,7 @@ def given(name: str, inputs: Inputs, seed: int = 0) -> Given:
 
 def fitted(name: str, inputs: Inputs, run: Run, seed: int = 0) -> System:
     """A registered system, fitted on the planted training split; `run` keeps a neural one's states."""
+    keras.utils.set_random_seed(seed)
     system = SYSTEMS[name](small_settings(name), given(name, inputs, seed))
     fit(system, inputs, run)
     return system

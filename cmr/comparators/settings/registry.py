@@ -1,8 +1,14 @@
 """The settings of every comparator by its name, of which its flags are made; `comparators.registry` has the systems."""
 
-from cmr.comparators.settings.closed_form import CcaSettings
+from cmr.comparators.settings.closed_form import CcaSettings, ConseSettings, FvSettings
 from cmr.comparators.settings.declared import Settings
+from cmr.comparators.settings.dense import DccaSettings, DeviseSettings, W2vvSettings
 
 SETTINGS: dict[str, type[Settings]] = {
+    "devise": DeviseSettings,
+    "conse": ConseSettings,
     "cca": CcaSettings,
+    "fv": FvSettings,
+    "dcca": DccaSettings,
+    "w2vv": W2vvSettings,
 }
