@@ -78,6 +78,24 @@ class Features:
         """Vectors of an image in a grid; None of features without positions."""
         return self.array.shape[1] if len(self.array.shape) == 3 else None
 
+    def of_kind(self, is_grid: bool) -> "Features":
+        """Itself, where it is a grid or one vector an image as asked for.
+
+        Raises:
+          WorkspaceError: it is of the other kind.
+        """
+        if self.cells is not None and not is_grid:
+            raise WorkspaceError(
+                f"{self.path} is a grid, {self.cells} vectors an image, and one vector an image is read here; choose "
+                "features without positions"
+            )
+        if self.cells is None and is_grid:
+            raise WorkspaceError(
+                f"{self.path} holds one vector an image, and a grid is read here; make one with data_prep.extract "
+                "--grid, or import regions"
+            )
+        return self
+
     @functools.cached_property
     def _row_of(self) -> dict[str, int]:
         return {image_id: row for row, image_id in enumerate(self.image_ids)}
@@ -145,13 +163,7 @@ def read_features(path: str | os.PathLike) -> Features:
       WorkspaceError: a file is missing or damaged, the array is not float32 `[len(image_ids), feature_dim]`, or
         extractor.json describes others.
     """
-    written = read_stored(path)
-    if written.cells is not None:
-        raise WorkspaceError(
-            f"{written.path} is a grid, {written.cells} vectors an image, and one vector an image is read here; choose "
-            "features without positions"
-        )
-    return written
+    return read_stored(path).of_kind(is_grid=False)
 
 
 def read_grid(path: str | os.PathLike) -> Features:
@@ -160,13 +172,7 @@ def read_grid(path: str | os.PathLike) -> Features:
     Raises:
       WorkspaceError: as `read_features`, of float16 `[len(image_ids), cells, feature_dim]`.
     """
-    written = read_stored(path)
-    if written.cells is None:
-        raise WorkspaceError(
-            f"{written.path} holds one vector an image, and a grid is read here; make one with data_prep.extract "
-            "--grid, or import regions"
-        )
-    return written
+    return read_stored(path).of_kind(is_grid=True)
 
 
 def read_stored(path: str | os.PathLike) -> Features:

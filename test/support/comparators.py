@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 
 from cmr.comparators.registry import SYSTEMS
@@ -9,6 +10,7 @@ from cmr.comparators.settings.registry import SETTINGS
 from cmr.comparators.system import Given, NeuralSystem, System
 from cmr.comparators.trainer import Trainer
 from cmr.config import ComparatorTrainConfig
+from cmr.data import input_names
 from cmr.data.inputs import Inputs
 from cmr.data.word_vectors import WordVectors
 from cmr.retrieval.summaries import SilentRecorder
@@ -17,12 +19,25 @@ from cmr.workspace.runs import Run
 # What a system needs to learn a few dozen images in a moment, by its name; others' defaults serve.
 SMALL = {
     "cca": {"dims": 8, "text": "ngrams", "min_count": 1, "svd_dims": 30},
+    "deep_fragment": {"dim": 24, "dropout": 0.0, "batch_size": 15, "learning_rate": 0.01, "mil_epoch": 4},
+    "dvsa": {"dim": 24, "dropout": 0.0, "batch_size": 15, "learning_rate": 0.01},
 }
 
 
 def small_settings(name: str):
     """A system's settings for the planted data."""
     return dataclasses.replace(SETTINGS[name](), **SMALL.get(name, {}))
+
+
+def planted(name: str, inputs: Inputs) -> Inputs:
+    """The tiny workspace's inputs with features of the kind that a system reads."""
+    stored = inputs.features[input_names.IMAGE_FEATURES]
+    if SETTINGS[name].reads == "grid":
+        # A cell for each half of the planted values.
+        grid = np.asarray(stored.array).reshape(len(stored.array), 2, -1).astype(np.float16)
+        features = {input_names.IMAGE_FEATURES: dataclasses.replace(stored, array=grid)}
+        return dataclasses.replace(inputs, features=features)
+    return inputs
 
 
 def given(name: str, inputs: Inputs, seed: int = 0) -> Given:
@@ -36,6 +51,7 @@ def given(name: str, inputs: Inputs, seed: int = 0) -> Given:
 
 def fitted(name: str, inputs: Inputs, run: Run, seed: int = 0) -> System:
     """A registered system, fitted on the planted training split; `run` keeps a neural one's states."""
+    keras.utils.set_random_seed(seed)
     system = SYSTEMS[name](small_settings(name), given(name, inputs, seed))
     fit(system, inputs, run)
     return system

@@ -2,7 +2,10 @@
 
 from cmr.comparators.settings.closed_form import CcaSettings
 from cmr.comparators.settings.declared import Settings
+from cmr.comparators.settings.fragments import DeepFragmentSettings, DvsaSettings
 
 SETTINGS: dict[str, type[Settings]] = {
     "cca": CcaSettings,
+    "deep_fragment": DeepFragmentSettings,
+    "dvsa": DvsaSettings,
 }
