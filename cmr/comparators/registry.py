@@ -3,7 +3,9 @@
 from cmr.comparators.cca import Cca
 from cmr.comparators.conse import Conse
 from cmr.comparators.dcca import Dcca
+from cmr.comparators.deep_fragment import DeepFragment
 from cmr.comparators.devise import Devise
+from cmr.comparators.dvsa import Dvsa
 from cmr.comparators.fv import Fv
 from cmr.comparators.system import System
 from cmr.comparators.w2vv import W2vv
@@ -15,4 +17,6 @@ SYSTEMS: dict[str, type[System]] = {
     "fv": Fv,
     "dcca": Dcca,
     "w2vv": W2vv,
+    "deep_fragment": DeepFragment,
+    "dvsa": Dvsa,
 }

@@ -64,6 +64,8 @@ class ComparatorSetup:
         settings = compare_flags.settings_of(values, kind)
         vgg_features, image_features = feature_names(values, kind)
         inputs = read_inputs(workspace, vgg_features, image_features)
+        for stored in inputs.features.values():
+            stored.of_kind(is_grid=kind.reads == "grid")
         inputs.check_splits()
         word_vectors = None
         if settings.takes_word_vectors:
@@ -95,7 +97,7 @@ def feature_names(values: flags.FlagValues, kind: type[Settings]) -> tuple[str, 
     if values.vgg_features or values.image_features:
         return values.vgg_features, values.image_features
     crops = int(values.crops)
-    image = paths.image_features_name(values.image_model, values.hub_module, crops)
     if kind.reads != "pooled":
-        return "", f"{image}-{kind.reads}"
+        return "", paths.image_features_name(values.image_model, values.hub_module, crops, layer=kind.reads)
+    image = paths.image_features_name(values.image_model, values.hub_module, crops)
     return paths.vgg_features_name(values.vgg_model, values.vgg_layer, crops), image

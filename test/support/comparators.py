@@ -43,6 +43,8 @@ SMALL = {
         "dropout": 0.0,
         "min_count": 1,
     },
+    "deep_fragment": {"dim": 24, "dropout": 0.0, "batch_size": 15, "learning_rate": 0.01, "mil_epoch": 4},
+    "dvsa": {"dim": 24, "dropout": 0.0, "batch_size": 15, "learning_rate": 0.01},
 }
 
 # Classes of ImageNet that name a thing of the planted sentences.
@@ -56,13 +58,17 @@ def small_settings(name: str):
 
 def planted(name: str, inputs: Inputs) -> Inputs:
     """The tiny workspace's inputs with features of the kind that a system reads."""
-    if SETTINGS[name].reads != "predictions":
-        return inputs
-    first_captions = inputs.captions.drop_duplicates("image_id").set_index("image_id")["caption"]
     stored = inputs.features[input_names.IMAGE_FEATURES]
-    rows = [_CLASSES.get(tokenize(first_captions[image_id])[2], 0) for image_id in stored.image_ids]
-    predictions = 0.9 * np.eye(1000, dtype=np.float32)[rows] + np.float32(1e-4)
-    features = {input_names.IMAGE_FEATURES: dataclasses.replace(stored, array=predictions)}
+    if SETTINGS[name].reads == "grid":
+        # A cell for each half of the planted values.
+        array = np.asarray(stored.array).reshape(len(stored.array), 2, -1).astype(np.float16)
+    elif SETTINGS[name].reads == "predictions":
+        first_captions = inputs.captions.drop_duplicates("image_id").set_index("image_id")["caption"]
+        rows = [_CLASSES.get(tokenize(first_captions[image_id])[2], 0) for image_id in stored.image_ids]
+        array = 0.9 * np.eye(1000, dtype=np.float32)[rows] + np.float32(1e-4)
+    else:
+        return inputs
+    features = {input_names.IMAGE_FEATURES: dataclasses.replace(stored, array=array)}
     return dataclasses.replace(inputs, features=features)
 
 

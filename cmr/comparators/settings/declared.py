@@ -32,7 +32,8 @@ class Settings:
     Attributes:
       flag_prefix: its flags are `--<flag_prefix>_<field>`.
       title: of its flags' group in `--help`.
-      reads: which features of a CNN: `pooled`, or what their folder's name ends with, such as `predictions`.
+      reads: which features of a CNN: `pooled`, or what their folder's name ends with: `grid` (with positions) or
+        `predictions`.
       notes: sentences for every table of what stands in for what its paper had.
     """
 

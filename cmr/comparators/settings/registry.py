@@ -3,6 +3,7 @@
 from cmr.comparators.settings.closed_form import CcaSettings, ConseSettings, FvSettings
 from cmr.comparators.settings.declared import Settings
 from cmr.comparators.settings.dense import DccaSettings, DeviseSettings, W2vvSettings
+from cmr.comparators.settings.fragments import DeepFragmentSettings, DvsaSettings
 
 SETTINGS: dict[str, type[Settings]] = {
     "devise": DeviseSettings,
@@ -11,4 +12,6 @@ SETTINGS: dict[str, type[Settings]] = {
     "fv": FvSettings,
     "dcca": DccaSettings,
     "w2vv": W2vvSettings,
+    "deep_fragment": DeepFragmentSettings,
+    "dvsa": DvsaSettings,
 }
