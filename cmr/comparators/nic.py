@@ -9,10 +9,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cmr.captioner.files import Captioner
 from cmr.captioner.model import IMAGE_EMBEDDING, LOGITS, LSTM, LSTM_INPUT, WORD_EMBEDDING, model_config
+from cmr.comparators.language_model import LanguageModelSystem
 from cmr.comparators.prefix_tree import PrefixTree
 from cmr.comparators.word_softmax import WordSoftmax
 from cmr.data import input_names
+from cmr.data.examples import Examples
+from cmr.workspace.vocabulary import PAD_ID
 
 
 class CaptionerStates:
@@ -58,3 +62,28 @@ class CaptionerStates:
         for level in tree.levels:
             state = self._step(state, tf.constant(level.parent), tf.constant(level.word))
             yield state[0]
+
+
+class Nic(LanguageModelSystem):
+    """The captioner as it was trained: nothing is learnt here."""
+
+    @property
+    def _captioner(self) -> Captioner:
+        return self.given.captioner
+
+    def fit(self, train: Examples, val: Examples) -> None:
+        self.draw_marginal_images(train)
+
+    def language_model(self) -> CaptionerStates:
+        return CaptionerStates(self._captioner.model, self.settings.bfloat16)
+
+    def features(self, split: Examples, images: np.ndarray) -> np.ndarray:
+        return split.features[input_names.IMAGE_FEATURES].take(images)
+
+    def words(self, split: Examples, captions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The captioner's own ids, which may be of another data set's vocabulary."""
+        encoded = [self._captioner.vocabulary.encode(split.captions[caption]) for caption in captions]
+        lengths = np.array([len(ids) for ids in encoded], np.int64)
+        padded = np.full((len(encoded), lengths.max()), PAD_ID, np.int32)
+        padded[np.arange(padded.shape[1]) < lengths[:, None]] = np.concatenate(encoded)
+        return padded, lengths
