@@ -157,5 +157,5 @@ class MCnnEnsemble(System):
         """Learns nothing."""
 
     def similarities(self, split: Examples, folds: int = 1) -> Similarities:
-        of_members = [said.folds for said in self.given.members.similarities(split)]
+        of_members = [said.folds for said in self.given.members.similarities(split, folds)]
         return PairScores(tuple(np.sum(scores, axis=0) for scores in zip(*of_members, strict=True)))

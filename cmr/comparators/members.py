@@ -1,5 +1,6 @@
 """Finished runs whose scores another system adds up."""
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Sequence
@@ -8,9 +9,9 @@ from cmr import shell
 from cmr.config import ComparatorRunConfig
 from cmr.data.examples import Examples
 from cmr.data.inputs import Inputs
-from cmr.errors import ConfigError
+from cmr.errors import ConfigError, WorkspaceError
 from cmr.evaluation import similarities
-from cmr.evaluation.similarities import Similarities
+from cmr.evaluation.similarities import PairScores
 from cmr.workspace.runs import Run
 
 
@@ -26,14 +27,17 @@ class Members:
     runs: Sequence[Run]
     inputs: Inputs
 
-    def similarities(self, split: Examples) -> list[Similarities]:
-        """What each run said of `val` or `test`.
+    def similarities(self, split: Examples, folds: int) -> list[PairScores]:
+        """What each run said of `val` or `test`, cut as the runs were measured.
 
         Raises:
           WorkspaceError: a run's file of them is missing or damaged.
         """
         (name,) = (name for name in ("val", "test") if self.inputs.split(name).image_ids == split.image_ids)
-        return [similarities.read(run.similarities_npz(name)) for run in self.runs]
+        said = [similarities.read(run.similarities_npz(name)) for run in self.runs]
+        if any(len(scores.folds) != folds for scores in said):
+            raise ValueError(f"the runs were not measured in {folds} folds")
+        return said
 
 
 def find_members(runs_dir: pathlib.Path, run_configs: Sequence[ComparatorRunConfig], inputs: Inputs) -> Members:
@@ -50,8 +54,10 @@ def find_members(runs_dir: pathlib.Path, run_configs: Sequence[ComparatorRunConf
     finished = {}
     for path in sorted(runs_dir.glob("*")):
         run = Run(path)
-        if run.is_finished and isinstance(config := run.read_measured_config(), ComparatorRunConfig):
-            finished[_key(config)] = run
+        # A damaged run of something else is none of this system's business.
+        with contextlib.suppress(WorkspaceError):
+            if run.is_finished and isinstance(config := run.read_measured_config(), ComparatorRunConfig):
+                finished[_key(config)] = run
     for config in run_configs:
         if _key(config) not in finished:
             command = shell.python_command("cmr.compare", f"--system={config.system}")

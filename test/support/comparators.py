@@ -81,8 +81,8 @@ class FittedMembers:
         with tempfile.TemporaryDirectory() as folder:
             self._system = fitted(m_cnn.MEMBERS[-1], inputs, Run(pathlib.Path(folder)), seed)
 
-    def similarities(self, split: Examples) -> list[Similarities]:
-        return [self._system.similarities(split)] * len(m_cnn.MEMBERS)
+    def similarities(self, split: Examples, folds: int) -> list[Similarities]:
+        return [self._system.similarities(split, folds)] * len(m_cnn.MEMBERS)
 
 
 def fitted(name: str, inputs: Inputs, run: Run, seed: int = 0) -> System:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cmr.comparators import language_model
+from cmr.comparators import system as system_module
 from cmr.comparators.m_rnn import MRnn
 
 
@@ -62,3 +63,28 @@ def test_the_order_of_a_sentences_images_depends_on_neither(system, scenes_input
     both = scores(system, split, marginal_images=4, per_word=True)
 
     np.testing.assert_array_equal(np.argsort(plain, axis=0), np.argsort(both, axis=0))
+
+
+def test_a_stopped_scoring_goes_on_from_the_blocks_that_are_kept(system, scenes_inputs, tmp_path, monkeypatch):
+    val = scenes_inputs.split("val")
+    monkeypatch.setattr(system_module, "_IMAGES_AT_ONCE", 4)
+    (whole,) = system.similarities(val).folds
+    monkeypatch.setattr(system, "blocks_dir", tmp_path / "blocks")
+    scored = []
+    score = MRnn.scores
+
+    def stopped_at_the_second_block(self, split, images, captions):
+        if len(scored) == 1:
+            raise KeyboardInterrupt
+        scored.append(images)
+        return score(self, split, images, captions)
+
+    monkeypatch.setattr(MRnn, "scores", stopped_at_the_second_block)
+    with pytest.raises(KeyboardInterrupt):
+        system.similarities(val)
+    scored.clear()
+    monkeypatch.setattr(MRnn, "scores", lambda *arguments: scored.append(arguments[2]) or score(*arguments))
+    (resumed,) = system.similarities(val).folds
+
+    assert [images[0] for images in scored] == [4, 8]
+    np.testing.assert_array_equal(resumed, whole)
