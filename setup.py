@@ -16,7 +16,7 @@ setuptools.setup(
     package_data={
         "cmr": ["py.typed"],
         "cmr.evaluation": ["*.csv"],
-        "experiments": ["flagfiles/*.flags", "flagfiles/*/*.flags"],
+        "experiments": ["flagfiles/*.flags", "flagfiles/*/*.flags", "flagfiles/*/*/*.flags"],
         "experiments.ablations": ["*.jinja", "*.css"],
         "experiments.report": ["*.jinja", "*.css"],
         "experiments.tables": ["*.jinja", "*.css"],

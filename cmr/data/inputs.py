@@ -10,11 +10,13 @@ from cmr.data import examples, input_names
 from cmr.data.examples import Examples
 from cmr.errors import WorkspaceError
 from cmr.workspace import paths
-from cmr.workspace.captions import in_split, read_captions
+from cmr.workspace.captions import images_of, in_split, read_captions
 from cmr.workspace.checksums import files_sha256
 from cmr.workspace.features import Features, read_stored
 from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import Vocabulary
+
+_EVALUATED = ("val", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +80,15 @@ class Inputs:
                 f"captions.csv has {images} test images and dataset.json says {self.test_folds} test folds; run "
                 "data_prep.prepare again"
             )
+
+    def first_images(self, number: int) -> "Inputs":
+        """The same with the first images of val and test alone; all of them where `number` is 0 or there are fewer."""
+        if not number:
+            return self
+        images = images_of(self.captions)
+        place = images.groupby("split").cumcount()
+        left_out = images["image_id"][images["split"].isin(_EVALUATED) & (place >= number)]
+        return dataclasses.replace(self, captions=self.captions[~self.captions["image_id"].isin(left_out)])
 
     def feature_dim(self, name: str) -> int:
         """Size of a model input of one vector an image; 0 where the model does not read it.

@@ -93,6 +93,8 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
             f"{workspace.dataset_dir} is prepared for {inputs.test_folds} test folds and {run.path.name} was trained "
             f"for {run_config.test_folds}; prepare it as it was, or train again"
         )
+    if isinstance(run_config, ComparatorRunConfig):
+        inputs = inputs.first_images(run_config.settings.get("measured_images", 0))
     return FinishedRun(run, run_config, inputs)
 
 

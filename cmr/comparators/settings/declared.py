@@ -48,6 +48,16 @@ class Settings:
         return False
 
     @property
+    def takes_captioner(self) -> bool:
+        """Whether it reads a trained captioner, and the features that it takes."""
+        return False
+
+    @property
+    def measured_images(self) -> int:
+        """Images of val and of test, the first ones, that are measured; 0: all of them."""
+        return 0
+
+    @property
     def max_epochs(self) -> int:
         """Epochs at most; 0 for a system that is fitted at once."""
         return 0
