@@ -6,7 +6,19 @@ import sys
 
 from cmr.cli import command
 
-COMMANDS = ("train", "pretrain", "evaluate", "caption", "benchmark", "pack", "index", "search", "serve", "export")
+COMMANDS = (
+    "train",
+    "pretrain",
+    "compare",
+    "evaluate",
+    "caption",
+    "benchmark",
+    "pack",
+    "index",
+    "search",
+    "serve",
+    "export",
+)
 
 
 def main() -> None:

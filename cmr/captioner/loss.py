@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from cmr.captioner.lstm import Batch, packed_states
+from cmr.captioner.lstm import Batch, PackedStates, packed_states
 from cmr.captioner.model import LOGITS
 from cmr.data import input_names
 from cmr.data.examples import Examples
@@ -15,7 +15,9 @@ _BATCH = 128
 
 
 def word_losses(
-    model: keras.Model, label_smoothing: float = 0.0
+    model: keras.Model,
+    label_smoothing: float = 0.0,
+    states: Callable[[Batch, bool], PackedStates] | None = None,
 ) -> Callable[[Batch, bool], tuple[tf.Tensor, tf.Tensor]]:
     """Makes the function that gives `-log p(word | image, words before it)` of the words of a batch.
 
@@ -23,17 +25,18 @@ def word_losses(
       model: of `model.captioner_model`.
       label_smoothing: share of a word's probability that training spreads evenly over the vocabulary (Szegedy et al.,
         "Rethinking the Inception architecture", 2016).
+      states: what the layer `logits` reads before each word; by default the LSTM's states.
 
     Returns:
       A function of a batch (the model's inputs) and of whether it is training, to the losses `[num_words]` float32 of
       the words that are not padding, and to the sentence of each, `[num_words]` int32. Nothing is computed for padding.
     """
     logits_layer = model.get_layer(LOGITS)
-    run = packed_states(model)
+    run = states or packed_states(model)
 
     def losses(batch: Batch, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
-        states, words, sentences = run(batch, training)
-        logits = logits_layer(states)
+        before_words, words, sentences = run(batch, training)
+        logits = logits_layer(before_words)
         values = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
         if training and label_smoothing:
             # -log p of a word drawn evenly, less that of the right one.

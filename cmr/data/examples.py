@@ -19,7 +19,8 @@ class FeatureRows:
     """Rows of an array on the disk, one for each image of a split.
 
     Attributes:
-      array: `[any, feature_dim]` float32, a NumPy array or on the disk; only the rows asked for are read.
+      array: `[any, feature_dim]` float32, or a grid, `[any, cells, feature_dim]` float16; a NumPy array or on the
+        disk; only the rows asked for are read.
       rows: `[num_images]` int64.
     """
 
@@ -27,7 +28,7 @@ class FeatureRows:
     rows: np.ndarray
 
     def take(self, images: np.ndarray) -> np.ndarray:
-        """Features of images of the split: `[len(images), feature_dim]` float32."""
+        """Features of images of the split, as stored: `[len(images), feature_dim]` or `[len(images), cells, ...]`."""
         return np.asarray(self.array[self.rows[images]])
 
 
@@ -88,6 +89,23 @@ class Examples:
         for start, stop in itertools.pairwise(bounds):
             inside = (self.image_of_caption >= start) & (self.image_of_caption < stop)
             yield slice(start, stop), np.flatnonzero(inside)
+
+    def first_images(self, number: int) -> "Examples":
+        """The first images of the split with their sentences; all where there are fewer."""
+        number = min(number, self.num_images)
+        captions = np.flatnonzero(self.image_of_caption < number)
+        lengths = self.lengths[captions]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        of_tokens = np.repeat(self.starts[captions] - starts[:-1], lengths) + np.arange(starts[-1])
+        return Examples(
+            image_ids=self.image_ids[:number],
+            file_names=self.file_names[:number],
+            captions=[self.captions[caption] for caption in captions],
+            tokens=self.tokens[of_tokens],
+            starts=starts,
+            image_of_caption=self.image_of_caption[captions],
+            features={name: FeatureRows(rows.array, rows.rows[:number]) for name, rows in self.features.items()},
+        )
 
     def image_inputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """The image encoder's inputs for images of the split."""

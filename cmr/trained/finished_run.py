@@ -7,12 +7,14 @@ import pathlib
 import keras
 import numpy as np
 
-from cmr.config import RunConfig
+from cmr.config import ComparatorRunConfig, RunConfig
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import WorkspaceError
+from cmr.evaluation import encoding, similarities
+from cmr.evaluation.similarities import Similarities
 from cmr.retrieval.model import retrieval_model
 from cmr.workspace.paths import Workspace
-from cmr.workspace.runs import Run
+from cmr.workspace.runs import MeasuredConfig, Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,12 +28,31 @@ class FinishedRun:
     """
 
     run: Run
-    config: RunConfig
+    config: MeasuredConfig
     inputs: Inputs
 
     def model(self) -> keras.Model:
-        """Builds the model with its best weights; see `best_model`."""
+        """Builds the model with its best weights; see `best_model`.
+
+        Raises:
+          WorkspaceError: also where it is a comparator's run, which keeps no model.
+        """
+        if isinstance(self.config, ComparatorRunConfig):
+            raise WorkspaceError(
+                f"{self.run.path} is a run of cmr.compare, which keeps what its system says of the data set's splits "
+                "and no model; give a run of cmr.train"
+            )
         return best_model(self.run, self.config)
+
+    def similarities(self, split: str) -> Similarities:
+        """What the run says of the pairs of `val` or `test`.
+
+        Raises:
+          WorkspaceError: the weights, or a comparator's file of them, are missing or damaged.
+        """
+        if isinstance(self.config, ComparatorRunConfig):
+            return similarities.read(self.run.similarities_npz(split))
+        return encoding.embed_split(self.model(), self.inputs.split(split))
 
 
 def open_run(run_dir: str | os.PathLike) -> FinishedRun:
@@ -52,7 +73,7 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
     """
     # runs/<name> lies in the data set's folder, which lies in the workspace.
     run = Run(pathlib.Path(run_dir).resolve())
-    run_config = run.read_config()
+    run_config = run.read_measured_config()
     run.read_metrics()
     workspace = Workspace(run.path.parent.parent.parent, run_config.dataset)
     if workspace.run_dir(run.path.name) != run.path:
@@ -72,6 +93,8 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
             f"{workspace.dataset_dir} is prepared for {inputs.test_folds} test folds and {run.path.name} was trained "
             f"for {run_config.test_folds}; prepare it as it was, or train again"
         )
+    if isinstance(run_config, ComparatorRunConfig):
+        inputs = inputs.first_images(run_config.settings.get("measured_images", 0))
     return FinishedRun(run, run_config, inputs)
 
 
