@@ -279,6 +279,19 @@ def model_flags() -> None:
         "last: the GRU's state after the end word is the sentence (the paper). mean: the mean of the states behind its "
         "words. attention: their mean by learned weights.",
     )
+    flags.DEFINE_enum(
+        "text_levels",
+        ModelConfig.text_levels,
+        config.TEXT_LEVELS,
+        "What a sentence's embedding is the sum of. gru: the GRU's states (the paper). ngrams: its words and pairs of "
+        "words, weighted by tf-idf, linearly. words: the mean of its word vectors, linearly.",
+    )
+    flag_kinds.define_size(
+        "min_ngram_count",
+        3,
+        "Training sentences that must hold a word or a pair of words for the ngrams of --text_levels to read it.",
+        lower_bound=1,
+    )
     flags.DEFINE_bool(
         "normalize_features",
         ModelConfig.normalize_features,

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+import keras
 import numpy as np
 from absl import flags
 
@@ -11,8 +12,10 @@ from cmr.config import ModelConfig, RunConfig, TrainConfig
 from cmr.data import input_names, order
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.retrieval.batches import check_replicas
+from cmr.retrieval.model import retrieval_model
 from cmr.text_space import choice
 from cmr.workspace import paths
+from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
 
 
@@ -25,12 +28,18 @@ class RunSetup:
       inputs: the opened captions, vocabulary and features.
       run_config: the settings.
       text_space: W_img `[image_dim, text_space_dim]` float32; None for a model without one.
+      ngrams: of the training sentences; None for a model that reads none.
     """
 
     workspace: Workspace
     inputs: Inputs
     run_config: RunConfig
     text_space: np.ndarray | None
+    ngrams: Ngrams | None
+
+    def model(self) -> keras.Model:
+        """Builds the model with its first weights, in the strategy's scope."""
+        return retrieval_model(self.run_config.model, self.text_space, self.run_config.train.precision, self.ngrams)
 
     def check_training(self, num_replicas: int) -> None:
         """Refuses what can't be trained, before anything of it is written.
@@ -64,6 +73,7 @@ class RunSetup:
         inputs.check_splits(("train",))
         order.check_batches(train, inputs.split_sizes()["train"][1])
         text_space = choice.from_flags(values, workspace, inputs, image_features)
+        ngrams = _ngrams(inputs, values.min_ngram_count) if "ngrams" in values.text_levels else None
         run_config = RunConfig(
             dataset=values.dataset,
             model=config.from_values(
@@ -73,6 +83,7 @@ class RunSetup:
                 image_dim=inputs.feature_dim(input_names.IMAGE_FEATURES),
                 vocabulary_size=len(inputs.vocabulary),
                 text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
+                num_ngrams=len(ngrams) if ngrams else 0,
             ),
             train=train,
             vgg_features=vgg_features,
@@ -82,8 +93,14 @@ class RunSetup:
             captioner=text_space.captioner,
             leak=text_space.leak,
             test_folds=inputs.test_folds,
+            ngrams=ngrams.checksum() if ngrams else "",
         )
-        return cls(workspace, inputs, run_config, text_space.kernel)
+        return cls(workspace, inputs, run_config, text_space.kernel, ngrams)
+
+
+def _ngrams(inputs: Inputs, min_count: int) -> Ngrams:
+    train = inputs.split("train")
+    return Ngrams.from_sentences(np.split(train.tokens, train.starts[1:-1]), min_count)
 
 
 def _feature_names(values: flags.FlagValues) -> tuple[str, str]:

@@ -18,7 +18,6 @@ from cmr.serving.packed_file import write_packed_file
 from cmr.trained import card, finished_run
 from cmr.trained.retriever import Retriever
 from cmr.trained.run_parts import RunParts
-from cmr.workspace.vocabulary import Vocabulary
 
 # Of a captioner's folder, what making sentences needs.
 _OF_CAPTIONER = (
@@ -59,13 +58,15 @@ def pack(run_dir: pathlib.Path, to: pathlib.Path, dtype: str, on_sentences: Call
     features = finished.inputs.features
     members = {
         packed_model.CARD_MD: text.encode(),
-        packed_model.VOCABULARY_TXT: _text(parts.vocabulary),
+        packed_model.VOCABULARY_TXT: _file(parts.vocabulary.write),
         packed_model.TEXT_ENCODER_NPZ: _npz(parts.text_encoder(), dtype),
         packed_model.IMAGE_ENCODER_NPZ: _npz(parts.image_encoder(), dtype),
         packed_model.SENTENCES_JSON: json.dumps(texts, ensure_ascii=False).encode(),
         packed_model.SENTENCES_NPY: _npy(rows.astype(np.float16)),
         **{packed_model.cnn_member(name): (each.path / CNN_KERAS).read_bytes() for name, each in features.items()},
     }
+    if finished.ngrams:
+        members[packed_model.NGRAMS_TXT] = _file(lambda path: finished.ngrams.write(path, parts.vocabulary))
     if parts.captioner_dir:
         members |= {f"captioner/{name}": (parts.captioner_dir / name).read_bytes() for name in _OF_CAPTIONER}
     description = {
@@ -87,10 +88,11 @@ def pack(run_dir: pathlib.Path, to: pathlib.Path, dtype: str, on_sentences: Call
     return text
 
 
-def _text(vocabulary: Vocabulary) -> bytes:
+def _file(write: Callable[[pathlib.Path], None]) -> bytes:
+    """The content of the file that a function writes."""
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / packed_model.VOCABULARY_TXT
-        vocabulary.write(path)
+        path = pathlib.Path(folder) / "file"
+        write(path)
         return path.read_bytes()
 
 

@@ -50,7 +50,7 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
     Raises:
       WorkspaceError: the best weights are missing or damaged.
     """
-    model = finished_run.best_model(run, run_config)
+    model = finished_run.best_model(run, run_config, inputs.vocabulary)
     test = inputs.split("test")
     measured, ranks = encoding.evaluate_embeddings(encoding.embed_split(model, test), test, inputs.test_folds)
     chance = metrics.mean_over_folds(
