@@ -37,6 +37,7 @@ setuptools.setup(
         "pydot>=3.0",
     ],
     extras_require={
+        "comparators": ["scikit-learn>=1.4", "gensim>=4.3", "scipy>=1.11"],
         "captions": ["pycocoevalcap>=1.2"],
         "peers": ["torch>=2.4"],
         "heic": ["pillow-heif>=0.18"],
@@ -49,6 +50,8 @@ setuptools.setup(
             "hypothesis>=6.100",
             "ruff>=0.6",
             "scipy>=1.11",
+            "scikit-learn>=1.4",
+            "gensim>=4.3",
             "pycocoevalcap>=1.2",
             "matplotlib>=3.8",
             "jinja2>=3.1",

@@ -6,7 +6,7 @@ import sys
 
 from cmr.cli import command
 
-COMMANDS = ("train", "pretrain", "evaluate", "caption", "benchmark", "pack", "index", "search")
+COMMANDS = ("train", "pretrain", "compare", "evaluate", "caption", "benchmark", "pack", "index", "search")
 
 
 def main() -> None:

@@ -206,6 +206,11 @@ class RunConfig:
     test_folds: int = 1
     ngrams: str = ""
 
+    @property
+    def system(self) -> str:
+        """What the run's default name begins with."""
+        return self.model.model
+
     def to_json(self) -> str:
         values = dataclasses.asdict(self)
         # Runs from before there was a choice keep their names.
@@ -224,6 +229,64 @@ class RunConfig:
 
     def short_hash(self) -> str:
         """Eight hexadecimal digits that change with any setting or input; part of a run's default name."""
+        return hashlib.sha256(self.to_json().encode("utf-8")).hexdigest()[:8]
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparatorTrainConfig:
+    """The course of a comparator's training.
+
+    Attributes:
+      max_epochs: passes over the training sentences at most; 0 for a system that is fitted at once.
+      patience: epochs without a better validation sum of recalls before training stops.
+      checkpoint_steps: steps between two saved states; the end of an epoch saves one too.
+      seed: of all that is random.
+    """
+
+    max_epochs: int = 0
+    patience: int = 0
+    checkpoint_steps: int = TrainConfig.checkpoint_steps
+    seed: int = TrainConfig.seed
+
+
+@dataclasses.dataclass(frozen=True)
+class ComparatorRunConfig:
+    """All that decides the numbers of a system of the paper's tables; kept as config.json in its run's folder.
+
+    Attributes:
+      dataset: name of the data set.
+      system: name of the system.
+      settings: its own settings, plain values by their names.
+      train: the course of its training.
+      vgg_features: folder name of the features in X_vgg's place, "" without.
+      image_features: folder name of the features in X_img's place, "" without.
+      checksums: SHA-256 of captions.csv, of the vocabulary and of the features, by name.
+      word_vectors: where its word vectors came from; "" where it takes none.
+      leak: what is to be said of evaluated sentences that they learnt from, "" without.
+      test_folds: equal parts of the test split whose numbers are averaged.
+    """
+
+    dataset: str
+    system: str
+    settings: dict[str, Any]
+    train: ComparatorTrainConfig
+    vgg_features: str
+    image_features: str
+    checksums: dict[str, str]
+    word_vectors: str = ""
+    leak: str = ""
+    test_folds: int = 1
+
+    def to_json(self) -> str:
+        return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "ComparatorRunConfig":
+        values = json.loads(text)
+        return cls(**{**values, "train": ComparatorTrainConfig(**values["train"])})
+
+    def short_hash(self) -> str:
+        """As that of `RunConfig`."""
         return hashlib.sha256(self.to_json().encode("utf-8")).hexdigest()[:8]
 
 

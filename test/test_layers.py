@@ -11,7 +11,8 @@ PACKAGES = ("cmr", "data_prep", "experiments")
 
 # From the ground up; those of one line may not import each other, but for what `WITHIN` allows.
 LAYERS = (
-    ("cmr.errors", "cmr.progress", "cmr.config", "cmr.shell"),
+    ("cmr.errors",),
+    ("cmr.progress", "cmr.config", "cmr.shell", "cmr.extras"),
     ("cmr.workspace",),
     ("cmr.data", "cmr.pictures", "cmr.training", "cmr.cli"),
     ("cmr.evaluation",),
@@ -27,7 +28,7 @@ LAYERS = (
 # What data_prep reads of cmr: the workspace and what stands on it, and the captioner's files.
 OF_CMR_FOR_DATA_PREP = ("errors", "progress", "config", "shell", "workspace", "data", "pictures", "cli", "captioner")
 
-WITHOUT_TENSORFLOW = ("cmr.errors", "cmr.progress", "cmr.config", "cmr.shell", "cmr.workspace", "cmr.data", "cmr.cli")
+WITHOUT_TENSORFLOW = (*LAYERS[0], *LAYERS[1], "cmr.workspace", "cmr.data", "cmr.cli")
 
 
 def modules() -> list[str]:

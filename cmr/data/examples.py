@@ -89,6 +89,23 @@ class Examples:
             inside = (self.image_of_caption >= start) & (self.image_of_caption < stop)
             yield slice(start, stop), np.flatnonzero(inside)
 
+    def first_images(self, number: int) -> "Examples":
+        """The first images of the split with their sentences; all where there are fewer."""
+        number = min(number, self.num_images)
+        captions = np.flatnonzero(self.image_of_caption < number)
+        lengths = self.lengths[captions]
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        of_tokens = np.repeat(self.starts[captions] - starts[:-1], lengths) + np.arange(starts[-1])
+        return Examples(
+            image_ids=self.image_ids[:number],
+            file_names=self.file_names[:number],
+            captions=[self.captions[caption] for caption in captions],
+            tokens=self.tokens[of_tokens],
+            starts=starts,
+            image_of_caption=self.image_of_caption[captions],
+            features={name: FeatureRows(rows.array, rows.rows[:number]) for name, rows in self.features.items()},
+        )
+
     def image_inputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """The image encoder's inputs for images of the split."""
         return {name: rows.take(images) for name, rows in self.features.items()}

@@ -86,6 +86,17 @@ class BothDirections:
         """The six recalls' sum, by which checkpoints are chosen; 600 is perfect."""
         return sum(self.sentence_retrieval.recalls) + sum(self.image_retrieval.recalls)
 
+    def one_line(self) -> str:
+        """Recalls, median ranks and the sum, for people."""
+
+        def recalls(direction: RetrievalMetrics) -> str:
+            return " ".join(f"{value:.1f}" for value in direction.recalls) + f" Med r {direction.median_rank:g}"
+
+        return (
+            f"sentence R@1/5/10 {recalls(self.sentence_retrieval)}, image {recalls(self.image_retrieval)}, "
+            f"sum {self.sum_of_recalls:.1f}"
+        )
+
     def to_dict(self) -> dict:
         """Plain values for metrics.json, the derived sum included."""
         return {**dataclasses.asdict(self), "sum_of_recalls": self.sum_of_recalls}
@@ -192,6 +203,39 @@ def image_retrieval_ranks(
     return _ranks(captions, images, image_of_caption, np.arange(len(images)), block_size)
 
 
+def ranks_of_scores(scores: np.ndarray, image_of_caption: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks of both directions from a score of every pair, for systems whose score is no product of two vectors.
+
+    Args:
+      scores: `[num_images, num_captions]` float32, the more the better.
+      image_of_caption: `[num_captions]` int, row of each caption's image; every image has at least one caption.
+
+    Returns:
+      What `sentence_retrieval_ranks` and `image_retrieval_ranks` return.
+
+    Raises:
+      DataError: the shapes don't fit each other, or an image has no sentence.
+    """
+    scores, image_of_caption = np.asarray(scores), np.asarray(image_of_caption)
+    if scores.ndim != 2:
+        raise DataError(f"scores have the shape {list(scores.shape)}; they must be [num_images, num_captions]")
+    _check_captions(image_of_caption, *scores.shape)
+    images = np.arange(len(scores))
+    sides = (scores, images, image_of_caption), (scores.T, image_of_caption, images)
+    return tuple(
+        np.concatenate(
+            [
+                _ranks_of_block(
+                    matrix[start : start + BLOCK_SIZE],
+                    queries[start : start + BLOCK_SIZE, None] == candidates,
+                )
+                for start in range(0, len(matrix), BLOCK_SIZE)
+            ]
+        )
+        for matrix, queries, candidates in sides
+    )
+
+
 def top_k(
     query_embeddings: np.ndarray, candidate_embeddings: np.ndarray, k: int, block_size: int = BLOCK_SIZE
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -281,15 +325,19 @@ def _ranks(
     """`[num_queries]` int64: 1 + wrong candidates that are not less similar than the best one of the same image."""
     ranks = np.empty(len(queries), np.int64)
     for rows, similarities in _similarity_blocks(queries, candidates, block_size):
-        correct = image_of_query[rows, None] == image_of_candidate
-        # The correct one's similarity comes out of the same product as the others': computed apart, it could differ
-        # from its equals in the last bit.
-        usable = correct & ~np.isnan(similarities)
-        best = np.max(similarities, axis=1, keepdims=True, initial=-np.inf, where=usable)
-        # "not lower" and not "at least as high": a comparison with NaN is false, so NaN counts as ahead.
-        ahead = ~(similarities < best) & ~correct
-        ranks[rows] = 1 + np.count_nonzero(ahead, axis=1)
+        ranks[rows] = _ranks_of_block(similarities, image_of_query[rows, None] == image_of_candidate)
     return ranks
+
+
+def _ranks_of_block(similarities: np.ndarray, correct: np.ndarray) -> np.ndarray:
+    """`[queries]` int64 of `[queries, candidates]` similarities, and which candidates are correct."""
+    # The correct one's similarity comes out of the same product as the others': computed apart, it could differ
+    # from its equals in the last bit.
+    usable = correct & ~np.isnan(similarities)
+    best = np.max(similarities, axis=1, keepdims=True, initial=-np.inf, where=usable)
+    # "not lower" and not "at least as high": a comparison with NaN is false, so NaN counts as ahead.
+    ahead = ~(similarities < best) & ~correct
+    return 1 + np.count_nonzero(ahead, axis=1)
 
 
 def _similarity_blocks(
@@ -318,19 +366,23 @@ def _checked(
     images, captions = np.asarray(image_embeddings), np.asarray(caption_embeddings)
     image_of_caption = np.asarray(image_of_caption)
     _check_same_dim(images, captions, "image", "caption")
-    if image_of_caption.shape != (len(captions),):
+    _check_captions(image_of_caption, len(images), len(captions))
+    return images, captions, image_of_caption
+
+
+def _check_captions(image_of_caption: np.ndarray, num_images: int, num_captions: int) -> None:
+    if image_of_caption.shape != (num_captions,):
         raise DataError(
-            f"image_of_caption has the shape {list(image_of_caption.shape)} beside {len(captions)} captions; "
+            f"image_of_caption has the shape {list(image_of_caption.shape)} beside {num_captions} captions; "
             "it needs one image row a caption"
         )
     if not np.issubdtype(image_of_caption.dtype, np.integer):
         raise DataError(f"image_of_caption is {image_of_caption.dtype}; it needs integer rows")
-    if np.any(image_of_caption < 0) or np.any(image_of_caption >= len(images)):
-        raise DataError(f"image_of_caption names rows beyond the {len(images)} images")
-    without = np.flatnonzero(np.bincount(image_of_caption, minlength=len(images)) == 0)
+    if np.any(image_of_caption < 0) or np.any(image_of_caption >= num_images):
+        raise DataError(f"image_of_caption names rows beyond the {num_images} images")
+    without = np.flatnonzero(np.bincount(image_of_caption, minlength=num_images) == 0)
     if len(without):
-        raise DataError(f"{len(without)} of {len(images)} images have no sentence, such as row {without[0]}")
-    return images, captions, image_of_caption
+        raise DataError(f"{len(without)} of {num_images} images have no sentence, such as row {without[0]}")
 
 
 def _check_same_dim(first: np.ndarray, second: np.ndarray, first_name: str, second_name: str) -> None:

@@ -10,7 +10,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmr.errors import WorkspaceError
-from cmr.evaluation.metrics import BothDirections, RetrievalMetrics, image_retrieval_ranks, sentence_retrieval_ranks
+from cmr.evaluation.metrics import (
+    BothDirections,
+    RetrievalMetrics,
+    image_retrieval_ranks,
+    ranks_of_scores,
+    sentence_retrieval_ranks,
+)
 from cmr.workspace import atomic_files
 
 
@@ -39,6 +45,11 @@ class QueryRanks:
             image_retrieval_ranks(*arrays),
             np.asarray(image_of_caption, np.int64),
         )
+
+    @classmethod
+    def of_scores(cls, scores: np.ndarray, image_of_caption: np.ndarray) -> "QueryRanks":
+        """Ranks of a score of every pair, whose arguments and errors are those of `metrics.ranks_of_scores`."""
+        return cls(*ranks_of_scores(scores, image_of_caption), np.asarray(image_of_caption, np.int64))
 
     @classmethod
     def concatenate(cls, folds: Sequence["QueryRanks"]) -> "QueryRanks":

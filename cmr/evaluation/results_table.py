@@ -14,7 +14,23 @@ WIDTH = 110
 
 # A user's own data set or one of tensorflow-datasets goes by its name.
 DATASET_TITLES = {"flickr8k": "Flickr8K", "flickr30k": "Flickr30K", "mscoco": "MSCOCO"}
-PAPER_SYSTEMS = {"vse": "VSE", "single": "Ours_single", "fusion": "Ours_fusion"}
+# Names in the paper's tables of a model of ours or of a comparator; that of Flickr8K's table is the shorter one.
+PAPER_SYSTEMS = {
+    "vse": ("VSE",),
+    "single": ("Ours_single",),
+    "fusion": ("Ours_fusion",),
+    "devise": ("DeViSE",),
+    "m_rnn": ("m-RNN", "m-RNN-vgg"),
+    "deep_fragment": ("Deep Fragment",),
+    "dvsa": ("DVSA",),
+    "dcca": ("DCCA",),
+    "m_cnn_wd": ("m-CNN_wd",),
+    "m_cnn_phs": ("m-CNN_phs",),
+    "m_cnn_phl": ("m-CNN_phl",),
+    "m_cnn_st": ("m-CNN_st",),
+    "m_cnn_ens": ("m-CNN_ENS",),
+    "fv": ("FV(GMM+HGLMM)",),
+}
 RANDOM_SYSTEM = "Random Ranking"
 
 # What the paper uses in each role, and the networks whose features may pass for it ("" is imported ones, whose importer
@@ -104,8 +120,9 @@ def dataset_title(dataset: str) -> str:
 
 
 def paper_row(dataset: str, model: str) -> PaperRow | None:
-    """The paper's row for a model of ours (`vse`, `single`, `fusion`); None where the paper has no such data set."""
-    return _row_of(dataset, PAPER_SYSTEMS[model])
+    """The paper's row for a model of ours or a comparator; None where its table of the data set has none."""
+    rows = (_row_of(dataset, system) for system in PAPER_SYSTEMS.get(model, ()))
+    return next((row for row in rows if row is not None), None)
 
 
 def footnotes(dataset: str, systems: Sequence[str]) -> list[str]:
@@ -205,7 +222,7 @@ def format_results(
 
     Args:
       dataset: its name.
-      model: a key of `PAPER_SYSTEMS`.
+      model: its name, or a comparator's.
       metrics: what was measured.
       intervals: 95% intervals of it, of `bootstrap.intervals`.
       random: `metrics.random_ranking` of the very same images and sentences.

@@ -11,7 +11,6 @@ from cmr.data.examples import Examples
 from cmr.data.order import Schedule
 from cmr.evaluation import encoding
 from cmr.evaluation.encoding import SplitEmbedder
-from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.retrieval.batches import check_replicas, training_batches
 from cmr.retrieval.step import TrainingStep
 from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
@@ -104,7 +103,7 @@ class Trainer:
             embeddings = self._embedder.embed(self._val)
         measured, _ = encoding.evaluate_embeddings(embeddings, self._val)
         self._recorder.validation(epoch, measured, embeddings)
-        return Validation(measured.sum_of_recalls, measured.to_dict(), _one_line(measured))
+        return Validation(measured.sum_of_recalls, measured.to_dict(), measured.one_line())
 
     def write_best(self) -> None:
         """Writes best.weights.h5 and its sum; the last validation is the best."""
@@ -112,14 +111,3 @@ class Trainer:
             self._model.save_weights(temporary)
         self._run.seal_best_weights()
         self._recorder.best()
-
-
-def _one_line(measured: BothDirections) -> str:
-    def recalls(direction: RetrievalMetrics) -> str:
-        values = (direction.recall_at_1, direction.recall_at_5, direction.recall_at_10)
-        return " ".join(f"{value:.1f}" for value in values) + f" Med r {direction.median_rank:g}"
-
-    return (
-        f"sentence R@1/5/10 {recalls(measured.sentence_retrieval)}, image {recalls(measured.image_retrieval)}, "
-        f"sum {measured.sum_of_recalls:.1f}"
-    )

@@ -5,17 +5,19 @@ import importlib.metadata
 import pathlib
 import platform
 import subprocess
+from collections.abc import Sequence
 
 import numpy as np
 
 from cmr.config import RunConfig
 from cmr.data import input_names
 from cmr.data.inputs import Inputs
-from cmr.evaluation import bootstrap, encoding, metrics, results_table
+from cmr.evaluation import bootstrap, encoding, metrics, results_table, similarities
 from cmr.evaluation.query_ranks import QueryRanks
 from cmr.evaluation.results_table import SplitCounts
+from cmr.evaluation.similarities import Similarities
 from cmr.trained import finished_run
-from cmr.workspace.runs import Run
+from cmr.workspace.runs import MeasuredConfig, Run
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")
 
@@ -51,8 +53,24 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
       WorkspaceError: the best weights are missing or damaged.
     """
     model = finished_run.best_model(run, run_config, inputs.vocabulary)
+    embeddings = encoding.embed_split(model, inputs.split("test"))
+    return measure_test(embeddings, run_config.dataset, run_config.system, inputs, _text_space_notes(run_config))
+
+
+def measure_test(
+    said: Similarities, dataset: str, system: str, inputs: Inputs, notes: Sequence[str] = ()
+) -> TestResult:
+    """Measures what a system says of the test split.
+
+    Args:
+      said: of the test split.
+      dataset: its name.
+      system: a model of ours or a comparator, by its name.
+      inputs: what it reads.
+      notes: what else has to be said of the numbers.
+    """
     test = inputs.split("test")
-    measured, ranks = encoding.evaluate_embeddings(encoding.embed_split(model, test), test, inputs.test_folds)
+    measured, ranks = similarities.evaluate(said, test, inputs.test_folds)
     chance = metrics.mean_over_folds(
         [
             metrics.random_ranking(np.bincount(test.image_of_caption[captions] - images.start))
@@ -61,12 +79,11 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
     )
     extractors = _extractors(inputs)
     features_note = results_table.describe_features(*extractors)
-    notes = _text_space_notes(run_config)
     splits = [SplitCounts(name, *sizes) for name, sizes in inputs.split_sizes().items()]
     counts = SplitCounts("test", test.num_images, test.num_captions)
     table = results_table.format_results(
-        dataset=run_config.dataset,
-        model=run_config.model.model,
+        dataset=dataset,
+        model=system,
         metrics=measured,
         intervals=bootstrap.intervals([ranks]),
         random=chance,
@@ -85,14 +102,14 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
         "test_folds": inputs.test_folds,
         "features": features_note,
         "stand_ins": results_table.stand_ins(*extractors),
-        "notes": notes,
+        "notes": list(notes),
         "protocol": inputs.protocol,
         "splits": {each.split: {"images": each.images, "captions": each.captions} for each in splits},
     }
     return TestResult(values, ranks, table)
 
 
-def provenance(run_config: RunConfig, flags_text: str) -> dict:
+def provenance(run_config: MeasuredConfig, flags_text: str) -> dict:
     """Where the numbers come from: flags, seed, checksums, package versions, git commit."""
     return {
         "flags": flags_text.splitlines(),

@@ -8,13 +8,15 @@ import pathlib
 import keras
 import numpy as np
 
-from cmr.config import RunConfig
+from cmr.config import ComparatorRunConfig, RunConfig
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import WorkspaceError
+from cmr.evaluation import encoding, similarities
+from cmr.evaluation.similarities import Similarities
 from cmr.retrieval.model import retrieval_model
 from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
-from cmr.workspace.runs import Run
+from cmr.workspace.runs import MeasuredConfig, Run
 from cmr.workspace.vocabulary import Vocabulary
 
 
@@ -29,17 +31,36 @@ class FinishedRun:
     """
 
     run: Run
-    config: RunConfig
+    config: MeasuredConfig
     inputs: Inputs
 
     def model(self) -> keras.Model:
-        """Builds the model with its best weights; see `best_model`."""
+        """Builds the model with its best weights; see `best_model`.
+
+        Raises:
+          WorkspaceError: also where it is a comparator's run, which keeps no model.
+        """
+        if isinstance(self.config, ComparatorRunConfig):
+            raise WorkspaceError(
+                f"{self.run.path} is a run of cmr.compare, which keeps what its system says of the data set's splits "
+                "and no model; give a run of cmr.train"
+            )
         return best_model(self.run, self.config, self.inputs.vocabulary)
 
     @functools.cached_property
     def ngrams(self) -> Ngrams | None:
         """The n-grams that a level of its text encoder reads; None where there is none."""
         return read_ngrams(self.run, self.config, self.inputs.vocabulary)
+
+    def similarities(self, split: str) -> Similarities:
+        """What the run says of the pairs of `val` or `test`.
+
+        Raises:
+          WorkspaceError: the weights, or a comparator's file of them, are missing or damaged.
+        """
+        if isinstance(self.config, ComparatorRunConfig):
+            return similarities.read(self.run.similarities_npz(split))
+        return encoding.embed_split(self.model(), self.inputs.split(split))
 
 
 def open_run(run_dir: str | os.PathLike) -> FinishedRun:
@@ -60,7 +81,7 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
     """
     # runs/<name> lies in the data set's folder, which lies in the workspace.
     run = Run(pathlib.Path(run_dir).resolve())
-    run_config = run.read_config()
+    run_config = run.read_measured_config()
     run.read_metrics()
     workspace = Workspace(run.path.parent.parent.parent, run_config.dataset)
     if workspace.run_dir(run.path.name) != run.path:

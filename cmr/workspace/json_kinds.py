@@ -174,7 +174,7 @@ def of_dataclass(settings: type) -> Record:
     """The kind of what `dataclasses.asdict` gives of a dataclass of plain values: no further keys, no negative number.
 
     Args:
-      settings: the class. Its fields are of int, float, bool, str, `Literal`, `X | None`, `dict[str, X]` and
+      settings: the class. Its fields are of int, float, bool, str, `Any`, `Literal`, `X | None`, `dict[str, X]` and
         `tuple[X, ...]` of these, or such dataclasses. Files of older versions lack fields: those named in the class's
         `ADDED_LATER`, or where it has no such list all that have a default.
     """
@@ -192,6 +192,8 @@ def _of_hint(hint: Any) -> Kind:
     plain = {int: Whole(), float: Number(), bool: Flag(), str: Text()}
     if hint in plain:
         return plain[hint]
+    if hint is Any:
+        return Anything()
     if dataclasses.is_dataclass(hint):
         return of_dataclass(hint)
     origin, inner = typing.get_origin(hint), typing.get_args(hint)

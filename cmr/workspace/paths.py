@@ -83,6 +83,9 @@ class Workspace:
     def linear_text_space_npz(self, image_features: str) -> pathlib.Path:
         return self.dataset_dir / "linear_embedding" / f"{image_features}.npz"
 
+    def word_vectors_npz(self, name: str) -> pathlib.Path:
+        return self.dataset_dir / "word_vectors" / f"{name}.npz"
+
     def run_dir(self, name: str) -> pathlib.Path:
         return self.dataset_dir / "runs" / name
 

@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from cmr import shell
-from cmr.config import CaptionerTrainConfig, RunConfig, TrainConfig
+from cmr.config import (
+    CaptionerRunConfig,
+    CaptionerTrainConfig,
+    ComparatorRunConfig,
+    ComparatorTrainConfig,
+    RunConfig,
+    TrainConfig,
+)
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import atomic_files, json_files, json_kinds, limits
 from cmr.workspace.checksums import files_sha256
@@ -24,7 +31,7 @@ class Settings(Protocol):
       train: the training's settings, its limits among them.
     """
 
-    train: TrainConfig | CaptionerTrainConfig
+    train: TrainConfig | CaptionerTrainConfig | ComparatorTrainConfig
 
     def to_json(self) -> str: ...
 
@@ -68,10 +75,15 @@ _METRICS = Record(
         "python": Text(),
         "git_commit": Nullable(Text()),
         "members": Listed(Text()),
+        "seconds": Number(),
+        "peak_memory_mb": Number(),
     },
 )
 
 Kept = TypeVar("Kept", bound=Settings)
+
+# Of a run of either kind: what cmr.train trains, or cmr.compare.
+MeasuredConfig = RunConfig | ComparatorRunConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,6 +135,10 @@ class Run:
     @property
     def metrics_json(self) -> pathlib.Path:
         return self.path / "metrics.json"
+
+    def similarities_npz(self, split: str) -> pathlib.Path:
+        """What a comparator's run keeps of a split in the place of a model (`cmr.evaluation.similarities`)."""
+        return self.path / f"{split}_similarities.npz"
 
     @property
     def is_finished(self) -> bool:
@@ -215,8 +231,26 @@ class Run:
         """
         if not self.history_json.exists():
             return []
-        val = _SUM_OF_RECALLS if issubclass(kind, RunConfig) else PERPLEXITY
+        val = PERPLEXITY if issubclass(kind, CaptionerRunConfig) else _SUM_OF_RECALLS
         return [limits.score(row["val"]) for row in self.read_history(val)]
+
+    def read_measured_config(self) -> MeasuredConfig:
+        """Reads config.json of a run of cmr.train or of cmr.compare.
+
+        Raises:
+          WorkspaceError: as of `read_config`.
+        """
+        return self.read_config(ComparatorRunConfig if self._is_of_comparator() else RunConfig)
+
+    def _is_of_comparator(self) -> bool:
+        if not self.config_json.exists():
+            return False
+        kind = Record({})
+        return "system" in json_files.read_workspace_json(self.config_json, kind, self._mend)
+
+    @property
+    def _mend(self) -> str:
+        return f"remove {self.path} and train again"
 
     def read_config(self, kind: type[Kept] = RunConfig) -> Kept:
         """Reads config.json.
@@ -229,7 +263,7 @@ class Run:
         """
         if not self.config_json.exists():
             raise WorkspaceError(f"{self.path} holds no run (config.json is missing); train one with cmr.train")
-        mend = f"remove {self.path} and train again"
+        mend = self._mend
         values = json_files.read_workspace_json(self.config_json, json_kinds.of_dataclass(kind), mend)
         return kind.from_json(json.dumps(values))
 
@@ -267,10 +301,14 @@ class Run:
         if not self.metrics_json.exists():
             raise WorkspaceError(
                 f"{self.path} is not finished (metrics.json is missing); the command that began it goes on with it: "
-                + shell.python_command("cmr.train", f"--flagfile={self.flags_txt}")
+                + shell.python_command(self._command, f"--flagfile={self.flags_txt}")
             )
-        mend = "remove it, and cmr.train writes it again"
+        mend = f"remove it, and {self._command} writes it again"
         return json_files.read_workspace_json(self.metrics_json, _METRICS, mend)
+
+    @property
+    def _command(self) -> str:
+        return "cmr.compare" if self._is_of_comparator() else "cmr.train"
 
     def write_history(self, history: Sequence[Mapping]) -> None:
         """Writes history.json: an entry an epoch."""
@@ -289,24 +327,24 @@ class Run:
         return json_files.read_workspace_json(self.history_json, kind, f"remove {self.path} and train again")
 
 
-def default_run(runs_dir: pathlib.Path, run_config: RunConfig) -> Run:
+def default_run(runs_dir: pathlib.Path, run_config: MeasuredConfig) -> Run:
     """The run of a command that names none: its own by the hash of its settings, or one that goes on with them.
 
     Args:
       runs_dir: folder of the data set's runs.
       run_config: the settings.
     """
-    model = run_config.model.model
-    own = Run(runs_dir / f"{model}-{run_config.short_hash()}")
-    named = [path for path in sorted(runs_dir.glob(f"{model}-*")) if re.fullmatch("[0-9a-f]{8}", path.name[-8:])]
-    others = [Run(path) for path in named if path.name == f"{model}-{path.name[-8:]}"]
+    system = run_config.system
+    own = Run(runs_dir / f"{system}-{run_config.short_hash()}")
+    named = [path for path in sorted(runs_dir.glob(f"{system}-*")) if re.fullmatch("[0-9a-f]{8}", path.name[-8:])]
+    others = [Run(path) for path in named if path.name == f"{system}-{path.name[-8:]}"]
     runs = [run for run in (own, *others) if _can_go_on(run, run_config)]
     if own in runs:
         return own
-    return max(runs, key=lambda run: len(run.scores()), default=own)
+    return max(runs, key=lambda run: len(run.scores(type(run_config))), default=own)
 
 
-def _can_go_on(run: Run, run_config: RunConfig) -> bool:
+def _can_go_on(run: Run, run_config: MeasuredConfig) -> bool:
     try:
         return run.goes_on_with(run_config)
     # A folder without a run, or one of another version.

@@ -1,0 +1,96 @@
+"""Trains and measures a comparator into a run's folder, as cmr.train leaves a run of ours."""
+
+import resource
+import sys
+import time
+from collections.abc import Sequence
+
+import keras
+
+from cmr.comparators.setup import ComparatorSetup
+from cmr.comparators.system import NeuralSystem, System
+from cmr.comparators.trainer import Trainer
+from cmr.config import ComparatorRunConfig
+from cmr.evaluation import similarities
+from cmr.trained import final_evaluation
+from cmr.trained.final_evaluation import TestResult
+from cmr.training.curves import TrainingCurves
+from cmr.workspace.runs import Run
+
+_SPLITS = ("val", "test")
+
+
+def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None:
+    """Fits the system, keeps what it says of val and test, and writes test_ranks.npz and metrics.json.
+
+    Args:
+      setup: what is trained on what.
+      run: the run's folder, of which this process is the writer, begun (`Run.start`).
+      flags_text: the command's flags.
+
+    Raises:
+      CmrError: see the systems.
+    """
+    inputs, run_config = setup.inputs, setup.run_config
+    started = time.monotonic()
+    keras.utils.set_random_seed(run_config.train.seed)
+    system = setup.make_system()
+    if system.given.word_vectors:
+        print(system.given.word_vectors.note, flush=True)
+    _fit(system, setup, run, flags_text)
+    seconds = time.monotonic() - started
+    for name in _SPLITS:
+        said = system.similarities(inputs.split(name), _folds(setup, name))
+        similarities.write(run.similarities_npz(name), said)
+    notes = [*_notes(system, run_config), *system.notes]
+    if not isinstance(system, NeuralSystem):
+        _write_only_epoch(setup, run)
+    result = _measure(setup, run, notes)
+    result.ranks.write(run.test_ranks_npz)
+    measured = {"seconds": round(seconds, 1), "peak_memory_mb": round(_peak_memory_mb(), 1)}
+    run.write_metrics({**final_evaluation.provenance(run_config, flags_text), **result.values, **measured})
+
+
+def table(setup: ComparatorSetup, run: Run) -> str:
+    """The test table of a finished run."""
+    return _measure(setup, run, run.read_metrics()["notes"]).table
+
+
+def _fit(system: System, setup: ComparatorSetup, run: Run, flags_text: str) -> None:
+    train, val = setup.inputs.split("train"), setup.inputs.split("val")
+    print(f"{train.num_images} training images with {train.num_captions} sentences", flush=True)
+    if isinstance(system, NeuralSystem):
+        curves = TrainingCurves(run.tensorboard_dir, flags_text, "sentences_per_second")
+        Trainer(system, setup.run_config.train, run, train, val, curves).fit()
+    else:
+        system.fit(train, val)
+
+
+def _write_only_epoch(setup: ComparatorSetup, run: Run) -> None:
+    """history.json of a system without epochs: its validation, as epoch 0."""
+    val = setup.inputs.split("val")
+    measured, _ = similarities.evaluate(similarities.read(run.similarities_npz("val")), val)
+    print(f"val {measured.one_line()}", flush=True)
+    run.write_history([{"epoch": 0, "val": measured.to_dict()}])
+
+
+def _measure(setup: ComparatorSetup, run: Run, notes: Sequence[str]) -> TestResult:
+    said = similarities.read(run.similarities_npz("test"))
+    return final_evaluation.measure_test(said, setup.run_config.dataset, setup.run_config.system, setup.inputs, notes)
+
+
+def _folds(setup: ComparatorSetup, split: str) -> int:
+    return setup.inputs.test_folds if split == "test" else 1
+
+
+def _notes(system: System, run_config: ComparatorRunConfig) -> list[str]:
+    words = system.given.word_vectors
+    leak = [run_config.leak] if run_config.leak else []
+    return [*system.settings.notes, *([words.note] if words else []), *leak]
+
+
+def _peak_memory_mb() -> float:
+    """The most memory that this process has held, in 2^20 bytes."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts bytes, Linux 1024 of them.
+    return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)

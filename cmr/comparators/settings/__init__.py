@@ -1,0 +1,1 @@
+"""Settings of the comparators: frozen values whose defaults are their papers', read before TensorFlow is."""

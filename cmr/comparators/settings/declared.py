@@ -1,0 +1,71 @@
+"""A setting with its default, its reason and its range, from which its flag is made."""
+
+import dataclasses
+from typing import Any, ClassVar
+
+
+def setting(
+    default: Any,
+    reason: str,
+    *,
+    lower: float | None = None,
+    upper: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """A field of a dataclass of settings.
+
+    Args:
+      default: the paper's value: a str, bool, int or float.
+      reason: of the flag's help: what it is, its unit, and where the default comes from.
+      lower: of numbers, the least.
+      upper: of numbers, the greatest.
+      choices: of texts, those that there are; a text without choices is a path, or a word that can stand for one.
+    """
+    metadata = {"reason": reason, "lower": lower, "upper": upper, "choices": choices}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What every system has.
+
+    Attributes:
+      flag_prefix: its flags are `--<flag_prefix>_<field>`.
+      title: of its flags' group in `--help`.
+      reads: which features of a CNN: `pooled`, or what their folder's name ends with, such as `predictions`.
+      notes: sentences for every table of what stands in for what its paper had.
+    """
+
+    flag_prefix: ClassVar[str]
+    title: ClassVar[str]
+    reads: ClassVar[str] = "pooled"
+    notes: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def takes_word_vectors(self) -> bool:
+        """Whether it reads word vectors (`cmr.data.word_vectors`)."""
+        return False
+
+    @property
+    def max_epochs(self) -> int:
+        """Epochs at most; 0 for a system that is fitted at once."""
+        return 0
+
+    @property
+    def patience(self) -> int:
+        """Epochs without a better validation before training stops."""
+        return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class NeuralSettings(Settings):
+    """What the shared trainer needs; a system's own class gives its paper's values."""
+
+    batch_size: int = setting(100, "Sentences a step.", lower=2)
+    learning_rate: float = setting(1e-3, "Adam's rate.", lower=0.0)
+    clip_norm: float = setting(5.0, "Global norm to which the gradient is clipped.", lower=1e-6)
+    max_epochs: int = setting(20, "Epochs at most.", lower=1)
+    patience: int = setting(3, "Epochs without a better validation sum of recalls before training stops.", lower=1)
+    val_images: int = setting(
+        0, "Validation images, the first ones, by which epochs are judged; 0: all of them.", lower=0
+    )

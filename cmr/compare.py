@@ -1,0 +1,60 @@
+"""Trains and measures a system of the paper's tables on the same features as our models, then prints its test table.
+
+    python -m cmr.compare --system=cca --dataset=flickr8k
+    python -m cmr.compare --system=cca --dataset=flickr8k --image_features=efficientnet_lite2
+
+Without --vgg_features and --image_features it reads those of the CNN flags side by side; with them those that
+are named. A run that was stopped goes on when the same command is given again; a finished one prints its table.
+"""
+
+import contextlib
+
+from absl import flags
+
+from cmr.cli import command, compare_flags, datasets
+from cmr.cli import flags as cmr_flags
+from cmr.comparators.settings.registry import SETTINGS
+
+FLAGS = flags.FLAGS
+
+# Systems of several names share their settings.
+_KINDS = tuple(dict.fromkeys(SETTINGS.values()))
+
+GROUPS = (
+    cmr_flags.workspace_flags,
+    compare_flags.system_group(tuple(SETTINGS)),
+    compare_flags.course_flags,
+    compare_flags.word_vector_flags,
+    cmr_flags.cnn_flags,
+    cmr_flags.features_flags,
+    *(compare_flags.settings_group(kind) for kind in _KINDS),
+)
+
+
+def main() -> None:
+    from cmr.comparators import run as comparator_run
+    from cmr.comparators.setup import ComparatorSetup
+    from cmr.workspace.runs import Run, default_run
+
+    print(datasets.take_defaults(FLAGS), end="", flush=True)
+    setup = ComparatorSetup.from_flags(FLAGS)
+    run = (
+        Run(setup.workspace.run_dir(FLAGS.run_name))
+        if FLAGS.run_name
+        else default_run(setup.workspace.dataset_dir / "runs", setup.run_config)
+    )
+    is_to_train = run.has_more_epochs(setup.run_config) or not run.is_finished
+    flags_text = compare_flags.flagfile_text(FLAGS, SETTINGS[FLAGS.system], _KINDS)
+    # A finished run is only read, and may lie where nothing can be written.
+    with run.writer() if is_to_train else contextlib.nullcontext():
+        changed = run.start(setup.run_config, flags_text)
+        print(f"run {run.path}", flush=True)
+        if changed:
+            print(f"begun with other limits ({changed})", flush=True)
+        if is_to_train:
+            comparator_run.train_and_measure(setup, run, flags_text)
+    print(f"\n{comparator_run.table(setup, run)}")
+
+
+if __name__ == "__main__":
+    command.run(main, __doc__, GROUPS)

@@ -1,0 +1,82 @@
+"""The command cmr.compare, from flags to a run's files."""
+
+import tiny_runs
+
+from cmr.evaluation.query_ranks import QueryRanks
+from cmr.trained import finished_run
+from cmr.workspace.runs import Run
+
+CCA = ("--system=cca", "--cca_text=ngrams", "--cca_dims=8", "--cca_min_count=1", "--cca_svd_dims=30")
+
+
+def compare(workspace, *flags):
+    return tiny_runs.call_command("cmr.compare", *tiny_runs.place(workspace), *flags)
+
+
+def test_a_comparator_leaves_a_run_as_ours_are(tiny_workspace):
+    ended = compare(tiny_workspace, *CCA)
+
+    assert ended.returncode == 0, ended.stderr
+    run = Run(tiny_runs.run_path(ended))
+    values = run.read_metrics()
+    assert QueryRanks.read(run.test_ranks_npz).metrics().to_dict() == values["test"]
+    assert run.read_history()[0]["epoch"] == 0
+    assert "--cca_dims=8\n" in run.flags_txt.read_text()
+    assert values["seconds"] >= 0
+    assert "cca (measured here)" in ended.stdout
+
+
+def test_a_finished_run_is_recognised_and_not_fitted_again(tiny_workspace):
+    first = compare(tiny_workspace, *CCA)
+    second = compare(tiny_workspace, *CCA, "--system=cca")
+
+    assert tiny_runs.run_path(first) == tiny_runs.run_path(second)
+    assert "training images" not in second.stdout
+    assert first.stdout.splitlines()[-20:] == second.stdout.splitlines()[-20:]
+
+
+def test_another_setting_another_seed_and_other_features_are_other_runs(tiny_workspace):
+    of_flags = ((), ("--cca_ridge=0.5",), ("--seed=1",), ("--image_features=scene_cnn-layout",))
+
+    runs = {tiny_runs.run_path(compare(tiny_workspace, *CCA, *flags)) for flags in of_flags}
+
+    assert len(runs) == len(of_flags)
+
+
+def test_features_that_are_named_are_read_alone(tiny_workspace):
+    run = Run(tiny_runs.run_path(compare(tiny_workspace, *CCA, "--image_features=scene_cnn-layout")))
+
+    assert run.read_metrics()["features"].startswith("image features scene_cnn-layout")
+
+
+def test_its_flags_txt_makes_the_same_run_again(tiny_workspace):
+    run = Run(tiny_runs.run_path(compare(tiny_workspace, *CCA)))
+
+    again = tiny_runs.call_command("cmr.compare", f"--flagfile={run.flags_txt}")
+
+    assert tiny_runs.run_path(again) == run.path
+
+
+def test_a_finished_run_says_of_each_split_what_it_said(tiny_workspace):
+    run = Run(tiny_runs.run_path(compare(tiny_workspace, *CCA)))
+    opened = finished_run.open_run(run.path)
+
+    said = opened.similarities("val")
+
+    assert said.images.shape == (opened.inputs.split("val").num_images, 8)
+
+
+def test_a_system_must_be_named(tiny_workspace):
+    ended = compare(tiny_workspace)
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "--system is missing" in ended.stderr
+
+
+def test_a_missing_package_is_one_sentence(tiny_workspace, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "sklearn.feature_extraction.text", None)
+
+    ended = compare(tiny_workspace, *CCA)
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "pip install 'cmr[comparators]'" in ended.stderr
