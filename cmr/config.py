@@ -192,6 +192,7 @@ class RunConfig:
       leak: what is to be said of the images that it shares with the evaluated splits, "" where it shares none.
       test_folds: equal parts of the test split whose numbers are averaged.
       ngrams: checksum of the n-grams that a level reads, "" without one.
+      word_vectors: what the word table began with, "" where it was drawn.
     """
 
     dataset: str
@@ -205,6 +206,7 @@ class RunConfig:
     leak: str = ""
     test_folds: int = 1
     ngrams: str = ""
+    word_vectors: str = ""
 
     @property
     def system(self) -> str:
@@ -216,10 +218,13 @@ class RunConfig:
         # Runs from before there was a choice keep their names.
         if self.train.precision == "float32":
             del values["train"]["precision"]
-        if self.model.levels == ("gru",):
-            del values["model"]["text_levels"], values["model"]["num_ngrams"]
-        if not self.ngrams:
-            del values["ngrams"]
+        if self.model.text_levels == ModelConfig.text_levels:
+            del values["model"]["text_levels"]
+        if not self.model.num_ngrams:
+            del values["model"]["num_ngrams"]
+        for name in ("ngrams", "word_vectors"):
+            if not values[name]:
+                del values[name]
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     @classmethod

@@ -9,8 +9,10 @@ from absl import flags
 
 from cmr import config
 from cmr.config import ModelConfig, RunConfig, TrainConfig
-from cmr.data import input_names, order
+from cmr.data import input_names, order, word_vectors
 from cmr.data.inputs import Inputs, read_inputs
+from cmr.data.word_vectors import WordVectors
+from cmr.retrieval import text_encoder
 from cmr.retrieval.batches import check_replicas
 from cmr.retrieval.model import retrieval_model
 from cmr.text_space import choice
@@ -29,6 +31,7 @@ class RunSetup:
       run_config: the settings.
       text_space: W_img `[image_dim, text_space_dim]` float32; None for a model without one.
       ngrams: of the training sentences; None for a model that reads none.
+      word_vectors: that the word table begins with; None where it is drawn.
     """
 
     workspace: Workspace
@@ -36,10 +39,14 @@ class RunSetup:
     run_config: RunConfig
     text_space: np.ndarray | None
     ngrams: Ngrams | None
+    word_vectors: WordVectors | None
 
     def model(self) -> keras.Model:
         """Builds the model with its first weights, in the strategy's scope."""
-        return retrieval_model(self.run_config.model, self.text_space, self.run_config.train.precision, self.ngrams)
+        model = retrieval_model(self.run_config.model, self.text_space, self.run_config.train.precision, self.ngrams)
+        if self.word_vectors:
+            text_encoder.begin_with(model.get_layer("text_encoder"), self.word_vectors)
+        return model
 
     def check_training(self, num_replicas: int) -> None:
         """Refuses what can't be trained, before anything of it is written.
@@ -73,6 +80,11 @@ class RunSetup:
         inputs.check_splits(("train",))
         order.check_batches(train, inputs.split_sizes()["train"][1])
         text_space = choice.from_flags(values, workspace, inputs, image_features)
+        vectors = None
+        if values.word_vectors:
+            vectors = word_vectors.source(
+                workspace, inputs, values.word_vectors, values.word_dim, values.seed, values.allow_leak
+            )
         ngrams = _ngrams(inputs, values.min_ngram_count) if "ngrams" in values.text_levels else None
         run_config = RunConfig(
             dataset=values.dataset,
@@ -91,16 +103,18 @@ class RunSetup:
             text_space=text_space.origin,
             checksums=inputs.checksums,
             captioner=text_space.captioner,
-            leak=text_space.leak,
+            leak=" ".join(filter(None, (text_space.leak, vectors.leak if vectors else ""))),
             test_folds=inputs.test_folds,
             ngrams=ngrams.checksum() if ngrams else "",
+            word_vectors=vectors.origin if vectors else "",
         )
-        return cls(workspace, inputs, run_config, text_space.kernel, ngrams)
+        return cls(workspace, inputs, run_config, text_space.kernel, ngrams, vectors.vectors() if vectors else None)
 
 
 def _ngrams(inputs: Inputs, min_count: int) -> Ngrams:
     train = inputs.split("train")
-    return Ngrams.from_sentences(np.split(train.tokens, train.starts[1:-1]), min_count)
+    sentences = np.split(train.tokens, train.starts[1:-1])
+    return Ngrams.from_sentences((words.tolist() for words in sentences), min_count)
 
 
 def _feature_names(values: flags.FlagValues) -> tuple[str, str]:

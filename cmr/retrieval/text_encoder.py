@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import ops
 
 from cmr.config import ModelConfig
 from cmr.data import input_names
+from cmr.data.word_vectors import WordVectors
 from cmr.errors import ConfigError
 from cmr.retrieval import gru, text_levels
 from cmr.workspace import vocabulary
@@ -115,6 +117,32 @@ def text_encoder(
     joined = terms[0] if len(terms) == 1 else keras.layers.Add(name="levels")(terms)
     embedding = keras.layers.UnitNormalization(name="caption_embedding")(joined)
     return keras.Model(caption, embedding, name="text_encoder")
+
+
+def begin_with(encoder: keras.Model, vectors: WordVectors) -> None:
+    """Puts word vectors in the place of the word table's first weights (Eq. 1).
+
+    They take the first columns, multiplied by one number so that their mean square is that of the weights drawn: other
+    words, other columns and the rate are made for those. Words without a vector stay as they were drawn.
+
+    Args:
+      encoder: of `text_encoder`, with a level that reads the table.
+      vectors: of its vocabulary.
+
+    Raises:
+      ConfigError: they are longer than the table's rows.
+    """
+    layer = encoder.get_layer(WORD_EMBEDDING)
+    (table,) = layer.get_weights()
+    if vectors.dim > table.shape[1]:
+        raise ConfigError(
+            f"--word_vectors has vectors of {vectors.dim} and --word_dim={table.shape[1]} has no room for them; give "
+            f"--word_dim={vectors.dim} or more"
+        )
+    known = vectors.vectors[vectors.is_known]
+    scale = np.sqrt(np.mean(np.square(table)) / np.mean(np.square(known)))
+    table[vectors.is_known, : vectors.dim] = scale * known
+    layer.set_weights([table])
 
 
 def _gru_level(caption, embed, units: int, reset_after: bool, pooling: str, bidirectional: bool, precision: str):

@@ -78,7 +78,8 @@ class Ngrams:
 
     def checksum(self) -> str:
         """SHA-256 of all that it says."""
-        return hashlib.sha256(repr((self.rows, self.counts, self.num_sentences)).encode()).hexdigest()
+        lines = (f"{first} {second} {count}" for (first, second), count in zip(self.rows, self.counts, strict=True))
+        return hashlib.sha256("\n".join([str(self.num_sentences), *lines]).encode()).hexdigest()
 
     def write(self, path: str | os.PathLike, vocabulary: Vocabulary) -> None:
         """Writes `words <tab> sentences` lines; the first is `<end>` with the number of all training sentences."""

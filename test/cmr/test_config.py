@@ -75,6 +75,7 @@ def test_a_config_from_before_an_option_reads_as_its_default():
 def test_the_gru_alone_says_nothing_of_levels_so_that_runs_of_older_versions_keep_their_names():
     assert "levels" not in RUN.to_json()
     assert "ngrams" not in RUN.to_json()
+    assert "word_vectors" not in RUN.to_json()
 
 
 def test_levels_are_kept():

@@ -296,6 +296,35 @@ def test_too_rare_ngrams_are_one_line(copied):
     assert_one_line(ended, "no word of the training sentences stands in 100000 of them; lower --min_ngram_count")
 
 
+def word_vectors(copied, *arguments):
+    """A training that begins with the vectors of a file for three words."""
+    path = copied.root / "vectors.npz"
+    np.savez(path, words=np.array(["dog", "red", "zebra"]), vectors=np.arange(1.0, 7.0).reshape(3, 2))
+    flags = ("--model=vse", f"--word_vectors={path}", "--run_name=words")
+    return call_command("cmr.train", *place(copied), *TINY, *flags, *arguments)
+
+
+def test_a_table_says_which_word_vectors_a_run_began_with(copied):
+    ended = word_vectors(copied)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "The word table (Eq. 1) began with vectors.npz, SHA-256 " in ended.stdout
+    kept = read_json(copied.run_dir("words") / "config.json")["word_vectors"]
+    assert kept.removeprefix("vectors.npz, SHA-256 ") == sha256((copied.root / "vectors.npz").read_bytes())[:12]
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ("--word_dim=1", "--word_dim=1 has no room for them; give --word_dim=2 or more"),
+        ("--text_levels=ngrams", "--text_levels=ngrams reads no word table; leave --word_vectors out"),
+        ("--word_vectors=nowhere.txt", "--word_vectors=nowhere.txt is no file"),
+    ],
+)
+def test_word_vectors_that_do_not_serve_are_one_line(copied, argument, sentence):
+    assert_one_line(word_vectors(copied, argument), sentence)
+
+
 def test_two_devices_train_levels_to_the_numbers_of_one(copied, two_replicas):
     levels(copied, "--batch_size=16", "--dropout=0", "--run_name=one")
     _, two = levels(copied, "--batch_size=16", "--dropout=0", "--run_name=two", "--strategy=mirrored")

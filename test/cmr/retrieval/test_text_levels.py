@@ -150,7 +150,7 @@ def test_ngrams_that_are_not_the_settings_are_refused(given_ngrams):
 
 def test_a_stopped_training_of_all_levels_goes_on_to_the_same_weights(tmp_path, scenes_inputs, monkeypatch):
     train = scenes_inputs.split("train")
-    ngrams = Ngrams.from_sentences(np.split(train.tokens, train.starts[1:-1]), 2)
+    ngrams = Ngrams.from_sentences((words.tolist() for words in np.split(train.tokens, train.starts[1:-1])), 2)
     levels = {
         "vocabulary_size": len(scenes_inputs.vocabulary),
         "text_levels": "gru,ngrams,words",
