@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -79,7 +80,7 @@ def test_levels_are_summed_before_the_sum_is_scaled():
     for layer in gru.layers:
         layer.set_weights(of_gru[layer.name])
     # The encoder of the GRU alone but for the scaling.
-    states = tf.keras.Model(gru.input, gru.get_layer("mean_state").output)(CAPTIONS).numpy().astype(np.float64)
+    states = keras.Model(gru.input, gru.get_layer("mean_state").output)(CAPTIONS).numpy().astype(np.float64)
     table = weight(built, "word_embedding")
 
     expected = [
@@ -112,6 +113,18 @@ def test_gradients_are_those_of_differences(levels):
         variable.assign(before)
         along = np.sum(tf.convert_to_tensor(gradient).numpy() * step)
         assert along == pytest.approx((sides[0] - sides[1]) / 2, rel=2e-2, abs=2e-4), variable.path
+
+
+def test_the_seed_decides_the_first_weights():
+    levels = ("gru", "ngrams", "words")
+    first = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        built = text_encoder(WORDS, WORD_DIM, UNITS, False, "mean", levels=levels, ngrams=NGRAMS)
+        first.append(np.concatenate([each.ravel() for each in built.get_weights()]))
+
+    np.testing.assert_array_equal(first[0], first[1])
+    assert not np.array_equal(first[0], first[2])
 
 
 @settings(max_examples=20, deadline=None)
