@@ -32,14 +32,13 @@ def main() -> None:
     import tensorflow as tf
 
     from cmr.retrieval import timing
-    from cmr.retrieval.model import retrieval_model
     from cmr.retrieval.setup import RunSetup
 
     print(datasets.take_defaults(FLAGS), end="", flush=True)
     setup = RunSetup.from_flags(FLAGS)
     config = setup.run_config
     train = setup.inputs.split("train")
-    model = retrieval_model(config.model, setup.text_space, config.train.precision)
+    model = setup.model()
     pairs = config.train.batch_size + config.train.negatives_per_batch
     print(f"{FLAGS.model} on {FLAGS.dataset}: {config.train.batch_size} queries a step, {pairs} pairs embedded")
     parts = timing.time_parts(model, config.train, tf.distribute.get_strategy(), train, FLAGS.steps)

@@ -18,6 +18,7 @@ LossName = Literal["hinge", "softmax"]
 NegativesName = Literal["epoch", "batch", "hardest"]
 ReductionName = Literal["sum", "mean"]
 TextPoolingName = Literal["last", "mean", "attention"]
+TextLevelsName = Literal["gru", "ngrams", "words", "gru,ngrams", "gru,words", "ngrams,words", "gru,ngrams,words"]
 OptimizerName = Literal["adam", "sgd"]
 DecayName = Literal["none", "cosine"]
 PrecisionName = Literal["float32", "mixed_bfloat16", "mixed_float16"]
@@ -27,6 +28,7 @@ LOSSES = typing.get_args(LossName)
 NEGATIVES = typing.get_args(NegativesName)
 REDUCTIONS = typing.get_args(ReductionName)
 TEXT_POOLINGS = typing.get_args(TextPoolingName)
+TEXT_LEVELS = typing.get_args(TextLevelsName)
 OPTIMIZERS = typing.get_args(OptimizerName)
 DECAYS = typing.get_args(DecayName)
 PRECISIONS = typing.get_args(PrecisionName)
@@ -76,6 +78,8 @@ class ModelConfig:
       image_norm_in_loss: unit image embeddings in the loss; false is the VSE code's behaviour.
       train_text_space: whether W_img goes on learning.
       dropout: rate, in training, on the image's features.
+      text_levels: what a sentence's embedding is the sum of: the GRU's states, n-grams, the mean of its words.
+      num_ngrams: n-grams of the training sentences; 0 where no level reads them.
     """
 
     model: ModelName
@@ -93,6 +97,13 @@ class ModelConfig:
     image_norm_in_loss: bool = True
     train_text_space: bool = False
     dropout: float = 0.0
+    text_levels: TextLevelsName = "gru"
+    num_ngrams: int = 0
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels of `text_levels`, each by its name."""
+        return tuple(self.text_levels.split(","))
 
     @property
     def reads_vgg(self) -> bool:
@@ -180,6 +191,8 @@ class RunConfig:
       captioner: what the captioner is, "" without one.
       leak: what is to be said of the images that it shares with the evaluated splits, "" where it shares none.
       test_folds: equal parts of the test split whose numbers are averaged.
+      ngrams: checksum of the n-grams that a level reads, "" without one.
+      word_vectors: what the word table began with, "" where it was drawn.
     """
 
     dataset: str
@@ -192,6 +205,8 @@ class RunConfig:
     captioner: str = ""
     leak: str = ""
     test_folds: int = 1
+    ngrams: str = ""
+    word_vectors: str = ""
 
     @property
     def system(self) -> str:
@@ -203,6 +218,13 @@ class RunConfig:
         # Runs from before there was a choice keep their names.
         if self.train.precision == "float32":
             del values["train"]["precision"]
+        if self.model.text_levels == ModelConfig.text_levels:
+            del values["model"]["text_levels"]
+        if not self.model.num_ngrams:
+            del values["model"]["num_ngrams"]
+        for name in ("ngrams", "word_vectors"):
+            if not values[name]:
+                del values[name]
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     @classmethod

@@ -33,7 +33,6 @@ def main() -> None:
 def _train(setup, strategy) -> None:
     import keras
 
-    from cmr.retrieval.model import retrieval_model
     from cmr.training import distribution
     from cmr.workspace.runs import Run, default_run
 
@@ -45,7 +44,7 @@ def _train(setup, strategy) -> None:
     )
     keras.utils.set_random_seed(FLAGS.seed)
     with strategy.scope():
-        model = retrieval_model(run_config.model, setup.text_space, run_config.train.precision)
+        model = setup.model()
     if FLAGS.print_model:
         _print_model(model, run)
         return
@@ -69,6 +68,8 @@ def _train_and_measure(model, run, setup, strategy, is_to_train: bool) -> None:
     chief = distribution.is_chief(strategy)
     changed = run.start(run_config, flags_text) if chief else ""
     print(f"run {run.path}", flush=True)
+    if chief and setup.ngrams and not run.ngrams_txt.exists():
+        setup.ngrams.write(run.ngrams_txt, inputs.vocabulary)
     if changed:
         print(f"begun with other limits ({changed})", flush=True)
     if is_to_train:

@@ -38,12 +38,7 @@ def course_flags() -> None:
 
 @command.flag_group("Word vectors")
 def word_vector_flags() -> None:
-    flag_kinds.define_path(
-        "word_vectors",
-        "",
-        "File of word vectors: word2vec's text or binary (.bin), GloVe's text, or a .npz with the entries words and "
-        "vectors. By default skip-gram vectors are trained on the training sentences.",
-    )
+    cmr_flags.define_word_vectors("By default skip-gram vectors are trained on the training sentences.")
     flag_kinds.define_size(
         "word_vector_dim",
         300,

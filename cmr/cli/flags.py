@@ -33,6 +33,20 @@ def define_workspace_dir() -> None:
     flag_kinds.define_path("workspace_dir", "workspace", "Folder that holds everything the commands write.")
 
 
+def define_word_vectors(otherwise: str) -> None:
+    """Defines the flag of a file of word vectors.
+
+    Args:
+      otherwise: a sentence: what is done with them, and without them.
+    """
+    flag_kinds.define_path(
+        "word_vectors",
+        "",
+        "File of word vectors: word2vec's text or binary (.bin), GloVe's text, or a .npz with the entries words and "
+        f"vectors. {otherwise}",
+    )
+
+
 @command.flag_group("Data set and workspace")
 def workspace_flags() -> None:
     flags.DEFINE_string(
@@ -249,6 +263,10 @@ def model_flags() -> None:
     flag_kinds.define_size(
         "word_dim", None, "Size of a word embedding (Eq. 1). " + datasets.defaults_of("word_dim"), lower_bound=1
     )
+    define_word_vectors(
+        "The word table begins with them, in its first columns where --word_dim is larger, and goes on learning. By "
+        "default it is drawn at random."
+    )
     flag_kinds.define_float(
         "word_dropout",
         ModelConfig.word_dropout,
@@ -278,6 +296,24 @@ def model_flags() -> None:
         config.TEXT_POOLINGS,
         "last: the GRU's state after the end word is the sentence (the paper). mean: the mean of the states behind its "
         "words. attention: their mean by learned weights.",
+    )
+    flags.DEFINE_enum(
+        "text_levels",
+        ModelConfig.text_levels,
+        config.TEXT_LEVELS,
+        "What a sentence's embedding is the sum of. gru: the GRU's states (the paper). ngrams: its words and pairs of "
+        "words, weighted by tf-idf, linearly. words: the mean of its word vectors, linearly.",
+    )
+    flags.register_multi_flags_validator(
+        ("word_vectors", "text_levels"),
+        lambda given: not given["word_vectors"] or given["text_levels"] != "ngrams",
+        "--text_levels=ngrams reads no word table; leave --word_vectors out",
+    )
+    flag_kinds.define_size(
+        "min_ngram_count",
+        3,
+        "Training sentences that must hold a word or a pair of words for the ngrams of --text_levels to read it.",
+        lower_bound=1,
     )
     flags.DEFINE_bool(
         "normalize_features",

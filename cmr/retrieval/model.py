@@ -10,10 +10,14 @@ from cmr.data import input_names
 from cmr.errors import ConfigError
 from cmr.retrieval import image_encoder, text_encoder
 from cmr.retrieval.text_encoder import WordDropout
+from cmr.workspace.ngrams import Ngrams
 
 
 def retrieval_model(
-    config: ModelConfig, text_space: np.ndarray | None = None, precision: str = "float32"
+    config: ModelConfig,
+    text_space: np.ndarray | None = None,
+    precision: str = "float32",
+    ngrams: Ngrams | None = None,
 ) -> keras.Model:
     """Builds `vse`, `single` or `fusion` (config.model).
 
@@ -29,6 +33,7 @@ def retrieval_model(
         there is none (text_space_dim 0).
       precision: of the factors of the text encoder's products, one of `config.PRECISIONS`; weights and outputs are
         float32.
+      ngrams: of the training sentences, where the text encoder has a level of them.
 
     Returns:
       A functional model from a dict of the image encoder's inputs and `caption` to
@@ -36,10 +41,10 @@ def retrieval_model(
       `image_encoder` and `text_encoder`. Images and captions of one call may differ in number.
 
     Raises:
-      ConfigError: the kernel does not fit the features.
+      ConfigError: the kernel does not fit the features, or the n-grams not the settings.
     """
     images = image_encoder.image_encoder(config)
-    captions = text_encoder.of_model(config, precision)
+    captions = text_encoder.of_model(config, precision, ngrams)
     caption = keras.Input((None,), dtype="int32", name=input_names.CAPTION)
     heard = caption
     if config.word_dropout:

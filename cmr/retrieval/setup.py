@@ -3,16 +3,21 @@
 import dataclasses
 import pathlib
 
+import keras
 import numpy as np
 from absl import flags
 
 from cmr import config
 from cmr.config import ModelConfig, RunConfig, TrainConfig
-from cmr.data import input_names, order
+from cmr.data import input_names, order, word_vectors
 from cmr.data.inputs import Inputs, read_inputs
+from cmr.data.word_vectors import WordVectors
+from cmr.retrieval import text_encoder
 from cmr.retrieval.batches import check_replicas
+from cmr.retrieval.model import retrieval_model
 from cmr.text_space import choice
 from cmr.workspace import paths
+from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
 
 
@@ -25,12 +30,23 @@ class RunSetup:
       inputs: the opened captions, vocabulary and features.
       run_config: the settings.
       text_space: W_img `[image_dim, text_space_dim]` float32; None for a model without one.
+      ngrams: of the training sentences; None for a model that reads none.
+      word_vectors: that the word table begins with; None where it is drawn.
     """
 
     workspace: Workspace
     inputs: Inputs
     run_config: RunConfig
     text_space: np.ndarray | None
+    ngrams: Ngrams | None
+    word_vectors: WordVectors | None
+
+    def model(self) -> keras.Model:
+        """Builds the model with its first weights, in the strategy's scope."""
+        model = retrieval_model(self.run_config.model, self.text_space, self.run_config.train.precision, self.ngrams)
+        if self.word_vectors:
+            text_encoder.begin_with(model.get_layer("text_encoder"), self.word_vectors)
+        return model
 
     def check_training(self, num_replicas: int) -> None:
         """Refuses what can't be trained, before anything of it is written.
@@ -64,6 +80,12 @@ class RunSetup:
         inputs.check_splits(("train",))
         order.check_batches(train, inputs.split_sizes()["train"][1])
         text_space = choice.from_flags(values, workspace, inputs, image_features)
+        vectors = None
+        if values.word_vectors:
+            vectors = word_vectors.source(
+                workspace, inputs, values.word_vectors, values.word_dim, values.seed, values.allow_leak
+            )
+        ngrams = _ngrams(inputs, values.min_ngram_count) if "ngrams" in values.text_levels else None
         run_config = RunConfig(
             dataset=values.dataset,
             model=config.from_values(
@@ -73,6 +95,7 @@ class RunSetup:
                 image_dim=inputs.feature_dim(input_names.IMAGE_FEATURES),
                 vocabulary_size=len(inputs.vocabulary),
                 text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
+                num_ngrams=len(ngrams) if ngrams else 0,
             ),
             train=train,
             vgg_features=vgg_features,
@@ -80,10 +103,18 @@ class RunSetup:
             text_space=text_space.origin,
             checksums=inputs.checksums,
             captioner=text_space.captioner,
-            leak=text_space.leak,
+            leak=" ".join(filter(None, (text_space.leak, vectors.leak if vectors else ""))),
             test_folds=inputs.test_folds,
+            ngrams=ngrams.checksum() if ngrams else "",
+            word_vectors=vectors.origin if vectors else "",
         )
-        return cls(workspace, inputs, run_config, text_space.kernel)
+        return cls(workspace, inputs, run_config, text_space.kernel, ngrams, vectors.vectors() if vectors else None)
+
+
+def _ngrams(inputs: Inputs, min_count: int) -> Ngrams:
+    train = inputs.split("train")
+    sentences = np.split(train.tokens, train.starts[1:-1])
+    return Ngrams.from_sentences((words.tolist() for words in sentences), min_count)
 
 
 def _feature_names(values: flags.FlagValues) -> tuple[str, str]:

@@ -1,12 +1,20 @@
-"""The language model part: word embedding (Eq. 1) and one GRU layer (Eq. 2)."""
+"""The language model part: word embedding (Eq. 1) and one GRU layer (Eq. 2), beyond the paper further levels."""
+
+from collections.abc import Sequence
 
 import keras
+import numpy as np
 from keras import ops
 
 from cmr.config import ModelConfig
 from cmr.data import input_names
-from cmr.retrieval import gru
+from cmr.data.word_vectors import WordVectors
+from cmr.errors import ConfigError
+from cmr.retrieval import gru, text_levels
 from cmr.workspace import vocabulary
+from cmr.workspace.ngrams import Ngrams
+
+WORD_EMBEDDING = "word_embedding"
 
 
 def pooled(states, mask, pooling: str):
@@ -77,6 +85,8 @@ def text_encoder(
     pooling: str = "last",
     bidirectional: bool = False,
     precision: str = "float32",
+    levels: Sequence[str] = ("gru",),
+    ngrams: Ngrams | None = None,
 ) -> keras.Model:
     """Sentences to unit vectors of the joint space.
 
@@ -89,31 +99,76 @@ def text_encoder(
       bidirectional: average the states with those of a second GRU that reads backwards, whose last one is that after
         the first word (Lee et al., "Stacked cross attention for image-text matching", 2018).
       precision: see `model.retrieval_model`.
+      levels: what the embedding is the sum of, before it is scaled to norm 1: `gru` (the paper), `ngrams`, `words`.
+      ngrams: of the training sentences, for the level of that name.
 
     Returns:
       A functional model: `caption` `[batch, time]` int32, right-padded with 0, to `[batch, units]` float32 of norm 1.
     """
     caption = keras.Input((None,), dtype="int32", name=input_names.CAPTION)
-    embed = keras.layers.Embedding(
-        vocabulary_size, word_dim, embeddings_initializer=gru.uniform(), name="word_embedding"
-    )
+    embed = keras.layers.Embedding(vocabulary_size, word_dim, embeddings_initializer=gru.uniform(), name=WORD_EMBEDDING)
+    terms = []
+    if "gru" in levels:
+        terms.append(_gru_level(caption, embed, units, reset_after, pooling, bidirectional, precision))
+    if "ngrams" in levels:
+        terms.append(text_levels.ngram_level(caption, ngrams, vocabulary_size, units))
+    if "words" in levels:
+        terms.append(text_levels.word_level(caption, embed, units, precision))
+    joined = terms[0] if len(terms) == 1 else keras.layers.Add(name="levels")(terms)
+    embedding = keras.layers.UnitNormalization(name="caption_embedding")(joined)
+    return keras.Model(caption, embedding, name="text_encoder")
+
+
+def begin_with(encoder: keras.Model, vectors: WordVectors) -> None:
+    """Puts word vectors in the place of the word table's first weights (Eq. 1).
+
+    They take the first columns, multiplied by one number so that their mean square is that of the weights drawn: other
+    words, other columns and the rate are made for those. Words without a vector stay as they were drawn.
+
+    Args:
+      encoder: of `text_encoder`, with a level that reads the table.
+      vectors: of its vocabulary.
+
+    Raises:
+      ConfigError: they are longer than the table's rows.
+    """
+    layer = encoder.get_layer(WORD_EMBEDDING)
+    (table,) = layer.get_weights()
+    if vectors.dim > table.shape[1]:
+        raise ConfigError(
+            f"--word_vectors has vectors of {vectors.dim} and --word_dim={table.shape[1]} has no room for them; give "
+            f"--word_dim={vectors.dim} or more"
+        )
+    known = vectors.vectors[vectors.is_known]
+    scale = np.sqrt(np.mean(np.square(table)) / np.mean(np.square(known)))
+    table[vectors.is_known, : vectors.dim] = scale * known
+    layer.set_weights([table])
+
+
+def _gru_level(caption, embed, units: int, reset_after: bool, pooling: str, bidirectional: bool, precision: str):
+    """The GRU's states as one vector a sentence, `[batch, units]` float32; see `text_encoder`."""
     every_word = pooling != "last"
     state = gru.gru_states(caption, embed, units, reset_after, precision, every_word)
     if bidirectional:
         state = (state + gru.gru_states(caption, embed, units, reset_after, precision, every_word, backwards=True)) / 2
-    if every_word:
-        state = pooled(state, ops.not_equal(caption, 0), pooling)
-    embedding = keras.layers.UnitNormalization(name="caption_embedding")(state)
-    return keras.Model(caption, embedding, name="text_encoder")
+    return pooled(state, ops.not_equal(caption, 0), pooling) if every_word else state
 
 
-def of_model(config: ModelConfig, precision: str = "float32") -> keras.Model:
+def of_model(config: ModelConfig, precision: str = "float32", ngrams: Ngrams | None = None) -> keras.Model:
     """The text encoder of a retrieval model.
 
     Args:
       config: the model's settings.
       precision: see `model.retrieval_model`.
+      ngrams: likewise.
+
+    Raises:
+      ConfigError: the n-grams are not those of the settings.
     """
+    if (len(ngrams) if ngrams else 0) != config.num_ngrams:
+        raise ConfigError(
+            f"the model's settings name {config.num_ngrams} n-grams and {len(ngrams) if ngrams else 0} are given"
+        )
     return text_encoder(
         config.vocabulary_size,
         config.word_dim,
@@ -122,4 +177,6 @@ def of_model(config: ModelConfig, precision: str = "float32") -> keras.Model:
         config.text_pooling,
         config.bidirectional,
         precision,
+        config.levels,
+        ngrams,
     )

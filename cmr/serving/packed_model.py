@@ -27,10 +27,12 @@ from cmr.trained import finished_run
 from cmr.trained.retriever import Retriever
 from cmr.trained.run_parts import RunParts
 from cmr.trained.sentences import Sentences
+from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.vocabulary import Vocabulary
 
 CARD_MD = "card.md"
 VOCABULARY_TXT = "vocabulary.txt"
+NGRAMS_TXT = "ngrams.txt"
 TEXT_ENCODER_NPZ = "text_encoder.npz"
 IMAGE_ENCODER_NPZ = "image_encoder.npz"
 SENTENCES_JSON = "sentences.json"
@@ -98,7 +100,7 @@ class PackedParts:
         return self._file.read(CARD_MD).decode("utf-8")
 
     def text_encoder(self) -> keras.Model:
-        return self._with_weights(text_encoder.of_model(self.config), TEXT_ENCODER_NPZ)
+        return self._with_weights(text_encoder.of_model(self.config, ngrams=self._ngrams()), TEXT_ENCODER_NPZ)
 
     def image_encoder(self) -> keras.Model:
         return self._with_weights(image_encoder.image_encoder(self.config), IMAGE_ENCODER_NPZ)
@@ -120,6 +122,12 @@ class PackedParts:
     def sentences(self) -> Sentences:
         rows = np.load(io.BytesIO(self._file.read(SENTENCES_NPY)), allow_pickle=False)
         return Sentences(json.loads(self._file.read(SENTENCES_JSON)), rows)
+
+    def _ngrams(self) -> Ngrams | None:
+        if not self.config.num_ngrams:
+            return None
+        with self._unpacked([NGRAMS_TXT]) as folder:
+            return Ngrams.read(folder / NGRAMS_TXT, self.vocabulary, "pack the run again")
 
     def _cnn(self, name: str, crops: int) -> Cnn:
         member = cnn_member(name)

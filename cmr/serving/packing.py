@@ -18,7 +18,6 @@ from cmr.serving.packed_file import write_packed_file
 from cmr.trained import card, finished_run
 from cmr.trained.retriever import Retriever
 from cmr.trained.run_parts import RunParts
-from cmr.workspace.vocabulary import Vocabulary
 
 # Of a captioner's folder, what making sentences needs.
 _OF_CAPTIONER = (
@@ -67,7 +66,7 @@ def pack(
     features = finished.inputs.features
     members = {
         packed_model.CARD_MD: text.encode(),
-        packed_model.VOCABULARY_TXT: _text(parts.vocabulary),
+        packed_model.VOCABULARY_TXT: _file(parts.vocabulary.write),
         packed_model.TEXT_ENCODER_NPZ: _npz(parts.text_encoder(), dtype),
         packed_model.IMAGE_ENCODER_NPZ: _npz(parts.image_encoder(), dtype),
         packed_model.SENTENCES_JSON: json.dumps(texts, ensure_ascii=False).encode(),
@@ -77,6 +76,8 @@ def pack(
             for name, each in features.items()
         },
     }
+    if finished.ngrams:
+        members[packed_model.NGRAMS_TXT] = _file(lambda path: finished.ngrams.write(path, parts.vocabulary))
     if parts.captioner_dir:
         members |= {f"captioner/{name}": (parts.captioner_dir / name).read_bytes() for name in _OF_CAPTIONER}
     description = {
@@ -99,10 +100,11 @@ def pack(
     return text
 
 
-def _text(vocabulary: Vocabulary) -> bytes:
+def _file(write: Callable[[pathlib.Path], None]) -> bytes:
+    """The content of the file that a function writes."""
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / packed_model.VOCABULARY_TXT
-        vocabulary.write(path)
+        path = pathlib.Path(folder) / "file"
+        write(path)
         return path.read_bytes()
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cmr.config import RunConfig
 from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections
 from cmr.trained.finished_run import FinishedRun
@@ -54,7 +55,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "## Trained on",
         "",
         f"- Data set: {title}, its training split. {results_table.describe_splits(finished.inputs.protocol, splits)}",
-        f"- Words: {len(finished.inputs.vocabulary):,}, of the training sentences.",
+        f"- Words: {len(finished.inputs.vocabulary):,}, of the training sentences{_ngrams(config)}.",
         f"- Features: {metrics['features']}.",
         *(f"- {note}" for note in metrics["notes"]),
         f"- Licence of the data: {_LICENCES.get(config.dataset, _UNKNOWN_LICENCE)}",
@@ -88,6 +89,12 @@ def loss_remark(kept: BothDirections, packed: BothDirections, dtype: str) -> str
         f"The weights are kept as {dtype}. On the validation split that changes the sum of recalls from "
         f"{kept.sum_of_recalls:.2f} to {packed.sum_of_recalls:.2f} ({pairs})."
     )
+
+
+def _ngrams(config: RunConfig) -> str:
+    if not config.ngrams:
+        return ""
+    return f"; words and pairs of words that are read as a bag beside their order: {config.model.num_ngrams:,}"
 
 
 def _numbers(metrics: dict) -> str:

@@ -52,9 +52,9 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
     Raises:
       WorkspaceError: the best weights are missing or damaged.
     """
-    model = finished_run.best_model(run, run_config)
+    model = finished_run.best_model(run, run_config, inputs.vocabulary)
     embeddings = encoding.embed_split(model, inputs.split("test"))
-    return measure_test(embeddings, run_config.dataset, run_config.system, inputs, _text_space_notes(run_config))
+    return measure_test(embeddings, run_config.dataset, run_config.system, inputs, _notes(run_config))
 
 
 def measure_test(
@@ -126,10 +126,16 @@ def _extractors(inputs: Inputs) -> list[dict | None]:
     return [inputs.features[key].extractor if key in inputs.features else None for key in keys]
 
 
+def _notes(run_config: RunConfig) -> list[str]:
+    notes = _text_space_notes(run_config)
+    if run_config.word_vectors:
+        notes.append(f"The word table (Eq. 1) began with {run_config.word_vectors}.")
+    return [*notes, run_config.leak] if run_config.leak else notes
+
+
 def _text_space_notes(run_config: RunConfig) -> list[str]:
     if run_config.captioner:
-        notes = [f"W_img (Eq. 4) is of {run_config.captioner}."]
-        return [*notes, run_config.leak] if run_config.leak else notes
+        return [f"W_img (Eq. 4) is of {run_config.captioner}."]
     if run_config.text_space == "linear":
         note = "is a linear map trained on the training sentences' words; it stands in for a captioner's."
     elif run_config.text_space == "raw":

@@ -1,6 +1,7 @@
 """A finished run opened again: its settings, what it reads, and its model with the best weights."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 
@@ -13,8 +14,10 @@ from cmr.errors import WorkspaceError
 from cmr.evaluation import encoding, similarities
 from cmr.evaluation.similarities import Similarities
 from cmr.retrieval.model import retrieval_model
+from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import MeasuredConfig, Run
+from cmr.workspace.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +45,12 @@ class FinishedRun:
                 f"{self.run.path} is a run of cmr.compare, which keeps what its system says of the data set's splits "
                 "and no model; give a run of cmr.train"
             )
-        return best_model(self.run, self.config)
+        return best_model(self.run, self.config, self.inputs.vocabulary)
+
+    @functools.cached_property
+    def ngrams(self) -> Ngrams | None:
+        """The n-grams that a level of its text encoder reads; None where there is none."""
+        return read_ngrams(self.run, self.config, self.inputs.vocabulary)
 
     def similarities(self, split: str) -> Similarities:
         """What the run says of the pairs of `val` or `test`.
@@ -98,14 +106,34 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
     return FinishedRun(run, run_config, inputs)
 
 
-def best_model(run: Run, run_config: RunConfig) -> keras.Model:
-    """The model of a run with the weights of its best epoch.
+def read_ngrams(run: Run, run_config: RunConfig, vocabulary: Vocabulary) -> Ngrams | None:
+    """The n-grams that a run was trained with; None where its model reads none.
 
     Raises:
-      WorkspaceError: the weights are missing, damaged or not finite.
+      WorkspaceError: they are missing, damaged or others.
+    """
+    if not run_config.ngrams:
+        return None
+    mend = "remove it, and the same cmr.train command writes it again"
+    ngrams = Ngrams.read(run.ngrams_txt, vocabulary, mend)
+    if ngrams.checksum() != run_config.ngrams:
+        raise WorkspaceError(f"{run.ngrams_txt} holds other n-grams than the run was trained with; {mend}")
+    return ngrams
+
+
+def best_model(run: Run, run_config: RunConfig, vocabulary: Vocabulary) -> keras.Model:
+    """The model of a run with the weights of its best epoch.
+
+    Args:
+      run: the run's folder.
+      run_config: its settings.
+      vocabulary: of the training sentences.
+
+    Raises:
+      WorkspaceError: the weights, or the n-grams that they are of, are missing or damaged, or weights are not finite.
     """
     run.check_best_weights()
-    model = retrieval_model(run_config.model)
+    model = retrieval_model(run_config.model, ngrams=read_ngrams(run, run_config, vocabulary))
     try:
         model.load_weights(run.best_weights)
     except (OSError, ValueError, KeyError) as error:

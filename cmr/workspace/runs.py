@@ -106,6 +106,10 @@ class Run:
         return self.path / "flags.txt"
 
     @property
+    def ngrams_txt(self) -> pathlib.Path:
+        return self.path / "ngrams.txt"
+
+    @property
     def best_weights(self) -> pathlib.Path:
         return self.path / "best.weights.h5"
 

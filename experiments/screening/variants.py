@@ -28,4 +28,9 @@ VARIANTS = (
     "softmax_mean_both_more_word_dropout",
     "softmax_mean_both_smaller_batch",
     "hardest_wide_margin",
+    "levels_gru_ngrams",
+    "levels_gru_words",
+    "levels_all",
+    "levels_all_larger_batch",
+    "levels_ngrams",
 )

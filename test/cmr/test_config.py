@@ -64,12 +64,25 @@ def test_a_config_from_before_an_option_reads_as_its_default():
     kept = json.loads(RUN.to_json())
     for field in dataclasses.fields(ModelConfig):
         if field.default is not dataclasses.MISSING:
-            del kept["model"][field.name]
+            kept["model"].pop(field.name, None)
     for name in TrainConfig.ADDED_LATER:
         kept["train"].pop(name, None)
 
     assert json_kinds.of_dataclass(RunConfig).flaw(kept, "") is None
     assert RunConfig.from_json(json.dumps(kept)) == RUN
+
+
+def test_the_gru_alone_says_nothing_of_levels_so_that_runs_of_older_versions_keep_their_names():
+    assert "levels" not in RUN.to_json()
+    assert "ngrams" not in RUN.to_json()
+    assert "word_vectors" not in RUN.to_json()
+
+
+def test_levels_are_kept():
+    levels = dataclasses.replace(RUN.model, text_levels="gru,ngrams", num_ngrams=5)
+    run = dataclasses.replace(RUN, model=levels, ngrams="ab12")
+
+    assert RunConfig.from_json(run.to_json()) == run
 
 
 @pytest.mark.parametrize("kind", [TrainConfig, CaptionerTrainConfig])

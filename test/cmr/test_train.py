@@ -1,8 +1,10 @@
 """cmr.train as a user runs it: the three models, what a run leaves, going on, two devices, and what is refused."""
 
+import collections
 import errno
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import os
 import pathlib
@@ -13,6 +15,7 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 import tiny_runs
@@ -27,7 +30,7 @@ from cmr.training import distribution
 from cmr.workspace import captions, features
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
-from cmr.workspace.vocabulary import Vocabulary
+from cmr.workspace.vocabulary import Vocabulary, tokenize
 
 DIRECTIONS = ("sentence_retrieval", "image_retrieval")
 
@@ -251,6 +254,86 @@ def test_print_model_prints_and_draws_it_and_trains_nothing(copied):
     assert {path.name for path in copied.run_dir("printed").iterdir()} <= {"model.dot", "model.png"}
 
 
+def levels(copied, *arguments):
+    """A training of all levels of the text in a workspace of its own: the run, and how the command ended."""
+    flags = ("--model=vse", "--text_levels=gru,ngrams,words", "--min_ngram_count=3", "--run_name=levels")
+    ended = call_command("cmr.train", *place(copied), *TINY, *flags, *arguments)
+    return Run(copied.run_dir("levels")), ended
+
+
+def test_the_ngrams_of_a_run_are_of_training_sentences_alone(copied):
+    run, ended = levels(copied)
+
+    assert ended.returncode == 0, ended.stderr
+    captions = pd.read_csv(copied.captions_csv, dtype=str)
+    sentences = [tokenize(text) for text in captions[captions["split"] == "train"]["caption"]]
+    holding = collections.Counter()
+    for words in sentences:
+        holding.update({*words, *(f"{first} {second}" for first, second in itertools.pairwise(words))})
+    (first, *others) = run.ngrams_txt.read_text(encoding="utf-8").splitlines()
+    assert first == f"<end>\t{len(sentences)}"
+    assert dict(line.split("\t") for line in others) == {
+        ngram: str(count) for ngram, count in holding.items() if count >= 3
+    }
+
+
+def test_ngrams_that_are_lost_are_written_again_and_others_are_refused(copied):
+    run, first = levels(copied)
+    content = run.ngrams_txt.read_bytes()
+    run.ngrams_txt.write_bytes(content.replace(b"\t", b"\t1", 1))
+    _, changed = levels(copied)
+    run.ngrams_txt.unlink()
+    _, again = levels(copied)
+
+    assert_one_line(changed, "ngrams.txt holds other n-grams than the run was trained with; remove it, and the same")
+    assert run.ngrams_txt.read_bytes() == content
+    assert again.stdout.split("\n\n", 1)[1] == first.stdout.split("\n\n", 1)[1]
+
+
+def test_too_rare_ngrams_are_one_line(copied):
+    _, ended = levels(copied, "--min_ngram_count=100000")
+
+    assert_one_line(ended, "no word of the training sentences stands in 100000 of them; lower --min_ngram_count")
+
+
+def word_vectors(copied, *arguments):
+    """A training that begins with the vectors of a file for three words."""
+    path = copied.root / "vectors.npz"
+    np.savez(path, words=np.array(["dog", "red", "zebra"]), vectors=np.arange(1.0, 7.0).reshape(3, 2))
+    flags = ("--model=vse", f"--word_vectors={path}", "--run_name=words")
+    return call_command("cmr.train", *place(copied), *TINY, *flags, *arguments)
+
+
+def test_a_table_says_which_word_vectors_a_run_began_with(copied):
+    ended = word_vectors(copied)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "The word table (Eq. 1) began with vectors.npz, SHA-256 " in ended.stdout
+    kept = read_json(copied.run_dir("words") / "config.json")["word_vectors"]
+    assert kept.removeprefix("vectors.npz, SHA-256 ") == sha256((copied.root / "vectors.npz").read_bytes())[:12]
+
+
+@pytest.mark.parametrize(
+    ("argument", "sentence"),
+    [
+        ("--word_dim=1", "--word_dim=1 has no room for them; give --word_dim=2 or more"),
+        ("--text_levels=ngrams", "--text_levels=ngrams reads no word table; leave --word_vectors out"),
+        ("--word_vectors=nowhere.txt", "--word_vectors=nowhere.txt is no file"),
+    ],
+)
+def test_word_vectors_that_do_not_serve_are_one_line(copied, argument, sentence):
+    assert_one_line(word_vectors(copied, argument), sentence)
+
+
+def test_two_devices_train_levels_to_the_numbers_of_one(copied, two_replicas):
+    levels(copied, "--batch_size=16", "--dropout=0", "--run_name=one")
+    _, two = levels(copied, "--batch_size=16", "--dropout=0", "--run_name=two", "--strategy=mirrored")
+
+    assert two.returncode == 0, two.stderr
+    expected, measured = (read_json(copied.run_dir(name) / "history.json") for name in ("one", "two"))
+    assert [row["loss"] for row in measured] == pytest.approx([row["loss"] for row in expected], rel=1e-3)
+
+
 def test_two_devices_train_to_the_numbers_of_one(copied):
     # Each device would draw dropout masks of its own.
     arguments = [*place(copied), *TINY, "--model=vse", "--batch_size=16", "--max_epochs=1", "--dropout=0"]
@@ -266,8 +349,8 @@ def test_two_devices_train_to_the_numbers_of_one(copied):
 @pytest.fixture
 def two_replicas(monkeypatch):
     """--strategy=mirrored has the two devices of this process, which can't be split again."""
-    strategy = distribution.mirrored(("CPU:0", "CPU:1"))
-    monkeypatch.setattr(distribution, "make_strategy", lambda name, *_: {"mirrored": strategy}[name])
+    strategies = {"mirrored": distribution.mirrored(("CPU:0", "CPU:1")), "default": tf.distribute.get_strategy()}
+    monkeypatch.setattr(distribution, "make_strategy", lambda name, *_: strategies[name])
 
 
 def test_devices_train_with_dropout(copied, two_replicas):

@@ -35,8 +35,14 @@ def workspace(root: pathlib.Path) -> Workspace:
 
 
 @functools.cache
-def trained(root: pathlib.Path, model: str = "vse") -> Run:
-    """A finished run on the pictures' features; `fusion` takes W_img of a captioner that is trained for it."""
+def trained(root: pathlib.Path, model: str = "vse", *flags: str) -> Run:
+    """A finished run on the pictures' features; `fusion` takes W_img of a captioner that is trained for it.
+
+    Args:
+      root: of the workspace.
+      model: which one.
+      flags: further ones of cmr.train.
+    """
     made = workspace(root)
     features = (f"--vgg_features={FEATURES}", f"--image_features={FEATURES}")
     if model == "fusion":
@@ -49,6 +55,8 @@ def trained(root: pathlib.Path, model: str = "vse") -> Run:
             "--pretrain_epochs=1",
         )
         assert captioner.returncode == 0, captioner.stderr
-    ended = tiny_runs.call_command("cmr.train", *tiny_runs.place(made), *tiny_runs.TINY, f"--model={model}", *features)
+    ended = tiny_runs.call_command(
+        "cmr.train", *tiny_runs.place(made), *tiny_runs.TINY, f"--model={model}", *features, *flags
+    )
     assert ended.returncode == 0, ended.stderr
     return Run(tiny_runs.run_path(ended))

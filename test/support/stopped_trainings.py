@@ -16,6 +16,7 @@ from cmr.retrieval.model import retrieval_model
 from cmr.retrieval.step import TrainingStep
 from cmr.retrieval.summaries import SilentRecorder
 from cmr.retrieval.trainer import Trainer
+from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.runs import Run
 
 # 4 steps an epoch, states saved behind the second and the last.
@@ -29,6 +30,7 @@ def check_that_stopping_changes_nothing(
     patch: pytest.MonkeyPatch,
     model: dict[str, object] | None = None,
     train: dict[str, object] | None = None,
+    ngrams: Ngrams | None = None,
 ) -> None:
     """Asserts that a training stopped before its 4th and its 8th step ends as one that went through.
 
@@ -38,15 +40,16 @@ def check_that_stopping_changes_nothing(
       patch: takes the stopping back.
       model: changed settings of the model.
       train: changed settings of the training.
+      ngrams: for a model that reads them.
     """
     whole, stopped = Run(path / "whole"), Run(path / "stopped")
-    fit(whole, inputs, model, train)
+    fit(whole, inputs, model, train, ngrams)
     # The second time it goes on behind the second step, whose state was saved.
     for steps in (4, 6):
         with patch.context() as stopping, pytest.raises(KeyboardInterrupt):
             _stop_before(steps, stopping)
-            fit(stopped, inputs, model, train)
-    fit(stopped, inputs, model, train)
+            fit(stopped, inputs, model, train, ngrams)
+    fit(stopped, inputs, model, train, ngrams)
 
     assert tiny_runs.read_json(stopped.history_json) == tiny_runs.read_json(whole.history_json)
     expected, kept = _arrays(whole.best_weights), _arrays(stopped.best_weights)
@@ -54,10 +57,10 @@ def check_that_stopping_changes_nothing(
     assert all(np.array_equal(expected[name], kept[name]) for name in expected)
 
 
-def new_model(changed: dict[str, object] | None = None) -> keras.Model:
+def new_model(changed: dict[str, object] | None = None, ngrams: Ngrams | None = None) -> keras.Model:
     """The tiny model as it begins, with changed settings."""
     keras.utils.set_random_seed(3)
-    return retrieval_model(dataclasses.replace(_MODEL, **(changed or {})))
+    return retrieval_model(dataclasses.replace(_MODEL, **(changed or {})), ngrams=ngrams)
 
 
 def fit(
@@ -65,9 +68,10 @@ def fit(
     inputs: Inputs,
     model: dict[str, object] | None = None,
     train: dict[str, object] | None = None,
+    ngrams: Ngrams | None = None,
 ) -> keras.Model:
     """Trains the tiny model, or goes on with it; arguments as above. Returns it with its last weights."""
-    built, strategy = new_model(model), tf.distribute.get_strategy()
+    built, strategy = new_model(model, ngrams), tf.distribute.get_strategy()
     settings = dataclasses.replace(_TRAIN, **(train or {}))
     splits = inputs.split("train"), inputs.split("val")
     # So few steps take less time than it takes to compile one; TensorFlow warns that its data sets stay compiled.

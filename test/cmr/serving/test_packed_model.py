@@ -38,6 +38,13 @@ def vse(pictured_root, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def levels(pictured_root, tmp_path_factory):
+    """A finished run whose text encoder has all levels, and its packed model."""
+    run = pictured_runs.trained(pictured_root, "vse", "--text_levels=gru,ngrams,words", "--min_ngram_count=2")
+    return run, packed(run, tmp_path_factory.mktemp("levels"))[0]
+
+
+@pytest.fixture(scope="module")
 def embedded(vse):
     """The test split as evaluation embeds it, with its examples."""
     finished = finished_run.open_run(vse[0].path)
@@ -51,6 +58,33 @@ def test_sentences_are_embedded_as_evaluation_embeds_them_to_the_last_bit(vse, e
     split, embeddings = embedded
 
     np.testing.assert_array_equal(retriever.embed_sentences(split.captions), embeddings.captions)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_sentences_of_several_levels_are_embedded_as_evaluation_embeds_them_to_the_last_bit(levels, which):
+    finished = finished_run.open_run(levels[0].path)
+    split = finished.inputs.split("test")
+
+    rows = cmr.load(getattr(levels[which], "path", levels[which])).embed_sentences(split.captions)
+
+    np.testing.assert_array_equal(rows, encoding.embed_split(finished.model(), split).captions)
+
+
+def test_the_ngrams_of_a_packed_model_are_those_of_its_run(levels):
+    with zipfile.ZipFile(levels[1]) as file:
+        assert file.read("ngrams.txt") == levels[0].ngrams_txt.read_bytes()
+
+
+def test_a_model_without_levels_has_no_ngrams(vse):
+    with zipfile.ZipFile(vse[1]) as file:
+        assert "ngrams.txt" not in file.namelist()
+
+
+def test_ngrams_that_were_changed_are_refused(levels, tmp_path):
+    path = rewritten(levels[1], tmp_path, "ngrams.txt", lambda content: content[:-2] + b"9\n")
+
+    with pytest.raises(WorkspaceError, match=r"ngrams\.txt has been changed since it was packed"):
+        cmr.load(path).embed_sentences(["a dog"])
 
 
 @pytest.mark.parametrize("which", [0, 1])

@@ -30,7 +30,8 @@ def rows_of_test(scenes_workspace):
 @pytest.fixture(scope="module")
 def embeddings(scenes_workspace, run, rows_of_test):
     """Embeddings by the run's best weights: of each test image by its id, and of each test sentence in order."""
-    model = finished_run.best_model(run, run.read_config())
+    words = Vocabulary.read(scenes_workspace.vocabulary_txt)
+    model = finished_run.best_model(run, run.read_config(), words)
     images = {}
     for image_id in rows_of_test["image_id"].unique():
         rows = {}
@@ -39,7 +40,6 @@ def embeddings(scenes_workspace, run, rows_of_test):
             row = (folder / "image_ids.txt").read_text().split("\n").index(image_id)
             rows[key] = np.load(folder / "features.npy")[[row]]
         images[image_id] = model.get_layer("image_encoder")(rows, training=False).numpy()[0]
-    words = Vocabulary.read(scenes_workspace.vocabulary_txt)
     encoder = model.get_layer("text_encoder")
     sentences = [encoder(np.array([words.encode(text)]), training=False).numpy()[0] for text in rows_of_test["caption"]]
     return images, np.array(sentences)
