@@ -165,6 +165,25 @@ class TrainConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class FinetuneConfig:
+    """How a run trains its CNNs too.
+
+    Attributes:
+      begins_with: SHA-256 of the best weights of the run whose second phase it is.
+      cnns: input name of the image encoder -> SHA-256 of the CNN as it begins; those of other inputs stay as they are.
+      finetune_blocks: blocks at a CNN's end that are trained; 0: all.
+      finetune_rate: share of the learning rate that is the CNNs'.
+      finetune_crops: crops of a picture that are read in turn; 0: each is drawn anew.
+    """
+
+    begins_with: str
+    cnns: dict[str, str]
+    finetune_blocks: int
+    finetune_rate: float
+    finetune_crops: int
+
+
+@dataclasses.dataclass(frozen=True)
 class RunConfig:
     """All that decides the numbers of a run; kept as config.json in its folder.
 
@@ -180,6 +199,7 @@ class RunConfig:
       captioner: what the captioner is, "" without one.
       leak: what is to be said of the images that it shares with the evaluated splits, "" where it shares none.
       test_folds: equal parts of the test split whose numbers are averaged.
+      finetune: how the CNNs are trained too; None: they stay as they are.
     """
 
     dataset: str
@@ -192,18 +212,24 @@ class RunConfig:
     captioner: str = ""
     leak: str = ""
     test_folds: int = 1
+    finetune: FinetuneConfig | None = None
 
     def to_json(self) -> str:
         values = dataclasses.asdict(self)
         # Runs from before there was a choice keep their names.
         if self.train.precision == "float32":
             del values["train"]["precision"]
+        if self.finetune is None:
+            del values["finetune"]
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "RunConfig":
         values = json.loads(text)
-        return cls(**{**values, "model": ModelConfig(**values["model"]), "train": TrainConfig(**values["train"])})
+        parts = {"model": ModelConfig(**values["model"]), "train": TrainConfig(**values["train"])}
+        if values.get("finetune") is not None:
+            parts["finetune"] = FinetuneConfig(**values["finetune"])
+        return cls(**{**values, **parts})
 
     def short_hash(self) -> str:
         """Eight hexadecimal digits that change with any setting or input; part of a run's default name."""

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 import os
 import pathlib
 from collections.abc import Callable
@@ -35,8 +36,8 @@ class Cnn:
 
     @property
     def feature_dim(self) -> int:
-        """Size of its features."""
-        return int(self.model.output.shape[1])
+        """Size of its features; of maps, that of all their values."""
+        return math.prod(self.model.output.shape[1:])
 
     def features(self, squares: np.ndarray) -> np.ndarray:
         """Features of pictures.

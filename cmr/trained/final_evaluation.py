@@ -61,7 +61,7 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
     )
     extractors = _extractors(inputs)
     features_note = results_table.describe_features(*extractors)
-    notes = _text_space_notes(run_config)
+    notes = [*_text_space_notes(run_config), *_finetune_notes(run_config, inputs)]
     splits = [SplitCounts(name, *sizes) for name, sizes in inputs.split_sizes().items()]
     counts = SplitCounts("test", test.num_images, test.num_captions)
     table = results_table.format_results(
@@ -122,6 +122,15 @@ def _text_space_notes(run_config: RunConfig) -> list[str]:
     else:
         return []
     return [f"W_img (Eq. 4) {note}"]
+
+
+def _finetune_notes(run_config: RunConfig, inputs: Inputs) -> list[str]:
+    if run_config.finetune is None:
+        return []
+    names = " and ".join(inputs.features[name].name for name in run_config.finetune.cnns)
+    blocks = run_config.finetune.finetune_blocks
+    which = "was trained too" if blocks == 0 else f"was trained too, its last {blocks} blocks"
+    return [f"The CNN of {names} {which}, from the training split's pictures; measured on whole pictures."]
 
 
 def git_commit() -> str | None:

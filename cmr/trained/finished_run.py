@@ -10,7 +10,9 @@ import numpy as np
 from cmr.config import RunConfig
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import WorkspaceError
+from cmr.finetuning import cnn_in_training
 from cmr.retrieval.model import retrieval_model
+from cmr.workspace import features
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 
@@ -72,7 +74,27 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
             f"{workspace.dataset_dir} is prepared for {inputs.test_folds} test folds and {run.path.name} was trained "
             f"for {run_config.test_folds}; prepare it as it was, or train again"
         )
-    return FinishedRun(run, run_config, inputs)
+    return FinishedRun(run, run_config, tuned_inputs(run, run_config, inputs))
+
+
+def tuned_inputs(run: Run, run_config: RunConfig, inputs: Inputs) -> Inputs:
+    """What a run is measured on: features of the CNNs that it has tuned in the place of those it began with.
+
+    Args:
+      run: the run's folder.
+      run_config: its settings.
+      inputs: what it reads; returned as they are where it has tuned no CNN.
+
+    Raises:
+      WorkspaceError: the tuned CNNs' features are missing or damaged.
+    """
+    if run_config.finetune is None:
+        return inputs
+    folders = {
+        name: run.features_dir(cnn_in_training.tuned_features_name(inputs.features[name].name))
+        for name in run_config.finetune.cnns
+    }
+    return inputs.with_features({name: features.read_features(folder) for name, folder in folders.items()})
 
 
 def best_model(run: Run, run_config: RunConfig) -> keras.Model:
