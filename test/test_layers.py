@@ -14,6 +14,7 @@ LAYERS = (
     ("cmr.errors", "cmr.progress", "cmr.config", "cmr.shell"),
     ("cmr.workspace",),
     ("cmr.data", "cmr.pictures", "cmr.training", "cmr.cli"),
+    ("cmr.finetuning",),
     ("cmr.evaluation",),
     ("cmr.captioner",),
     ("cmr.text_space",),

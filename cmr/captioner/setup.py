@@ -24,7 +24,7 @@ from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import ConfigError
 from cmr.finetuning import cnn_in_training
 from cmr.finetuning.cnn_in_training import TrainedCnn
-from cmr.workspace import paths
+from cmr.workspace import paths, runs
 from cmr.workspace.captions import captioner_split, images_of, in_split
 from cmr.workspace.paths import Workspace
 
@@ -96,7 +96,7 @@ class CaptionerSetup:
             vocabulary=self.inputs.vocabulary,
             train_image_ids=tuple(sorted(train_ids)),
             dataset=run_config.dataset,
-            features=cnn_in_training.tuned_features_name(run_config.image_features)
+            features=runs.tuned_features_name(run_config.image_features)
             if run_config.trains_cnn
             else run_config.image_features,
             checksums=kept,

@@ -57,11 +57,6 @@ def checksum(folder: str | os.PathLike) -> str:
     return checksums.files_sha256([pathlib.Path(folder) / CNN_KERAS])
 
 
-def tuned_features_name(name: str) -> str:
-    """Folder name of the features of a CNN that was trained further."""
-    return f"{name}-finetuned"
-
-
 def with_features(parts: Mapping[str, keras.Model], batch: Mapping[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     """A batch with features where it has what CNNs read; their batch statistics and dropout stay as in extraction.
 

@@ -1,7 +1,8 @@
 """The CNNs that learn with a retrieval model: what training reads, validation's features, and the files they leave."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from cmr.data.examples import Examples, FeatureRows, ImageRows
 from cmr.errors import DataError
 from cmr.finetuning import crops
 from cmr.finetuning.blocks import CnnParts
-from cmr.finetuning.cnn_in_training import TrainedCnn, tuned_features_name
+from cmr.finetuning.cnn_in_training import TrainedCnn
 from cmr.finetuning.feature_maps import MapsMaker
 from cmr.finetuning.training_rows import MapRows, PictureRows
 from cmr.pictures import cnn, streaming
@@ -61,9 +62,13 @@ class TunedCnn:
             )
         rows = np.arange(train.num_images, train.num_images + val.num_images)
         maps = MapRows(self.maps[:1], np.zeros(rows[-1] + 1, np.int64), self.parts.trained.input.shape[1:])
-        encode = tf.function(lambda batch: self.parts.trained(tf.cast(batch, tf.float32), training=False))
         blocks = np.split(rows, range(_ROWS_AT_ONCE, len(rows), _ROWS_AT_ONCE))
-        return np.concatenate([encode(maps.take(block)).numpy() for block in blocks])
+        return np.concatenate([self._encode(maps.take(block)).numpy() for block in blocks])
+
+    @functools.cached_property
+    def _encode(self) -> Callable[[np.ndarray], tf.Tensor]:
+        part = self.parts.trained
+        return tf.function(lambda maps: part(tf.cast(maps, tf.float32), training=False), reduce_retracing=True)
 
 
 class TunedCnns:
@@ -103,8 +108,8 @@ class TunedCnns:
 
     def write(self, run: Run) -> None:
         """Writes cnn.keras of each into the run's folder of its features."""
-        for each in self._cnns.values():
-            cnn.write_cnn(run.features_dir(tuned_features_name(each.features)), each.trained.encoder.model)
+        for name, each in self._cnns.items():
+            cnn.write_cnn(run.tuned_features_dir(name, each.features), each.trained.encoder.model)
 
 
 def tuned_cnn(

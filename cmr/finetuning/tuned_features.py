@@ -34,7 +34,7 @@ def write_tuned_features(
     """
     path = folder / cnn.CNN_KERAS
     if not path.exists():
-        raise WorkspaceError(f"{path} is missing; remove {folder.parents[1]} and train the run again")
+        raise WorkspaceError(f"{path} is missing; remove {folder.parents[2]} and train the run again")
     settings = {
         "model": before.extractor["model"],
         "layer": before.extractor.get("layer", ""),

@@ -130,7 +130,7 @@ class SecondPhase:
         pictures = [inputs.image_dir / name for split in splits for name in split.file_names]
         for name in self.setup.run_config.finetune.cnns:
             before = inputs.features[name]
-            folder = run.features_dir(cnn_in_training.tuned_features_name(before.name))
+            folder = run.tuned_features_dir(name, before.name)
             tuned_features.write_tuned_features(folder, before, image_ids, pictures, self.max_pixels)
 
     def tuned_cnns(self, strategy: tf.distribute.Strategy) -> TunedCnns:

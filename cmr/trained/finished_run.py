@@ -10,7 +10,6 @@ import numpy as np
 from cmr.config import RunConfig
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import WorkspaceError
-from cmr.finetuning import cnn_in_training
 from cmr.retrieval.model import retrieval_model
 from cmr.workspace import features
 from cmr.workspace.paths import Workspace
@@ -90,10 +89,7 @@ def tuned_inputs(run: Run, run_config: RunConfig, inputs: Inputs) -> Inputs:
     """
     if run_config.finetune is None:
         return inputs
-    folders = {
-        name: run.features_dir(cnn_in_training.tuned_features_name(inputs.features[name].name))
-        for name in run_config.finetune.cnns
-    }
+    folders = {name: run.tuned_features_dir(name, inputs.features[name].name) for name in run_config.finetune.cnns}
     return inputs.with_features({name: features.read_features(folder) for name, folder in folders.items()})
 
 

@@ -108,9 +108,14 @@ class Run:
     def history_json(self) -> pathlib.Path:
         return self.path / "history.json"
 
-    def features_dir(self, name: str) -> pathlib.Path:
-        """Folder of the features of a CNN that the run has tuned."""
-        return self.path / "features" / name
+    def tuned_features_dir(self, input_name: str, features: str) -> pathlib.Path:
+        """Folder of the CNN that the run has tuned, and of what it gives.
+
+        Args:
+          input_name: input of the image encoder; one CNN may begin in the place of both.
+          features: folder name of the features that it gave before.
+        """
+        return self.path / "features" / input_name / tuned_features_name(features)
 
     @property
     def tensorboard_dir(self) -> pathlib.Path:
@@ -316,6 +321,11 @@ def _can_go_on(run: Run, run_config: RunConfig) -> bool:
 
 def _end(scores: Sequence[float], run_config: Settings) -> int | None:
     return limits.last_epoch(scores, run_config.train.max_epochs, run_config.train.patience)
+
+
+def tuned_features_name(features: str) -> str:
+    """Folder name of the features of a CNN that was trained further."""
+    return f"{features}-finetuned"
 
 
 def weights_sha256(run: Run) -> str:
