@@ -176,6 +176,25 @@ class TrainConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class FinetuneConfig:
+    """How a run trains its CNNs too.
+
+    Attributes:
+      begins_with: SHA-256 of the best weights of the run whose second phase it is.
+      cnns: input name of the image encoder -> SHA-256 of the CNN as it begins; those of other inputs stay as they are.
+      finetune_blocks: blocks at a CNN's end that are trained; 0: all.
+      finetune_rate: share of the learning rate that is the CNNs'.
+      finetune_crops: crops of a picture that are read in turn; 0: each is drawn anew.
+    """
+
+    begins_with: str
+    cnns: dict[str, str]
+    finetune_blocks: int
+    finetune_rate: float
+    finetune_crops: int
+
+
+@dataclasses.dataclass(frozen=True)
 class RunConfig:
     """All that decides the numbers of a run; kept as config.json in its folder.
 
@@ -193,6 +212,7 @@ class RunConfig:
       test_folds: equal parts of the test split whose numbers are averaged.
       ngrams: checksum of the n-grams that a level reads, "" without one.
       word_vectors: what the word table began with, "" where it was drawn.
+      finetune: how the CNNs are trained too; None: they stay as they are.
     """
 
     dataset: str
@@ -207,6 +227,7 @@ class RunConfig:
     test_folds: int = 1
     ngrams: str = ""
     word_vectors: str = ""
+    finetune: FinetuneConfig | None = None
 
     @property
     def system(self) -> str:
@@ -225,12 +246,17 @@ class RunConfig:
         for name in ("ngrams", "word_vectors"):
             if not values[name]:
                 del values[name]
+        if self.finetune is None:
+            del values["finetune"]
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> "RunConfig":
         values = json.loads(text)
-        return cls(**{**values, "model": ModelConfig(**values["model"]), "train": TrainConfig(**values["train"])})
+        parts = {"model": ModelConfig(**values["model"]), "train": TrainConfig(**values["train"])}
+        if values.get("finetune") is not None:
+            parts["finetune"] = FinetuneConfig(**values["finetune"])
+        return cls(**{**values, **parts})
 
     def short_hash(self) -> str:
         """Eight hexadecimal digits that change with any setting or input; part of a run's default name."""

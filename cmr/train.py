@@ -3,7 +3,10 @@
     python -m cmr.train --dataset=flickr8k --model=fusion
 
 A run that was stopped goes on when the same command is given again; a finished one prints its table, or
-goes on too when --max_epochs or --patience allow it more epochs.
+goes on too when --max_epochs or --patience allow it more epochs. A second phase trains the CNN too:
+
+    python -m cmr.train --finetune_cnn --finetune_from=workspace/flickr8k/runs/vse-1a2b3c4d
+
 Watch it with: tensorboard --logdir=workspace/flickr8k/runs
 """
 
@@ -12,7 +15,7 @@ import contextlib
 from absl import flags
 
 from cmr import shell
-from cmr.cli import command, datasets
+from cmr.cli import command, datasets, finetune_flags
 from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
@@ -20,17 +23,28 @@ FLAGS = flags.FLAGS
 GROUPS = cmr_flags.TRAIN_GROUPS
 
 
+def check_flags() -> None:
+    """Takes over what a second phase has from its first one."""
+    finetune_flags.take_flags_of_run(FLAGS, GROUPS)
+
+
 def main() -> None:
+    from cmr.retrieval.second_phase import SecondPhase
     from cmr.retrieval.setup import RunSetup
     from cmr.training import cluster, distribution
 
     print(datasets.take_defaults(FLAGS), end="", flush=True)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus, FLAGS.worker_timeout)
     with cluster.told_who_is_gone(strategy):
-        _train(RunSetup.from_flags(FLAGS), strategy)
+        setup = RunSetup.from_flags(FLAGS)
+        if FLAGS.finetune_cnn:
+            second = SecondPhase.from_flags(FLAGS, setup)
+            _train(second.setup, strategy, second)
+        else:
+            _train(setup, strategy)
 
 
-def _train(setup, strategy) -> None:
+def _train(setup, strategy, second=None) -> None:
     import keras
 
     from cmr.training import distribution
@@ -54,13 +68,13 @@ def _train(setup, strategy) -> None:
     chief = distribution.is_chief(strategy)
     # A finished run is only read, and may lie where nothing can be written.
     with run.writer() if chief and (is_to_train or not run.is_finished) else contextlib.nullcontext():
-        _train_and_measure(model, run, setup, strategy, is_to_train)
+        _train_and_measure(model, run, setup, strategy, is_to_train, second)
 
 
-def _train_and_measure(model, run, setup, strategy, is_to_train: bool) -> None:
+def _train_and_measure(model, run, setup, strategy, is_to_train: bool, second) -> None:
     from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
     from cmr.retrieval.trainer import Trainer
-    from cmr.trained import final_evaluation
+    from cmr.trained import final_evaluation, finished_run
     from cmr.training import distribution
 
     inputs, run_config = setup.inputs, setup.run_config
@@ -82,8 +96,17 @@ def _train_and_measure(model, run, setup, strategy, is_to_train: bool) -> None:
         recorder = SilentRecorder()
         if chief:
             recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, val, inputs.image_dir)
-        Trainer(model, run_config.train, strategy, run, train, val, recorder).fit()
+        if second is None:
+            trainer = Trainer(model, run_config.train, strategy, run, train, val, recorder)
+        else:
+            before = finished_run.best_model(second.begins_with, second.begins_with.read_config())
+            model.set_weights(before.get_weights())
+            trainer = second.trainer(model, strategy, run, recorder)
+        trainer.fit()
     if chief:
+        if second is not None:
+            second.write_features(run)
+            inputs = finished_run.tuned_inputs(run, run_config, inputs)
         result = final_evaluation.evaluate_test(run, run_config, inputs)
         if not run.test_ranks_npz.exists():
             result.ranks.write(run.test_ranks_npz)
@@ -111,4 +134,4 @@ def _print_model(model, run) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main, __doc__, GROUPS)
+    command.run(main, __doc__, GROUPS, check_flags)

@@ -51,6 +51,12 @@ def pictured_root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
+def tunable_root(tmp_path_factory: pytest.TempPathFactory) -> pathlib.Path:
+    """The workspace of `tunable_runs`, which trains there what is asked for, once."""
+    return tmp_path_factory.mktemp("tunable") / "workspace"
+
+
+@pytest.fixture(scope="session")
 def scenes_inputs(scenes_workspace: Workspace):
     """`Inputs` of the shared tiny workspace, with both kinds of features."""
     from cmr.data import inputs

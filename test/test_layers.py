@@ -16,6 +16,7 @@ LAYERS = (
     ("cmr.workspace",),
     ("cmr.data", "cmr.pictures", "cmr.training", "cmr.cli"),
     ("cmr.recurrent",),
+    ("cmr.finetuning",),
     ("cmr.evaluation",),
     ("cmr.captioner",),
     ("cmr.text_space",),

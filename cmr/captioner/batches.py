@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import re
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -12,7 +11,7 @@ from cmr.captioner import loss
 from cmr.config import MAX_PIXELS
 from cmr.data import input_names, order
 from cmr.data.examples import Examples, FeatureRows
-from cmr.errors import DataError
+from cmr.finetuning.cnn_in_training import with_data_errors
 from cmr.pictures import files, streaming
 from cmr.pictures.cnn import Cnn
 
@@ -62,14 +61,7 @@ def picture_batches(
 
     stage = _stage(read, input_names.PICTURES, tf.TensorSpec([None, size, size, 3], tf.uint8))
     dataset = _sentences(split, batch_size, seed, epoch, first_step).map(stage, num_parallel_calls=2).prefetch(2)
-    try:
-        yield from dataset
-    except tf.errors.OpError as error:
-        # tf.data hands on what `read` raised as text.
-        sentence = re.search(r"DataError: (.*)", error.message)
-        if sentence is None:
-            raise
-        raise DataError(sentence.group(1)) from error
+    yield from with_data_errors(dataset)
 
 
 def read_pictures(

@@ -15,15 +15,16 @@ from cmr.captioner import files
 from cmr.captioner.files import Captioner
 from cmr.captioner.looking import Looking
 from cmr.captioner.model import captioner_model, model_config
-from cmr.captioner.trainer import TrainedCnn, check_batches
+from cmr.captioner.trainer import check_batches
 from cmr.cli import datasets
 from cmr.config import CaptionerConfig, CaptionerRunConfig, CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.data.examples import Examples
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import ConfigError
-from cmr.pictures import cnn
-from cmr.workspace import checksums, paths
+from cmr.finetuning import cnn_in_training
+from cmr.finetuning.cnn_in_training import TrainedCnn
+from cmr.workspace import paths, runs
 from cmr.workspace.captions import captioner_split, images_of, in_split
 from cmr.workspace.paths import Workspace
 
@@ -95,7 +96,9 @@ class CaptionerSetup:
             vocabulary=self.inputs.vocabulary,
             train_image_ids=tuple(sorted(train_ids)),
             dataset=run_config.dataset,
-            features=tuned_features(run_config.image_features) if run_config.trains_cnn else run_config.image_features,
+            features=runs.tuned_features_name(run_config.image_features)
+            if run_config.trains_cnn
+            else run_config.image_features,
             checksums=kept,
             validation_perplexity=val["perplexity"],
             settings=dataclasses.asdict(run_config.train),
@@ -142,7 +145,8 @@ class CaptionerSetup:
             model=model,
             train=_train_config(values),
             image_features=name,
-            checksums=inputs.checksums | ({"cnn": _cnn_checksum(workspace, name)} if trained_cnn else {}),
+            checksums=inputs.checksums
+            | ({"cnn": cnn_in_training.checksum(workspace.features_dir(name))} if trained_cnn else {}),
             begins_with=begins_with.checksum() if begins_with else "",
         )
         return cls(
@@ -152,11 +156,6 @@ class CaptionerSetup:
             begins_with,
             trained_cnn,
         )
-
-
-def tuned_features(name: str) -> str:
-    """Folder name of the features of a CNN that the second phase trained."""
-    return f"{name}-finetuned"
 
 
 def _feature_scale(inputs: Inputs, norm: float) -> float:
@@ -183,17 +182,9 @@ def _second_phase(
             f"{path} was trained on the features {begins_with.features} of {begins_with.dataset}, not on {name} of "
             f"{values.dataset} with this vocabulary; run the first phase on them (cmr.pretrain without --finetune_cnn)"
         )
-    encoder = cnn.read_cnn(workspace.features_dir(name))
-    if encoder.crops != 1:
-        raise ConfigError(
-            f"the features {name} are means of {encoder.crops} crops, through which no CNN is trained; give --crops=1"
-        )
-    encoder.model.trainable = True
-    return begins_with, TrainedCnn(encoder, inputs.image_dir, values.max_pixels)
-
-
-def _cnn_checksum(workspace: Workspace, name: str) -> str:
-    return checksums.files_sha256([workspace.features_dir(name) / cnn.CNN_KERAS])
+    trained = cnn_in_training.read_trained_cnn(workspace.features_dir(name), inputs.image_dir, values.max_pixels)
+    trained.encoder.model.trainable = True
+    return begins_with, trained
 
 
 def _train_config(values: flags.FlagValues) -> CaptionerTrainConfig:

@@ -6,6 +6,7 @@ import tensorflow as tf
 from cmr.captioner.loss import word_losses
 from cmr.config import CaptionerTrainConfig
 from cmr.data import input_names
+from cmr.finetuning.cnn_in_training import with_features
 from cmr.training.adam import FusedAdam
 
 
@@ -69,5 +70,6 @@ class CaptionerStep:
     def _with_features(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         if self._cnn is None:
             return batch
-        features = self._cnn(tf.cast(batch[input_names.PICTURES], tf.float32), training=False)
-        return {input_names.IMAGE_FEATURES: features, input_names.CAPTION: batch[input_names.CAPTION]}
+        pictures = {input_names.IMAGE_FEATURES: batch[input_names.PICTURES]}
+        features = with_features({input_names.IMAGE_FEATURES: self._cnn}, pictures)
+        return {**features, input_names.CAPTION: batch[input_names.CAPTION]}

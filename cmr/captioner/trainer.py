@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,30 +14,15 @@ from cmr.captioner.decoding import Decoder
 from cmr.captioner.loss import SplitLosses
 from cmr.captioner.step import CaptionerStep
 from cmr.captioner.summaries import CaptionerRecorder
-from cmr.config import MAX_PIXELS, CaptionerTrainConfig
+from cmr.config import CaptionerTrainConfig
 from cmr.data.examples import Examples
 from cmr.errors import ConfigError
+from cmr.finetuning.cnn_in_training import TrainedCnn
 from cmr.pictures import cnn
-from cmr.pictures.cnn import Cnn
 from cmr.training import loop
 from cmr.training.loop import Limits, TrainingLoop, Validation
 from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
-
-
-@dataclasses.dataclass(frozen=True)
-class TrainedCnn:
-    """A CNN that is trained with its captioner.
-
-    Attributes:
-      encoder: the CNN.
-      image_dir: folder of the pictures.
-      max_pixels: as in `pictures.files.read_rgb`.
-    """
-
-    encoder: Cnn
-    image_dir: pathlib.Path
-    max_pixels: int = MAX_PIXELS
 
 
 def check_batches(config: CaptionerTrainConfig, num_captions: int) -> None:

@@ -7,14 +7,17 @@ A command passes the groups it takes to `command.run`. What the user left open h
 from absl import flags
 
 from cmr import config
-from cmr.cli import command, datasets, flag_kinds
+from cmr.cli import command, datasets, finetune_flags, flag_kinds
 from cmr.config import CaptionerTrainConfig, ModelConfig, TrainConfig
 from cmr.workspace import paths
 
 
 def flagfile_text(values: flags.FlagValues) -> str:
-    """Every flag of this module as lines that `--flagfile` reads back."""
-    given = (flag for flag in values.flags_by_module_dict()[__name__] if flag.value is not None)
+    """Every flag of this module as lines that `--flagfile` reads back; those of a second phase where there is one."""
+    of_modules = values.flags_by_module_dict()
+    left_out = finetune_flags.without_effect(values)
+    listed = (*of_modules[__name__], *of_modules.get(finetune_flags.__name__, ()))
+    given = (flag for flag in listed if flag.value is not None and flag.name not in left_out)
     return "".join(f"{flag.serialize()}\n" for flag in sorted(given, key=lambda flag: flag.name))
 
 
@@ -529,4 +532,6 @@ TRAIN_GROUPS = (
     course_flags,
     cnn_flags,
     features_flags,
+    picture_flags,
+    finetune_flags.finetune_flags,
 )

@@ -4,6 +4,7 @@ import array
 import dataclasses
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,24 @@ from cmr.workspace.captions import images_of, in_split
 from cmr.workspace.features import Features
 from cmr.workspace.stored_rows import StoredRows
 from cmr.workspace.vocabulary import PAD_ID, Vocabulary
+
+
+class ImageRows(Protocol):
+    """What a model reads of the images of a split.
+
+    Attributes:
+      row_shape: of an image's array.
+      dtype: of its values.
+    """
+
+    @property
+    def row_shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype: ...
+
+    def take(self, images: np.ndarray) -> np.ndarray:
+        """Arrays of images of the split: `[len(images), *row_shape]`."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +45,14 @@ class FeatureRows:
 
     array: np.ndarray | StoredRows
     rows: np.ndarray
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        return self.array.shape[1:]
+
+    @property
+    def dtype(self) -> np.dtype:
+        return self.array.dtype
 
     def take(self, images: np.ndarray) -> np.ndarray:
         """Features of images of the split, as stored: `[len(images), feature_dim]` or `[len(images), cells, ...]`."""
@@ -43,7 +70,7 @@ class Examples:
       tokens: `[sum of lengths]` int32, word ids, `<end>` included.
       starts: `[num_captions + 1]` int64.
       image_of_caption: `[num_captions]` int32.
-      features: input name of the model -> features of the images.
+      features: input name of the model -> features of the images, or what a CNN that is trained makes them of.
     """
 
     image_ids: Sequence[str]
@@ -52,7 +79,7 @@ class Examples:
     tokens: np.ndarray
     starts: np.ndarray
     image_of_caption: np.ndarray
-    features: Mapping[str, FeatureRows]
+    features: Mapping[str, ImageRows]
 
     @property
     def num_images(self) -> int:

@@ -48,6 +48,10 @@ class Inputs:
             self._splits[name] = examples.split_examples(self.captions, name, self.vocabulary, self.features)
         return self._splits[name]
 
+    def with_features(self, features: Mapping[str, Features]) -> "Inputs":
+        """The same with other features of the same images, by the model's inputs."""
+        return dataclasses.replace(self, features={**self.features, **features})
+
     def split_sizes(self) -> dict[str, tuple[int, int]]:
         """Images and sentences of each split."""
         grouped = self.captions.groupby("split", sort=False)

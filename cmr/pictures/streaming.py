@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -34,7 +34,11 @@ class FeatureBatch:
 
 
 def stream_features(
-    cnn: Cnn, sources: Iterable[Source], batch_size: int = 32, max_pixels: int = MAX_PIXELS
+    cnn: Cnn,
+    sources: Iterable[Source],
+    batch_size: int = 32,
+    max_pixels: int = MAX_PIXELS,
+    read: Callable[..., np.ndarray] | None = None,
 ) -> Iterator[FeatureBatch]:
     """Features of pictures, in their order. A picture that can't be read never stops the stream.
 
@@ -45,6 +49,7 @@ def stream_features(
       sources: paths, bytes or file objects, as in `files.read_rgb`; taken as they are needed.
       batch_size: pictures that go through the CNN at once; of a CNN of ten crops a tenth of it.
       max_pixels: as in `files.read_rgb`.
+      read: makes of a source its squares; None: `files.read_crops`, whose arguments it takes.
 
     Yields:
       One batch after the other; the last one may be smaller.
@@ -58,7 +63,7 @@ def stream_features(
 
     def read_ahead(count: int) -> None:
         for source in itertools.islice(upcoming, count):
-            waiting.append(readers.submit(_read, source, cnn.input_size, cnn.crops, max_pixels))
+            waiting.append(readers.submit(_read, read, source, cnn.input_size, cnn.crops, max_pixels))
 
     try:
         read_ahead(_BATCHES_AHEAD * size)
@@ -90,8 +95,10 @@ def features_of_files(cnn: Cnn, sources: Sequence[Source], max_pixels: int = MAX
     return rows
 
 
-def _read(source: Source, size: int, crops: int, max_pixels: int) -> tuple[np.ndarray, str]:
+def _read(
+    read: Callable[..., np.ndarray] | None, source: Source, size: int, crops: int, max_pixels: int
+) -> tuple[np.ndarray, str]:
     try:
-        return files.read_crops(source, size, crops, max_pixels), ""
+        return (read or files.read_crops)(source, size, crops, max_pixels), ""
     except DataError as error:
         return np.full((crops, size, size, 3), files.GREY, np.uint8), str(error)

@@ -67,12 +67,12 @@ def _reader(split: Examples):
         return [split.padded(captions), images, *(inputs[name] for name in names)]
 
     def stage(captions: tf.Tensor) -> dict[str, tf.Tensor]:
-        types = [tf.int32, tf.int32, *(tf.float32 for _ in names)]
+        types = [tf.int32, tf.int32, *(tf.as_dtype(split.features[name].dtype) for name in names)]
         caption, image_row, *features = tf.numpy_function(read, [captions], types, stateful=False)
         batch = {input_names.CAPTION: tf.ensure_shape(caption, [None, None])}
         batch[input_names.IMAGE_ROW] = tf.ensure_shape(image_row, [None])
         for name, value in zip(names, features, strict=True):
-            batch[name] = tf.ensure_shape(value, [None, split.features[name].array.shape[1]])
+            batch[name] = tf.ensure_shape(value, [None, *split.features[name].row_shape])
         return batch
 
     return stage

@@ -1,13 +1,14 @@
 """One step of training on every replica: embeddings, negatives, loss, gradient, update."""
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import keras
 import tensorflow as tf
 
 from cmr.config import TrainConfig
 from cmr.data import input_names
+from cmr.finetuning import cnn_in_training
 from cmr.retrieval.losses import ContrastiveLoss, PairwiseRankingLoss
 from cmr.retrieval.negatives import different_image, hardest
 from cmr.training.adam import FusedAdam
@@ -93,10 +94,15 @@ def _loss(config: TrainConfig, num_replicas: int) -> Loss:
     return PairwiseRankingLoss(config.margin, config.reduction, num_replicas)
 
 
-def _adam(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+def _adam(config: TrainConfig, steps_per_epoch: int, factors: Sequence[float]) -> keras.optimizers.Optimizer:
     """Adam with its rate, or its two: it counts its steps itself, so a resumed run takes the right one.
 
     In float16 the loss is scaled, so that small gradients are not lost, and the gradient is clipped behind that.
+
+    Args:
+      config: the training's settings.
+      steps_per_epoch: batches of an epoch.
+      factors: of the rate, for each weight; none: the rate is that of all.
     """
     rate = config.learning_rate
     if config.decay_epochs:
@@ -107,8 +113,10 @@ def _adam(config: TrainConfig, steps_per_epoch: int) -> keras.optimizers.Optimiz
     # The average begins with the weights after the first step.
     average = {"use_ema": config.average_weights > 0, "ema_momentum": config.average_weights}
     if config.precision == "mixed_float16":
-        return keras.optimizers.LossScaleOptimizer(FusedAdam(rate, global_clipnorm=config.clip_norm, **average))
-    return FusedAdam(rate, **average)
+        return keras.optimizers.LossScaleOptimizer(
+            FusedAdam(rate, factors, global_clipnorm=config.clip_norm, **average)
+        )
+    return FusedAdam(rate, factors, **average)
 
 
 class TrainingStep:
@@ -119,6 +127,9 @@ class TrainingStep:
       config: the training's settings.
       strategy: distributes the batch.
       steps_per_epoch: batches of an epoch, by which the rate's decay and the warm-up count.
+      cnns: input name of the image encoder -> the CNN, or the part of one, that is trained too; batches have under this
+        name what it reads.
+      cnn_rate: share of the rate that is theirs.
 
     Attributes:
       loss: of the batch; one with a temperature trains it with the model.
@@ -132,8 +143,11 @@ class TrainingStep:
         config: TrainConfig,
         strategy: tf.distribute.Strategy,
         steps_per_epoch: int,
+        cnns: Mapping[str, keras.Model] | None = None,
+        cnn_rate: float = 1.0,
     ):
         self._model = model
+        self._cnns = cnns or {}
         self._config = config
         self._strategy = strategy
         self._num_replicas = strategy.num_replicas_in_sync
@@ -141,8 +155,11 @@ class TrainingStep:
         self._functions: dict[str, Callable] = {}
         with strategy.scope():
             self.loss = _loss(config, self._num_replicas)
-            self.variables = [*model.trainable_variables, *self.loss.trainable_variables]
-            self.optimizer = _adam(config, steps_per_epoch)
+            own = [*model.trainable_variables, *self.loss.trainable_variables]
+            of_cnns = [variable for cnn in self._cnns.values() for variable in cnn.trainable_variables]
+            self.variables = own + of_cnns
+            factors = [1.0] * len(own) + [cnn_rate] * len(of_cnns) if of_cnns else ()
+            self.optimizer = _adam(config, steps_per_epoch, factors)
             self.optimizer.build(self.variables)
 
     @property
@@ -192,7 +209,8 @@ class TrainingStep:
     def _on_replica(self, batch: dict[str, tf.Tensor], negatives: str) -> tf.Tensor:
         num_queries = self._config.batch_size // self._num_replicas
         with tf.GradientTape() as tape:
-            loss = batch_loss(self._model, self.loss, batch, num_queries, negatives)
+            inputs = cnn_in_training.with_features(self._cnns, batch)
+            loss = batch_loss(self._model, self.loss, inputs, num_queries, negatives)
             minimised = self.optimizer.scale_loss(loss)
         self.update(tape.gradient(minimised, self.variables))
         return loss

@@ -11,6 +11,8 @@ from cmr.data.examples import Examples
 from cmr.data.order import Schedule
 from cmr.evaluation import encoding
 from cmr.evaluation.encoding import SplitEmbedder
+from cmr.finetuning.cnn_in_training import with_data_errors
+from cmr.finetuning.tuned_cnns import TunedCnns
 from cmr.retrieval.batches import check_replicas, training_batches
 from cmr.retrieval.step import TrainingStep
 from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
@@ -31,6 +33,8 @@ class Trainer:
       train: the training split.
       val: the validation split.
       recorder: what TensorBoard shows.
+      tuned_cnns: trained too; None: the features are taken as they are.
+      cnn_rate: share of the learning rate that is theirs.
     """
 
     score_name = "sum of recalls"
@@ -46,6 +50,8 @@ class Trainer:
         train: Examples,
         val: Examples,
         recorder: RetrievalRecorder | SilentRecorder,
+        tuned_cnns: TunedCnns | None = None,
+        cnn_rate: float = 1.0,
     ):
         check_replicas(config, strategy.num_replicas_in_sync)
         self._model = model
@@ -55,9 +61,21 @@ class Trainer:
         self._train = train
         self._val = val
         self._recorder = recorder
+        self._tuned_cnns = tuned_cnns
         self._schedule = Schedule(train.lengths, config)
         self._embedder = SplitEmbedder(model)
-        self._step = TrainingStep(model, config, strategy, self._schedule.steps_per_epoch)
+        parts = tuned_cnns.parts if tuned_cnns else {}
+        self._step = TrainingStep(model, config, strategy, self._schedule.steps_per_epoch, parts, cnn_rate)
+
+    def take_temperature(self, begins_with: Run) -> None:
+        """Takes over the temperature that another run's loss has learnt; its weights hold none.
+
+        Args:
+          begins_with: the run; one whose checkpoints were removed leaves the temperature as it is.
+        """
+        last = tf.train.latest_checkpoint(begins_with.checkpoints_dir)
+        if last is not None and self._step.loss.weights:
+            tf.train.Checkpoint(loss=self._step.loss).restore(last).expect_partial()
 
     def fit(self) -> None:
         """Trains until patience or epochs end; leaves the best weights in the run's folder."""
@@ -73,6 +91,8 @@ class Trainer:
     def trackables(self) -> Mapping[str, Any]:
         dropout = loop.dropout_states(self._model)
         tracked = {"model": self._model, "optimizer": self._step.optimizer, "dropout": dropout}
+        if self._tuned_cnns:
+            tracked["cnns"] = dict(self._tuned_cnns.parts)
         return {**tracked, "loss": self._step.loss} if self._step.loss.weights else tracked
 
     @property
@@ -81,9 +101,14 @@ class Trainer:
 
     def batches(self, epoch: int, first_step: int) -> Iterable:
         """Batches of all replicas, from a step of an epoch on."""
+        if self._tuned_cnns is None:
+            return self._batches(self._train, epoch, first_step)
+        return with_data_errors(self._batches(self._tuned_cnns.training_split(epoch), epoch, first_step))
+
+    def _batches(self, train: Examples, epoch: int, first_step: int) -> Iterable:
         return self._strategy.distribute_datasets_from_function(
             lambda context: training_batches(
-                self._train,
+                train,
                 self._schedule,
                 epoch,
                 first_step,
@@ -100,14 +125,18 @@ class Trainer:
     def validate(self, epoch: int) -> Validation:
         """Measures both directions on the validation split."""
         with self._step.averaged_weights():
-            embeddings = self._embedder.embed(self._val)
+            val = self._tuned_cnns.with_features(self._val) if self._tuned_cnns else self._val
+            embeddings = self._embedder.embed(val)
         measured, _ = encoding.evaluate_embeddings(embeddings, self._val)
         self._recorder.validation(epoch, measured, embeddings)
         return Validation(measured.sum_of_recalls, measured.to_dict(), measured.one_line())
 
     def write_best(self) -> None:
-        """Writes best.weights.h5 and its sum; the last validation is the best."""
-        with self._step.averaged_weights(), atomic_files.atomic_path(self._run.best_weights) as temporary:
-            self._model.save_weights(temporary)
+        """Writes best.weights.h5 and its sum, and the CNNs that are trained; the last validation is the best."""
+        with self._step.averaged_weights():
+            if self._tuned_cnns:
+                self._tuned_cnns.write(self._run)
+            with atomic_files.atomic_path(self._run.best_weights) as temporary:
+                self._model.save_weights(temporary)
         self._run.seal_best_weights()
         self._recorder.best()

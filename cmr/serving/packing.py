@@ -116,6 +116,8 @@ def _validation(parts: RunParts) -> BothDirections:
 def _captioner_remark(parts: RunParts) -> str:
     if parts.captioner_dir:
         return "It holds the captioner whose W_img it takes, which makes a sentence of a picture."
+    if parts.finished.config.captioner and parts.has_tuned_x_img:
+        return "The captioner whose W_img it began with does not know the tuned CNN's features; it is left out."
     if parts.finished.config.captioner:
         return "The captioner whose W_img it takes is not where it was, or has changed; it is left out."
     return ""

@@ -54,7 +54,7 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
     """
     model = finished_run.best_model(run, run_config, inputs.vocabulary)
     embeddings = encoding.embed_split(model, inputs.split("test"))
-    return measure_test(embeddings, run_config.dataset, run_config.system, inputs, _notes(run_config))
+    return measure_test(embeddings, run_config.dataset, run_config.system, inputs, _notes(run_config, inputs))
 
 
 def measure_test(
@@ -126,8 +126,8 @@ def _extractors(inputs: Inputs) -> list[dict | None]:
     return [inputs.features[key].extractor if key in inputs.features else None for key in keys]
 
 
-def _notes(run_config: RunConfig) -> list[str]:
-    notes = _text_space_notes(run_config)
+def _notes(run_config: RunConfig, inputs: Inputs) -> list[str]:
+    notes = [*_text_space_notes(run_config), *_finetune_notes(run_config, inputs)]
     if run_config.word_vectors:
         notes.append(f"The word table (Eq. 1) began with {run_config.word_vectors}.")
     return [*notes, run_config.leak] if run_config.leak else notes
@@ -145,6 +145,15 @@ def _text_space_notes(run_config: RunConfig) -> list[str]:
     else:
         return []
     return [f"W_img (Eq. 4) {note}"]
+
+
+def _finetune_notes(run_config: RunConfig, inputs: Inputs) -> list[str]:
+    if run_config.finetune is None:
+        return []
+    names = " and ".join(inputs.features[name].name for name in run_config.finetune.cnns)
+    blocks = run_config.finetune.finetune_blocks
+    which = "was trained too" if blocks == 0 else f"was trained too, its last {blocks} blocks"
+    return [f"The CNN of {names} {which}, from the training split's pictures; measured on whole pictures."]
 
 
 def git_commit() -> str | None:

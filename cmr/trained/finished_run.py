@@ -14,6 +14,7 @@ from cmr.errors import WorkspaceError
 from cmr.evaluation import encoding, similarities
 from cmr.evaluation.similarities import Similarities
 from cmr.retrieval.model import retrieval_model
+from cmr.workspace import features
 from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import MeasuredConfig, Run
@@ -102,8 +103,25 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
             f"for {run_config.test_folds}; prepare it as it was, or train again"
         )
     if isinstance(run_config, ComparatorRunConfig):
-        inputs = inputs.first_images(run_config.settings.get("measured_images", 0))
-    return FinishedRun(run, run_config, inputs)
+        return FinishedRun(run, run_config, inputs.first_images(run_config.settings.get("measured_images", 0)))
+    return FinishedRun(run, run_config, tuned_inputs(run, run_config, inputs))
+
+
+def tuned_inputs(run: Run, run_config: RunConfig, inputs: Inputs) -> Inputs:
+    """What a run is measured on: features of the CNNs that it has tuned in the place of those it began with.
+
+    Args:
+      run: the run's folder.
+      run_config: its settings.
+      inputs: what it reads; returned as they are where it has tuned no CNN.
+
+    Raises:
+      WorkspaceError: the tuned CNNs' features are missing or damaged.
+    """
+    if run_config.finetune is None:
+        return inputs
+    folders = {name: run.tuned_features_dir(name, inputs.features[name].name) for name in run_config.finetune.cnns}
+    return inputs.with_features({name: features.read_features(folder) for name, folder in folders.items()})
 
 
 def read_ngrams(run: Run, run_config: RunConfig, vocabulary: Vocabulary) -> Ngrams | None:

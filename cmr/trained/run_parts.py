@@ -10,6 +10,7 @@ import numpy as np
 from cmr.captioner import files as captioner_files
 from cmr.captioner.files import Captioner
 from cmr.config import ModelConfig
+from cmr.data import input_names
 from cmr.errors import CmrError, ConfigError
 from cmr.evaluation import encoding
 from cmr.pictures import cnn as cnns_of_pictures
@@ -87,10 +88,19 @@ class RunParts:
         folder = self.captioner_dir
         return captioner_files.read_captioner(folder) if folder else None
 
+    @property
+    def has_tuned_x_img(self) -> bool:
+        """Whether the CNN of X_img, which a captioner reads, is another than that of the captioner."""
+        finetune = self.finished.config.finetune
+        return finetune is not None and input_names.IMAGE_FEATURES in finetune.cnns
+
     @functools.cached_property
     def captioner_dir(self) -> pathlib.Path | None:
-        """Folder of the captioner whose W_img the run took; None where there is none, or where it has changed since."""
-        if not self.finished.config.captioner:
+        """Folder of the captioner whose W_img the run took; None where there is none, or where it has changed since.
+
+        Nor does a captioner understand the features of a CNN that was tuned without it.
+        """
+        if not self.finished.config.captioner or self.has_tuned_x_img:
             return None
         folder = _flag(self.finished.run.flags_txt.read_text(encoding="utf-8"), "captioner")
         path = pathlib.Path(folder) if folder else self.finished.run.path.parents[1] / "captioner"

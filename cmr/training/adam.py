@@ -1,5 +1,7 @@
 """Adam in one pass over the weights."""
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -10,13 +12,24 @@ class FusedAdam(keras.optimizers.Adam):
     Keras's update of 14 million weights goes over them ten times, a fifth of a training step on a CPU. The equations
     and the variables are the same, so a state that either has saved serves both.
 
+    Args:
+      learning_rate: the rate, or its schedule.
+      rate_factors: of the rate, for each weight in the order of `build`; none: the rate is that of all.
+      options: further ones of Keras's.
+
     Reference: Kingma, Ba, "Adam: a method for stochastic optimization", 2015, with the bias corrections in the rate
     (section 2's last lines).
     """
 
+    def __init__(self, learning_rate=0.001, rate_factors: Sequence[float] = (), **options):
+        super().__init__(learning_rate, **options)
+        self._rate_factors = tuple(rate_factors)
+
     def update_step(self, gradient, variable, learning_rate):
         index = self._get_variable_index(variable)
         weights, momentum, velocity = map(_resource, (variable, self._momentums[index], self._velocities[index]))
+        if self._rate_factors:
+            learning_rate = learning_rate * self._rate_factors[index]
         step = tf.cast(_resource(self.iterations) + 1, weights.dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=weights.handle,

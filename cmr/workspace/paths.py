@@ -80,6 +80,9 @@ class Workspace:
     def features_dir(self, name: str) -> pathlib.Path:
         return self.dataset_dir / "features" / name
 
+    def feature_maps_dir(self, features: str, blocks: int) -> pathlib.Path:
+        return self.dataset_dir / "feature_maps" / f"{features}-last{blocks}"
+
     def linear_text_space_npz(self, image_features: str) -> pathlib.Path:
         return self.dataset_dir / "linear_embedding" / f"{image_features}.npz"
 

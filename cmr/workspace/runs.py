@@ -125,6 +125,15 @@ class Run:
     def history_json(self) -> pathlib.Path:
         return self.path / "history.json"
 
+    def tuned_features_dir(self, input_name: str, features: str) -> pathlib.Path:
+        """Folder of the CNN that the run has tuned, and of what it gives.
+
+        Args:
+          input_name: input of the image encoder; one CNN may begin in the place of both.
+          features: folder name of the features that it gave before.
+        """
+        return self.path / "features" / input_name / tuned_features_name(features)
+
     @property
     def tensorboard_dir(self) -> pathlib.Path:
         return self.path / "tensorboard"
@@ -171,7 +180,7 @@ class Run:
         Raises:
           WorkspaceError: the folder holds no run, or a damaged one.
         """
-        changed = _differences(self.read_config(type(run_config)), run_config)
+        changed = differences(self.read_config(type(run_config)), run_config)
         if not changed:
             return True
         if not changed.keys() <= limits.names(run_config.train):
@@ -188,7 +197,7 @@ class Run:
         """Whether the run that the folder holds, if it has ended, goes on under the limits of these settings."""
         if not self.config_json.exists():
             return False
-        is_same = not _differences(self.read_config(type(run_config)), run_config)
+        is_same = not differences(self.read_config(type(run_config)), run_config)
         return not is_same and self.goes_on_with(run_config) and _end(self.scores(type(run_config)), run_config) is None
 
     def start(
@@ -217,7 +226,7 @@ class Run:
         """
         changed = {}
         if self.config_json.exists():
-            changed = _differences(self.read_config(type(run_config)), run_config)
+            changed = differences(self.read_config(type(run_config)), run_config)
             if not self.goes_on_with(run_config):
                 free = limits.names(run_config.train)
                 named = {name: text for name, text in changed.items() if name not in free} or changed
@@ -370,7 +379,17 @@ def _end(scores: Sequence[float], run_config: Settings) -> int | None:
     return limits.last_epoch(scores, run_config.train.max_epochs, run_config.train.patience)
 
 
-def _differences(old: Settings, new: Settings) -> dict[str, str]:
+def tuned_features_name(features: str) -> str:
+    """Folder name of the features of a CNN that was trained further."""
+    return f"{features}-finetuned"
+
+
+def weights_sha256(run: Run) -> str:
+    """SHA-256 of a run's best weights."""
+    return files_sha256([run.best_weights])
+
+
+def differences(old: Settings, new: Settings) -> dict[str, str]:
     """Settings that differ, by their dotted names, each as a text of both values."""
     before, after = (_flat(json.loads(value.to_json())) for value in (old, new))
     changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]

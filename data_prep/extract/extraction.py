@@ -1,27 +1,19 @@
 """Runs a CNN over the images of a data set: in batches, within bounded memory, and on from where it was stopped."""
 
-import contextlib
 import dataclasses
 import functools
-import itertools
 import pathlib
 import time
 from collections.abc import Sequence
 
-import numpy as np
-
-from cmr import progress
 from cmr.config import MAX_PIXELS
 from cmr.errors import DataError
+from cmr.pictures import row_filling
 from cmr.pictures.cnn import Cnn, write_cnn
-from cmr.pictures.streaming import stream_features
 from cmr.workspace import features
-from data_prep.extract import finished_features, partial_rows
+from cmr.workspace.partial_rows import PartialRows
+from data_prep.extract import finished_features
 from data_prep.extract.cnns import CnnDescription
-from data_prep.extract.partial_rows import PartialRows
-
-# A kill loses at most this much work.
-_SECONDS_BETWEEN_SAVES = 10.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +79,12 @@ class Extraction:
             return {**self._finished, "seconds": 0.0}
         started = time.monotonic()
         cnn = Cnn(self._model, self.crops)
-        rows = PartialRows(self.folder, self._settings, self.pictures.image_ids, cnn.row_shape)
-        self._fill(rows, cnn)
+        image_ids, paths = self.pictures.image_ids, self.pictures.paths
+        dtype = features.dtype_of(cnn.row_shape)
+        rows = PartialRows(self.folder / features.FEATURES_NPY, self._settings, image_ids, cnn.row_shape, dtype)
+        row_filling.fill_rows(
+            rows, cnn, image_ids, paths, self.folder.name, self.image_batch, self.max_pixels, self.on_corrupt
+        )
         # From here to the end the folder holds neither an old description nor a half new one.
         for name in (features.EXTRACTOR_JSON, features.CHECKED_JSON):
             (self.folder / name).unlink(missing_ok=True)
@@ -103,8 +99,8 @@ class Extraction:
             "stand_in": self.cnn.stand_in,
             "blank_images": rows.blank_images,
         }
-        features.write_description(self.folder, self.pictures.image_ids, description)
-        (self.folder / partial_rows.PROGRESS).unlink()
+        features.write_description(self.folder, image_ids, description)
+        rows.forget()
         # Known from now on, so that damage is noticed.
         features.read_stored(self.folder).checksum()
         return {**description, "seconds": time.monotonic() - started}
@@ -141,31 +137,6 @@ class Extraction:
                 f"{len(missing)} of {len(self.pictures.paths)} pictures are not there, such as {missing[0]}; restore "
                 "them or run data_prep.prepare again"
             )
-
-    def _fill(self, rows: PartialRows, cnn: Cnn) -> None:
-        """Adds the rows that are not there yet."""
-        remaining = iter(self.pictures.image_ids[rows.rows :])
-        batches = stream_features(cnn, self.pictures.paths[rows.rows :], self.image_batch, self.max_pixels)
-        bar = progress.progress_bar(len(self.pictures.paths), "image", self.folder.name, rows.rows)
-        with contextlib.closing(batches), bar, rows.open():
-            saved = time.monotonic()
-            for batch in batches:
-                image_ids = list(itertools.islice(remaining, len(batch.rows)))
-                if batch.failures and self.on_corrupt == "refuse":
-                    reason = next(iter(batch.failures.values()))
-                    raise DataError(f"{reason}; mend it, or give --on_corrupt=blank to let a grey picture stand for it")
-                # What is too large for a grid's float16 becomes infinite.
-                with np.errstate(over="ignore"):
-                    stored = batch.rows.astype(rows.dtype)
-                if not np.isfinite(stored).all():
-                    raise DataError(
-                        f"{self.folder.name} gives values that are not finite as {rows.dtype}; check its weights"
-                    )
-                rows.append(stored, [image_ids[place] for place in batch.failures])
-                bar.update(len(batch.rows))
-                if time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
-                    rows.save()
-                    saved = time.monotonic()
 
 
 def extract(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from cmr.cli import command, datasets, flagfiles
+from cmr.cli import command, datasets, finetune_flags, flagfiles
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 
@@ -16,6 +16,7 @@ WITHOUT_EFFECT = frozenset(
         "checkpoint_steps",
         "help",
         "logical_cpus",
+        "max_pixels",
         "print_model",
         "run_name",
         "strategy",
@@ -69,7 +70,8 @@ def given(flagfile: pathlib.Path) -> tuple[str, ...]:
 
 def counting(values: flags.FlagValues) -> dict[str, object]:
     """The values that decide a run's numbers, those left to their defaults included, by name."""
-    return {name: values[name].value for name in sorted(values) if name not in WITHOUT_EFFECT}
+    without_effect = WITHOUT_EFFECT | finetune_flags.without_effect(values)
+    return {name: values[name].value for name in sorted(values) if name not in without_effect}
 
 
 def _parse(values: flags.FlagValues, arguments: Iterable[str]) -> None:

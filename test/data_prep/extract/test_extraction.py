@@ -186,7 +186,7 @@ def read_or_die(path, *others):
     return read_crops(path, *others)
 
 files.read_crops = read_or_die
-extraction._SECONDS_BETWEEN_SAVES = 0
+row_filling._SECONDS_BETWEEN_SAVES = 0
 paths = [pictures / f"{number}.png" for number in range(40)]
 cnn = getattr(coloured_pictures, sys.argv[3])()
 coloured_pictures.extract(extraction.Pictures([path.name for path in paths], paths), folder, cnn)

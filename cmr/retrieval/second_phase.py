@@ -1,0 +1,158 @@
+"""The second phase of a run: what it begins with, and the CNNs that are trained with the model."""
+
+import dataclasses
+import pathlib
+
+import keras
+import tensorflow as tf
+from absl import flags
+
+from cmr.config import FinetuneConfig
+from cmr.data import input_names
+from cmr.errors import ConfigError
+from cmr.finetuning import blocks, cnn_in_training, tuned_features
+from cmr.finetuning.feature_maps import MapsMaker
+from cmr.finetuning.tuned_cnns import TunedCnns, tuned_cnn
+from cmr.retrieval.setup import RunSetup
+from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
+from cmr.retrieval.trainer import Trainer
+from cmr.training import distribution
+from cmr.workspace import paths, runs
+from cmr.workspace.runs import Run
+
+_ROLES = {"vgg": input_names.VGG_FEATURES, "image": input_names.IMAGE_FEATURES}
+
+
+@dataclasses.dataclass(frozen=True)
+class SecondPhase:
+    """A run that goes on from another one's weights and trains its CNNs too.
+
+    Attributes:
+      setup: what the run reads, and its settings, `finetune` among them.
+      begins_with: the run with the CNNs as they were extracted.
+      max_pixels: as in `pictures.files.read_rgb`.
+    """
+
+    setup: RunSetup
+    begins_with: Run
+    max_pixels: int
+
+    @classmethod
+    def from_flags(cls, values: flags.FlagValues, setup: RunSetup) -> "SecondPhase":
+        """Checks that the run can be gone on from.
+
+        Args:
+          values: the parsed flags, with `finetune_cnn`.
+          setup: of the same flags.
+
+        Raises:
+          WorkspaceError: the run is missing, not finished or damaged, or a CNN is missing.
+          ConfigError: the run is of other settings than these, or tuned itself, or a CNN can't be trained.
+        """
+        begins_with = Run(pathlib.Path(values.finetune_from))
+        before = begins_with.read_config()
+        begins_with.read_metrics()
+        begins_with.check_best_weights()
+        if before.finetune is not None:
+            raise ConfigError(f"the CNN of {begins_with.path} is tuned already; give the run that it began with")
+        # W_img comes with the weights of the run, whatever the flags would make.
+        kept = {name: getattr(before, name) for name in ("text_space", "captioner", "leak")}
+        run_config = dataclasses.replace(setup.run_config, **kept)
+        changed = {
+            name: text for name, text in runs.differences(before, run_config).items() if not name.startswith("train.")
+        }
+        if changed:
+            raise ConfigError(
+                f"{begins_with.path} is of another model or data ({next(iter(changed.values()))}), from whose weights "
+                "these flags can't go on; leave them out, or give another --finetune_from"
+            )
+        names = [_ROLES[role] for role in _ROLES if values.finetune_which in ("both", role)]
+        folders = {name: setup.inputs.features[name].path for name in names if name in setup.inputs.features}
+        if not folders:
+            raise ConfigError(
+                f"--model={before.model.model} reads no features of --finetune_which={values.finetune_which}"
+            )
+        for folder in folders.values():
+            cnn_in_training.read_trained_cnn(folder, setup.inputs.image_dir)
+        finetune = FinetuneConfig(
+            begins_with=runs.weights_sha256(begins_with),
+            cnns={name: cnn_in_training.checksum(folder) for name, folder in folders.items()},
+            finetune_blocks=values.finetune_blocks,
+            finetune_rate=values.finetune_rate,
+            finetune_crops=values.finetune_crops if values.finetune_blocks else 0,
+        )
+        setup = dataclasses.replace(setup, run_config=dataclasses.replace(run_config, finetune=finetune))
+        return cls(setup, begins_with, values.max_pixels)
+
+    def trainer(
+        self,
+        model: keras.Model,
+        strategy: tf.distribute.Strategy,
+        run: Run,
+        recorder: RetrievalRecorder | SilentRecorder,
+    ) -> Trainer:
+        """Makes the trainer of model and CNNs.
+
+        Args:
+          model: with the weights of the run that it begins with, made in the strategy's scope.
+          strategy: of tf.distribute.
+          run: the run's folder.
+          recorder: what TensorBoard shows.
+
+        Raises:
+          CmrError: as `tuned_cnns`.
+        """
+        inputs, run_config = self.setup.inputs, self.setup.run_config
+        trainer = Trainer(
+            model,
+            run_config.train,
+            strategy,
+            run,
+            inputs.split("train"),
+            inputs.split("val"),
+            recorder,
+            self.tuned_cnns(strategy),
+            run_config.finetune.finetune_rate,
+        )
+        trainer.take_temperature(self.begins_with)
+        return trainer
+
+    def write_features(self, run: Run) -> None:
+        """Writes the features that the run's tuned CNNs give the pictures, where they are not there yet.
+
+        Raises:
+          DataError: a picture can't be read.
+          WorkspaceError: a CNN is missing or damaged.
+        """
+        inputs = self.setup.inputs
+        splits = [inputs.split(split) for split in paths.SPLITS]
+        image_ids = [image_id for split in splits for image_id in split.image_ids]
+        pictures = [inputs.image_dir / name for split in splits for name in split.file_names]
+        for name in self.setup.run_config.finetune.cnns:
+            before = inputs.features[name]
+            folder = run.tuned_features_dir(name, before.name)
+            tuned_features.write_tuned_features(folder, before, image_ids, pictures, self.max_pixels)
+
+    def tuned_cnns(self, strategy: tf.distribute.Strategy) -> TunedCnns:
+        """Reads the CNNs, and makes the feature maps that are not there yet, which may take long.
+
+        Args:
+          strategy: in whose scope their weights are made.
+
+        Raises:
+          DataError: pictures are missing or can't be read.
+          ConfigError: there is no room for the maps, or a CNN has no weights to train.
+        """
+        inputs, finetune = self.setup.inputs, self.setup.run_config.finetune
+        splits = inputs.split("train"), inputs.split("val")
+        cnns = {}
+        for name in finetune.cnns:
+            features = inputs.features[name]
+            with strategy.scope():
+                trained = cnn_in_training.read_trained_cnn(features.path, inputs.image_dir, self.max_pixels)
+                parts = blocks.parts_of(trained.encoder.model, finetune.finetune_blocks)
+            folder = self.setup.workspace.feature_maps_dir(features.name, finetune.finetune_blocks)
+            waits = not distribution.is_chief(strategy)
+            maker = MapsMaker(folder, trained.encoder, parts, finetune.cnns[name], self.max_pixels, waits)
+            cnns[name] = tuned_cnn(features.name, trained, parts, maker, splits, finetune.finetune_crops)
+        return TunedCnns(cnns, splits[0], self.setup.run_config.train.seed)

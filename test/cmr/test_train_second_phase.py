@@ -1,0 +1,138 @@
+"""cmr.train --finetune_cnn from end to end, and that what reads a run takes the tuned CNN."""
+
+import numpy as np
+import pytest
+import tiny_runs
+import tunable_runs
+from commands import run_command
+
+import cmr
+from cmr import config
+from cmr.evaluation import encoding
+from cmr.trained import finished_run
+from cmr.workspace import features
+from cmr.workspace.runs import Run, tuned_features_name
+
+TUNED = tuned_features_name(tunable_runs.FEATURES)
+
+
+@pytest.mark.parametrize("model", config.MODELS)
+def test_evaluation_prints_the_table_again_and_names_the_tuned_cnn(tunable_root, model):
+    run = tunable_runs.tuned(tunable_root, model)
+
+    ended = tiny_runs.call_command("cmr.evaluate", f"--run_dir={run.path}")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    table = " ".join(ended.stdout.split())
+    assert f"The CNN of {TUNED} {'and ' + TUNED + ' ' if model == 'fusion' else ''}was trained too, its last 2" in table
+    assert run.path != tunable_runs.frozen(tunable_root, model).path
+    numbers = run.read_metrics()["test"]
+    assert f"{numbers['sentence_retrieval']['recall_at_1']:.1f}" in ended.stdout
+
+
+def test_the_tuned_features_are_what_the_tuned_cnn_gives_the_whole_pictures(tunable_root):
+    opened = finished_run.open_run(tunable_runs.tuned(tunable_root).path)
+    tuned, test = opened.inputs.features["vgg_features"], opened.inputs.split("test")
+
+    pictures = [opened.inputs.image_dir / name for name in test.file_names]
+    (before,) = (features.read_features(opened.run.path.parents[1] / "features" / tunable_runs.FEATURES),)
+
+    retriever = cmr.load(opened.run.path)
+    embeddings = encoding.embed_split(opened.model(), test)
+    assert tuned.path == opened.run.tuned_features_dir("vgg_features", tunable_runs.FEATURES)
+    assert not np.allclose(tuned.array[:], before.array[before.rows(tuned.image_ids)], atol=1e-2)
+    np.testing.assert_allclose(retriever.embed_pictures(pictures), embeddings.images, atol=1e-5)
+
+
+@pytest.mark.parametrize("model", ["vse", "single"])
+def test_the_packed_model_takes_the_tuned_cnn_along(tunable_root, tmp_path, model):
+    run, path = tunable_runs.tuned(tunable_root, model), tmp_path / "tuned.cmr"
+    opened = finished_run.open_run(run.path)
+    test = opened.inputs.split("test")
+
+    ended = tiny_runs.call_command("cmr.pack", f"--run_dir={run.path}", f"--to={path}", "--weights_dtype=float32")
+
+    assert ended.returncode == 0, ended.stderr
+    assert TUNED in ended.stdout
+    embeddings = encoding.embed_split(opened.model(), test)
+    rows = cmr.load(path).embed_pictures([opened.inputs.image_dir / name for name in test.file_names])
+    np.testing.assert_allclose(rows, embeddings.images, atol=1e-5)
+    np.testing.assert_array_equal(cmr.load(path).embed_sentences(test.captions), embeddings.captions)
+
+
+def test_of_two_cnns_one_alone_may_be_trained(tunable_root):
+    run = tunable_runs.tuned(tunable_root, "fusion", "--finetune_which=vgg", "--max_epochs=1")
+
+    opened = finished_run.open_run(run.path)
+
+    assert list(opened.config.finetune.cnns) == ["vgg_features"]
+    assert [each.name for each in opened.inputs.features.values()] == [TUNED, tunable_runs.FEATURES]
+
+
+def test_the_flags_that_are_not_given_are_the_first_phases(tunable_root):
+    before, run = tunable_runs.frozen(tunable_root), tunable_runs.tuned(tunable_root)
+
+    told, first = (each.flags_txt.read_text().splitlines() for each in (run, before))
+
+    assert set(first) - set(told) == {"--learning_rate=0.03", "--max_epochs=3"}
+    assert {"--finetune_cnn=true", "--finetune_blocks=2", f"--finetune_from={before.path}"} <= set(told)
+
+
+def test_a_run_without_a_second_phase_says_nothing_of_it(tunable_root):
+    before = tunable_runs.frozen(tunable_root)
+
+    assert "finetune" not in before.flags_txt.read_text() + before.config_json.read_text()
+    assert "max_pixels" not in before.flags_txt.read_text()
+
+
+def test_the_same_command_and_its_flagfile_print_the_finished_runs_table(tunable_root):
+    run = tunable_runs.tuned(tunable_root)
+    flags = tunable_runs.tuning_flags(tunable_runs.frozen(tunable_root))
+
+    again = tiny_runs.call_command("cmr.train", *flags)
+    by_file = tiny_runs.call_command("cmr.train", f"--flagfile={run.flags_txt}")
+
+    assert tiny_runs.run_path(again) == run.path == tiny_runs.run_path(by_file)
+    assert "epoch" not in again.stdout + by_file.stdout
+
+
+def test_more_epochs_go_on_and_the_features_follow(tunable_root):
+    flags = (*tunable_runs.tuning_flags(tunable_runs.frozen(tunable_root)), "--run_name=longer")
+    short = tiny_runs.call_command("cmr.train", *flags, "--max_epochs=1", "--patience=9")
+    run = Run(tiny_runs.run_path(short))
+    first = features.read_features(run.tuned_features_dir("vgg_features", tunable_runs.FEATURES)).array[:]
+
+    longer = tiny_runs.call_command("cmr.train", *flags, "--max_epochs=3", "--patience=9")
+
+    assert "going on from epoch 2, step 0" in longer.stdout
+    history = run.read_history()
+    best = max(range(3), key=lambda epoch: history[epoch]["val"]["sum_of_recalls"])
+    kept = features.read_features(run.tuned_features_dir("vgg_features", tunable_runs.FEATURES)).array[:]
+    assert np.array_equal(first, kept) == (best == 0)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--finetune_cnn",), "give --finetune_cnn and --finetune_from=workspace/DATASET/runs/NAME together"),
+        (("--finetune_from=somewhere",), "give --finetune_cnn and --finetune_from"),
+        (("--finetune_cnn", "--finetune_from=nowhere"), "nowhere holds no run (config.json is missing)"),
+    ],
+)
+def test_flags_that_begin_with_nothing_are_refused_in_one_line(flags, sentence):
+    ended = tiny_runs.call_command("cmr.train", *flags)
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: ")
+    assert sentence in ended.stderr
+    assert ended.stderr.count("\n") == 1
+
+
+def test_two_devices_train_it_as_a_user_would(tunable_root):
+    flags = tunable_runs.tuning_flags(tunable_runs.frozen(tunable_root))
+    devices = "--strategy=mirrored", "--logical_cpus=2", "--batch_size=14", "--max_epochs=1", "--run_name=two-devices"
+
+    ended = run_command("cmr.train", *flags, *devices)
+
+    assert ended.returncode == 0, ended.stderr
+    assert "was trained too" in " ".join(ended.stdout.split())
