@@ -14,7 +14,7 @@ setuptools.setup(
     python_requires=">=3.10,<3.13",
     packages=setuptools.find_packages(include=["cmr*", "data_prep*", "experiments*"]),
     package_data={
-        "cmr": ["py.typed"],
+        "cmr": ["py.typed", "pretrained/*"],
         "cmr.evaluation": ["*.csv"],
         "cmr.serving.web": ["templates/*.jinja", "static/*"],
         "experiments": ["flagfiles/*.flags", "flagfiles/*/*.flags", "flagfiles/*/*/*.flags"],

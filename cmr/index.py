@@ -1,7 +1,7 @@
 """Indexes a folder of pictures with a model, so that cmr.search can look through it.
 
-    python -m cmr.index ~/Pictures --model=flickr8k.cmr
     python -m cmr.index ~/Pictures
+    python -m cmr.index ~/Pictures --model=flickr8k.cmr
 
 Given again it computes only what is new or changed; stopped at any time it goes on from where it was.
 """
@@ -33,7 +33,10 @@ def main() -> None:
         raise ConfigError(f"one folder at a time, not {given}; give the folder above them, or run the command for each")
     gallery_dir = pathlib.Path(FLAGS.gallery_dir) if FLAGS.gallery_dir else None
     place = Place.of(pathlib.Path(FLAGS.pictures[0]) if FLAGS.pictures else None, gallery_dir)
-    model = str(pathlib.Path(FLAGS.model).resolve()) if FLAGS.model else place.read().model
+    if FLAGS.model:
+        model = packed_model.absolute(FLAGS.model)
+    else:
+        model = place.read().model if place.gallery_json.exists() else packed_model.PRETRAINED
     retriever = packed_model.load(model)
     if FLAGS.dry_run:
         _tell(place, retriever, model)

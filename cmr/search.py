@@ -69,6 +69,20 @@ def _gallery():
     return gallery
 
 
+def _model_for_sentences() -> str:
+    """A gallery is asked for its model alone, and need not be there."""
+    from cmr.gallery.place import Place
+    from cmr.serving import gallery_model, packed_model
+
+    if FLAGS.model:
+        return FLAGS.model
+    pictures = search_flags.pictures_folder()
+    place = Place.of(
+        pathlib.Path(pictures) if pictures else None, pathlib.Path(FLAGS.gallery_dir) if FLAGS.gallery_dir else None
+    )
+    return gallery_model.path_of(_gallery()) if place.gallery_json.exists() else packed_model.PRETRAINED
+
+
 def _approximate_score(gallery):
     from cmr.gallery.approximate import ApproximateSearch
 
@@ -151,12 +165,12 @@ def _empty_folder(name: str) -> pathlib.Path:
 
 def _search_sentences(terms) -> None:
     from cmr.gallery import nearest_sentences, queries
-    from cmr.serving import gallery_model, packed_model
+    from cmr.serving import packed_model
 
     for name in ("paths_only", "copy_to", "sheet", "ann"):
         if FLAGS[name].value:
             raise ConfigError(f"--sentences finds sentences and no pictures; leave --{name} out")
-    retriever = packed_model.load(FLAGS.model or gallery_model.path_of(_gallery()))
+    retriever = packed_model.load(_model_for_sentences())
     _say_unknown_words(terms, retriever)
     query = queries.embed(terms, retriever)
     if FLAGS.sentences_file:

@@ -47,7 +47,8 @@ def index_flags() -> None:
     flag_kinds.define_path(
         "model",
         "",
-        "Model of cmr.pack, or the folder of a finished run. By default the one that the index was made with.",
+        "Model of cmr.pack, or the folder of a finished run. By default the one that the index was made with, and for "
+        "a new index `pretrained`, which comes along: trained on Flickr8K.",
     )
     flags.DEFINE_bool("dry_run", False, "Say what would be done and do nothing.")
     flags.DEFINE_bool("watch", False, "Go on and look again every ten seconds, until it is stopped (Ctrl-C).")
@@ -150,11 +151,15 @@ def serve_flags() -> None:
 
 @command.flag_group("Exporting")
 def export_flags() -> None:
-    flag_kinds.define_path("model", None, "Model of cmr.pack, or the folder of a finished run.")
+    flag_kinds.define_path(
+        "model",
+        "pretrained",
+        "Model of cmr.pack, or the folder of a finished run. By default `pretrained`, which comes along.",
+    )
     flag_kinds.define_path(
         "to", None, "Folder to write, which must not be there yet; TensorFlow Serving wants MODEL/1, MODEL/2, ..."
     )
-    flags.mark_flags_as_required(["model", "to"])
+    flags.mark_flag_as_required("to")
     flags.DEFINE_enum(
         "format",
         "savedmodel",

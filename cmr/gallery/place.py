@@ -69,7 +69,7 @@ class Place:
         """
         if pictures is None:
             if gallery_dir is None:
-                raise WorkspaceError("name the folder of pictures: python -m cmr.index ~/Pictures --model=flickr8k.cmr")
+                raise WorkspaceError("name the folder of pictures: python -m cmr.index ~/Pictures")
             known = cls(gallery_dir.resolve().parent, gallery_dir.resolve()).read()
             pictures = pathlib.Path(known.pictures) if known.pictures else gallery_dir.resolve().parent
         pictures = pictures.expanduser().resolve()
@@ -95,7 +95,7 @@ class Place:
         if not self.gallery_json.exists():
             raise WorkspaceError(
                 f"{self.folder.parent if self.folder.name == FOLDER else self.folder} has no index; run: "
-                + shell.python_command("cmr.index", self.pictures, "--model=MODEL.cmr")
+                + shell.python_command("cmr.index", self.pictures)
             )
         mend = f"remove {self.folder} and run cmr.index again"
         values = json_files.read_workspace_json(self.gallery_json, _GALLERY, mend)

@@ -10,7 +10,7 @@ from cmr.trained.retriever import Retriever
 
 
 def path_of(gallery: Gallery, model: str = "") -> str:
-    """Where the model lies.
+    """Where the model lies; `pretrained` for the one that comes along.
 
     Args:
       gallery: the gallery.
@@ -20,7 +20,7 @@ def path_of(gallery: Gallery, model: str = "") -> str:
       WorkspaceError: it is no longer there.
     """
     of_index = gallery.description.model
-    if not model and not pathlib.Path(of_index).exists():
+    if not model and of_index != packed_model.PRETRAINED and not pathlib.Path(of_index).exists():
         raise WorkspaceError(
             f"{of_index}, the model that the index was made with, is no longer there; give it with --model"
         )
@@ -37,7 +37,8 @@ def load(gallery: Gallery, model: str = "") -> Retriever:
     Raises:
       WorkspaceError: it is missing, damaged, or another one.
     """
-    retriever = packed_model.load(path_of(gallery, model))
+    model = path_of(gallery, model)
+    retriever = packed_model.load(model)
     if retriever.parts.checksum != gallery.description.model_checksum:
         anew = shell.python_command("cmr.index", gallery.place.pictures, f"--model={model}", "--rebuild")
         raise WorkspaceError(

@@ -48,23 +48,37 @@ def cnn_member(name: str) -> str:
     return f"cnn/{name}.keras"
 
 
-def load(path: str | os.PathLike) -> Retriever:
+# The name of the model that comes along with the package, wherever a model's path may stand.
+PRETRAINED = "pretrained"
+_PRETRAINED_FILE = pathlib.Path(__file__).parents[1] / "pretrained" / "flickr8k.cmr"
+
+
+def load(path: str | os.PathLike = PRETRAINED) -> Retriever:
     """Opens a trained model for new sentences and pictures.
 
+    >>> cmr.load().embed_sentences(["a dog runs along the sea"]).shape
+    (1, 512)
     >>> retriever = cmr.load("workspace/scenes/runs/fusion-1a2b3c4d")
     >>> retriever.embed_sentences(["a red ball", "a house by the sea"]).shape == (2, retriever.dim)
     True
 
     Args:
-      path: a file of cmr.pack, or the folder of a finished run in its workspace.
+      path: a file of cmr.pack, or the folder of a finished run in its workspace. By default the model that comes along.
 
     Raises:
       WorkspaceError: it is neither, or damaged.
     """
-    path = pathlib.Path(path)
+    path = _PRETRAINED_FILE if path == PRETRAINED else pathlib.Path(path)
+    if path == _PRETRAINED_FILE and not path.exists():
+        raise WorkspaceError(f"{path} is not part of this copy of cmr; give a model of cmr.pack with --model")
     if path.is_dir():
         return Retriever(RunParts(finished_run.open_run(path)))
     return Retriever(PackedParts(PackedFile(path)))
+
+
+def absolute(model: str) -> str:
+    """A model's name as it is kept for other folders: a path made absolute, `pretrained` as it is."""
+    return model if model == PRETRAINED else str(pathlib.Path(model).resolve())
 
 
 class PackedParts:
