@@ -1,15 +1,18 @@
 """A query as it stands in an address, so that it can be sent, and that the browser's back button finds it again."""
 
 import dataclasses
+import re
 import urllib.parse
 from collections.abc import Sequence
 from typing import Protocol
 
 from cmr.errors import ConfigError
+from cmr.gallery import nearest_sentences
 
 # A sentence of the data sets has 80 letters at most; this is a paragraph.
 _MAX_TEXT = 1000
 _MAX_PICTURES = 20
+_MAX_OFFSET = 10**9
 
 
 class Params(Protocol):
@@ -116,6 +119,21 @@ def number(params: Params, name: str, default: int, least: int, most: int) -> in
     if value is None or not least <= value <= most:
         raise ConfigError(f"{name}={given[-1][:50]} is not a whole number from {least:,} to {most:,}")
     return value
+
+
+def offset(params: Params) -> int:
+    """How many first results are left out.
+
+    Raises:
+      ConfigError: it is no number.
+    """
+    return number(params, "offset", 0, 0, _MAX_OFFSET)
+
+
+def as_query(sentence: str) -> str:
+    """A sentence as a query: a sign that stands alone would be one of the query's own."""
+    words = nearest_sentences.as_printed(sentence).split()
+    return re.sub(r"\.$", "", " ".join(word for word in words if word not in ("+", "-")))
 
 
 def _rows(given: Sequence[str]) -> list[int]:

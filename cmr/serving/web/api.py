@@ -18,36 +18,34 @@ from starlette.responses import Response
 
 from cmr.gallery import answers
 from cmr.gallery.searching import Gallery
-from cmr.serving.web import addresses, pictures, uploads
-from cmr.serving.web import site as sites
+from cmr.serving.web import addresses, pictures, rows, uploads
 from cmr.serving.web.addresses import Params, WebQuery
-from cmr.serving.web.site import Site
+from cmr.serving.web.site import Results, Site, site_of
 
 _TOP, _MAX_TOP = 10, 500
-_MAX_OFFSET = 10**9
 _MAX_EMBEDDED = 100
 
 
 def search(request: Request) -> Response:
     """GET `/api/search`."""
-    return _search(_site(request), WebQuery.read(request.query_params), request.query_params)
+    return _search(site_of(request), WebQuery.read(request.query_params), request.query_params)
 
 
 async def search_by_picture(request: Request) -> Response:
     """POST `/api/search`."""
     form = await uploads.read_form(request, max_files=1)
     contents = await uploads.pictures_of(form)
-    return await run_in_threadpool(_search, _site(request), WebQuery.read(form), form, contents)
+    return await run_in_threadpool(_search, site_of(request), WebQuery.read(form), form, contents)
 
 
 def similar(request: Request) -> Response:
     """`/api/similar/{row}`."""
-    return _search(_site(request), WebQuery(like=(request.path_params["row"],)), request.query_params)
+    return _search(site_of(request), WebQuery(like=(request.path_params["row"],)), request.query_params)
 
 
 def _search(site: Site, query: WebQuery, params: Params, contents: list[bytes] = ()) -> Response:
     top = addresses.number(params, "top", _TOP, 1, _MAX_TOP)
-    offset = addresses.number(params, "offset", 0, 0, _MAX_OFFSET)
+    offset = addresses.offset(params)
     with site.live.opened() as gallery:
         for content in contents:
             query = site.with_picture(gallery, query, content)
@@ -69,8 +67,8 @@ def _search(site: Site, query: WebQuery, params: Params, contents: list[bytes] =
         )
 
 
-def _results(gallery: Gallery, results: sites.Results) -> list[dict]:
-    as_json = answers.as_json(results.answer.hits, results.sentences, sites.name_below(gallery))
+def _results(gallery: Gallery, results: Results) -> list[dict]:
+    as_json = answers.as_json(results.answer.hits, results.sentences, rows.name_below(gallery))
     return [
         {
             "row": hit.row,
@@ -84,14 +82,14 @@ def _results(gallery: Gallery, results: sites.Results) -> list[dict]:
 
 def sentences(request: Request) -> Response:
     """`/api/sentences/{row}`."""
-    site, row = _site(request), request.path_params["row"]
+    site, row = site_of(request), request.path_params["row"]
     top = addresses.number(request.query_params, "top", _TOP, 1, _MAX_TOP)
     with site.live.opened() as gallery:
         near = site.near_sentences(gallery, row, top)
         return _json(
             {
                 "row": row,
-                "path": sites.name_below(gallery)(sites.file_of(gallery, row)),
+                "path": rows.name_below(gallery)(rows.file_of(gallery, row)),
                 "results": [{"score": each.score, "sentence": each.sentence} for each in near],
                 "made": site.made_sentences(gallery, row),
             }
@@ -100,13 +98,13 @@ def sentences(request: Request) -> Response:
 
 def embed(request: Request) -> Response:
     """GET `/api/embed`."""
-    return _embed(_site(request), request.query_params)
+    return _embed(site_of(request), request.query_params)
 
 
 async def embed_pictures(request: Request) -> Response:
     """POST `/api/embed`."""
     form = await uploads.read_form(request, max_files=_MAX_EMBEDDED)
-    return await run_in_threadpool(_embed, _site(request), form, await uploads.pictures_of(form))
+    return await run_in_threadpool(_embed, site_of(request), form, await uploads.pictures_of(form))
 
 
 def _embed(site: Site, params: Params | FormData, contents: list[bytes] = ()) -> Response:
@@ -128,7 +126,7 @@ def _embed(site: Site, params: Params | FormData, contents: list[bytes] = ()) ->
 
 def status(request: Request) -> Response:
     """`/api/status`."""
-    site = _site(request)
+    site = site_of(request)
     retriever = site.retriever
     with site.live.opened() as gallery:
         return _json(
@@ -161,7 +159,3 @@ def error(sentence: str, code: int) -> Response:
     response = _json({"error": sentence})
     response.status_code = code
     return response
-
-
-def _site(request: Request) -> Site:
-    return request.app.state.site

@@ -17,13 +17,11 @@ from starlette.responses import RedirectResponse, Response
 from cmr.errors import CmrError
 from cmr.gallery import answers, nearest_sentences
 from cmr.gallery.searching import Gallery, Hit
-from cmr.serving.web import addresses, card_blocks, pictures, uploads
-from cmr.serving.web import site as sites
+from cmr.serving.web import addresses, card_blocks, pictures, rows, uploads
 from cmr.serving.web.addresses import WebQuery
-from cmr.serving.web.site import Site
+from cmr.serving.web.site import Site, site_of
 
 _PAGE = 36
-_MAX_OFFSET = 10**9
 _MAX_SEED = 10**9
 _SENTENCES = 12
 
@@ -45,7 +43,7 @@ _TEMPLATES = jinja2.Environment(
 _TEMPLATES.filters["grouped"] = "{:,}".format
 _TEMPLATES.filters["score"] = lambda score: f"{score:.3f}".replace("-", "−")
 _TEMPLATES.filters["as_printed"] = nearest_sentences.as_printed
-_TEMPLATES.filters["as_query"] = sites.as_query
+_TEMPLATES.filters["as_query"] = addresses.as_query
 _TEMPLATES.filters["percent"] = answers.percent
 
 
@@ -90,10 +88,10 @@ def aspects_css(_: Request) -> Response:
 
 def search(request: Request) -> Response:
     """`/`: pictures at random, or the results of a query."""
-    site, params = _site(request), request.query_params
+    site, params = site_of(request), request.query_params
     with site.live.opened() as gallery:
         query = WebQuery.read(params)
-        offset = addresses.number(params, "offset", 0, 0, _MAX_OFFSET)
+        offset = addresses.offset(params)
         if query.is_empty:
             return _at_random(site, gallery, addresses.number(params, "seed", 0, 0, _MAX_SEED), offset)
         results = site.search(gallery, query, _PAGE, offset)
@@ -134,7 +132,7 @@ def _examples(site: Site, seed: int) -> list[str]:
         return []
     texts = site.retriever.sentences.texts
     rows = np.random.default_rng(seed).integers(len(texts), size=_LOOKED_AT_FOR_EXAMPLES)
-    short = [sites.as_query(texts[row]) for row in rows if len(texts[row]) in _EXAMPLE_LETTERS]
+    short = [addresses.as_query(texts[row]) for row in rows if len(texts[row]) in _EXAMPLE_LETTERS]
     return list(dict.fromkeys(short))[:_EXAMPLES]
 
 
@@ -145,7 +143,7 @@ async def search_by_picture(request: Request) -> Response:
     if not contents:
         raise HTTPException(400, "choose a picture first, or drop one on the page")
     query = WebQuery.read(form)
-    return await run_in_threadpool(_remembered, _site(request), query, contents[0])
+    return await run_in_threadpool(_remembered, site_of(request), query, contents[0])
 
 
 def _remembered(site: Site, query: WebQuery, content: bytes) -> Response:
@@ -155,10 +153,10 @@ def _remembered(site: Site, query: WebQuery, content: bytes) -> Response:
 
 def picture(request: Request) -> Response:
     """`/pictures/{row}`: a picture and what one would say of it."""
-    site, row = _site(request), request.path_params["row"]
+    site, row = site_of(request), request.path_params["row"]
     query = WebQuery.read(request.query_params)
     with site.live.opened() as gallery:
-        path = sites.file_of(gallery, row)
+        path = rows.file_of(gallery, row)
         hit = Hit(0, row, 0.0, 0.0, path, [])
         (card,) = _cards(site, gallery, [hit], site.sentences(gallery, [row]))
         return _render(
@@ -174,14 +172,14 @@ def picture(request: Request) -> Response:
 
 def model(request: Request) -> Response:
     """`/model`: the model's card."""
-    site = _site(request)
+    site = site_of(request)
     with site.live.opened() as gallery:
         return _render(site, gallery, "model.html.jinja", blocks=card_blocks.blocks(site.retriever.card))
 
 
 def failed(request: Request, sentence: str, code: int) -> Response:
     """A page that says what is wrong, with what was asked still in the box."""
-    site = _site(request)
+    site = site_of(request)
     try:
         query = WebQuery.read(request.query_params)
     except CmrError:
@@ -195,7 +193,7 @@ def failed(request: Request, sentence: str, code: int) -> Response:
 
 def _cards(site: Site, gallery: Gallery, hits: Sequence[Hit], sentences: Sequence[str]) -> list[Card]:
     sizes = site.sizes(gallery, [hit.row for hit in hits])
-    name = sites.name_below(gallery)
+    name = rows.name_below(gallery)
     return [
         Card(hit, name(hit.path), sentence, width, height, pictures.version(gallery, hit.row))
         for hit, sentence, (width, height) in zip(hits, sentences, sizes, strict=True)
@@ -205,7 +203,7 @@ def _cards(site: Site, gallery: Gallery, hits: Sequence[Hit], sentences: Sequenc
 def _render(site: Site, gallery: Gallery, template: str, **values: object) -> Response:
     shown = {
         "query": WebQuery(),
-        "title": sites.folder_name(gallery),
+        "title": rows.folder_name(gallery),
         "num_pictures": len(gallery),
         "num_words": site.retriever.num_words,
         "model_name": site.model_name,
@@ -221,7 +219,3 @@ def _render(site: Site, gallery: Gallery, template: str, **values: object) -> Re
         **values,
     }
     return Response(_TEMPLATES.get_template(template).render(shown), media_type="text/html")
-
-
-def _site(request: Request) -> Site:
-    return request.app.state.site

@@ -9,8 +9,8 @@ from starlette.responses import FileResponse, Response
 from cmr.errors import DataError
 from cmr.gallery import thumbnails
 from cmr.pictures import files
-from cmr.serving.web import site as sites
-from cmr.serving.web.site import Site
+from cmr.serving.web import rows
+from cmr.serving.web.site import site_of
 
 # What browsers show, by Pillow's name; others are sent as JPEG.
 _SHOWN = {
@@ -33,8 +33,8 @@ _FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 def thumbnail(request: Request) -> Response:
     """`/thumbnails/{row}`: a picture, small."""
     row = request.path_params["row"]
-    with _site(request).live.opened() as gallery:
-        sites.check_row(gallery, row)
+    with site_of(request).live.opened() as gallery:
+        rows.check_row(gallery, row)
         try:
             content = thumbnails.thumbnail(gallery, row)
         except DataError as error:
@@ -50,7 +50,7 @@ def version(gallery, row: int) -> str:
 
 def upload(request: Request) -> Response:
     """`/uploads/{key}`: a picture that was given as a query, small."""
-    known = _site(request).uploads.get(request.path_params["key"])
+    known = site_of(request).uploads.get(request.path_params["key"])
     if known is None:
         raise HTTPException(404, "the server no longer has this picture")
     return Response(known.thumbnail, media_type="image/jpeg", headers=_FOR_EVER)
@@ -59,9 +59,9 @@ def upload(request: Request) -> Response:
 def original(request: Request) -> Response:
     """`/pictures/{row}/file`: a picture as it is, or as JPEG where browsers don't show its kind."""
     row = request.path_params["row"]
-    with _site(request).live.opened() as gallery:
-        path = sites.file_of(gallery, row)
-        name = sites.name_below(gallery)(path).rpartition("/")[2]
+    with site_of(request).live.opened() as gallery:
+        path = rows.file_of(gallery, row)
+        name = rows.name_below(gallery)(path).rpartition("/")[2]
     try:
         kind = _SHOWN.get(files.read_header(path).format)
         if kind:
@@ -73,7 +73,3 @@ def original(request: Request) -> Response:
     stream = io.BytesIO()
     picture.save(stream, "JPEG", quality=92)
     return Response(stream.getvalue(), media_type="image/jpeg")
-
-
-def _site(request: Request) -> Site:
-    return request.app.state.site

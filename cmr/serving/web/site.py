@@ -2,17 +2,15 @@
 
 import collections
 import dataclasses
-import os
 import pathlib
-import re
 import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-import numpy as np
 from PIL import Image
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from cmr.errors import DataError
 from cmr.gallery import answers, nearest_sentences, queries
@@ -20,6 +18,7 @@ from cmr.gallery.answers import Answer
 from cmr.gallery.queries import Term
 from cmr.gallery.searching import Gallery
 from cmr.pictures import files
+from cmr.serving.web import rows
 from cmr.serving.web.addresses import WebQuery
 from cmr.serving.web.live_gallery import LiveGallery
 from cmr.serving.web.uploads import Uploads
@@ -29,9 +28,6 @@ Value = TypeVar("Value")
 
 # Of so many pictures the nearest sentence and the size are kept.
 _KEPT_PICTURES = 100_000
-
-# What a picture is shown as that can't be read any more.
-_UNKNOWN_SIZE = (4, 3)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,8 +113,8 @@ class Site:
     def terms(self, gallery: Gallery, query: WebQuery) -> list[Term]:
         """The query's parts: the words, the gallery's own pictures, and those that were given."""
         terms = queries.parse(query.text.split(), opens_files=False) if query.text else []
-        terms += [Term(1, embedding=row_embedding(gallery, row), row=row) for row in query.like]
-        terms += [Term(-1, embedding=row_embedding(gallery, row), row=row) for row in query.unlike]
+        terms += [Term(1, embedding=rows.embedding(gallery, row), row=row) for row in query.like]
+        terms += [Term(-1, embedding=rows.embedding(gallery, row), row=row) for row in query.unlike]
         for key in query.uploads:
             upload = self.uploads.get(key)
             if upload is None:
@@ -132,21 +128,21 @@ class Site:
         row = gallery.row_of_content(upload.sha256)
         return query.adding_upload(upload.key) if row is None else query.adding(row)
 
-    def sentences(self, gallery: Gallery, rows: Sequence[int]) -> list[str]:
+    def sentences(self, gallery: Gallery, shown: Sequence[int]) -> list[str]:
         """The sentence nearest to each row."""
 
         def compute(missing: Sequence[int]) -> list[str]:
             return answers.sentences_of(gallery, missing, self.retriever)
 
-        return self._sentences.of(gallery, rows, compute)
+        return self._sentences.of(gallery, shown, compute)
 
-    def sizes(self, gallery: Gallery, rows: Sequence[int]) -> list[tuple[int, int]]:
+    def sizes(self, gallery: Gallery, shown: Sequence[int]) -> list[tuple[int, int]]:
         """Width and height of each picture as it is shown."""
-        return self._sizes.of(gallery, rows, lambda missing: [_size(gallery, row) for row in missing])
+        return self._sizes.of(gallery, shown, lambda missing: [rows.size(gallery, row) for row in missing])
 
     def near_sentences(self, gallery: Gallery, row: int, top: int) -> list[nearest_sentences.NearSentence]:
         """The sentences nearest to a picture, best first; none where the model carries none."""
-        check_row(gallery, row)
+        rows.check_row(gallery, row)
         if self.retriever.sentences is None:
             return []
         return nearest_sentences.nearest(self.retriever.sentences, gallery.embeddings[[row]], top)[0]
@@ -156,7 +152,7 @@ class Site:
         if not self.retriever.has_captioner:
             return []
         try:
-            return [self.retriever.caption(file_of(gallery, row))]
+            return [self.retriever.caption(rows.file_of(gallery, row))]
         except DataError:
             return []
 
@@ -169,6 +165,11 @@ class Site:
         return "" if len(gallery) else "No picture is indexed yet. Run cmr.index, and reload this page."
 
 
+def site_of(request: Request) -> Site:
+    """The site that is asked."""
+    return request.app.state.site
+
+
 class _Kept(dict[bytes, Value]):
     """What is known of pictures by the SHA-256 of their content."""
 
@@ -177,8 +178,10 @@ class _Kept(dict[bytes, Value]):
         self._lock = threading.Lock()
         self._order: collections.deque[bytes] = collections.deque()
 
-    def of(self, gallery: Gallery, rows: Sequence[int], compute: Callable[[Sequence[int]], list[Value]]) -> list[Value]:
-        contents = {row: gallery.store.content_of_row(row) for row in rows}
+    def of(
+        self, gallery: Gallery, shown: Sequence[int], compute: Callable[[Sequence[int]], list[Value]]
+    ) -> list[Value]:
+        contents = {row: gallery.store.content_of_row(row) for row in shown}
         values = {row: self.get(content) for row, content in contents.items()}
         missing = [row for row, value in values.items() if value is None]
         if missing:
@@ -188,68 +191,4 @@ class _Kept(dict[bytes, Value]):
                 self._order.extend(contents[row] for row in missing)
                 while len(self._order) > _KEPT_PICTURES:
                     self.pop(self._order.popleft(), None)
-        return [values[row] for row in rows]
-
-
-def check_row(gallery: Gallery, row: int) -> None:
-    """Refuses what is no picture of the gallery.
-
-    Raises:
-      HTTPException: 404.
-    """
-    if not (0 <= row < len(gallery.embeddings) and gallery.store.paths_of_row(row)):
-        raise HTTPException(404, f"the gallery has no picture {row}")
-
-
-def row_embedding(gallery: Gallery, row: int) -> np.ndarray:
-    """A picture's embedding, `[dim]` float32, norm 1.
-
-    Raises:
-      HTTPException: there is no such picture.
-    """
-    check_row(gallery, row)
-    vector = np.asarray(gallery.embeddings[row], np.float32)
-    return vector / np.linalg.norm(vector)
-
-
-def file_of(gallery: Gallery, row: int) -> pathlib.Path:
-    """The picture's file.
-
-    Raises:
-      HTTPException: it is not there.
-    """
-    check_row(gallery, row)
-    for path in gallery.files_of_row(row):
-        if path.is_file():
-            return path
-    raise HTTPException(404, f"the file of picture {row} has been removed")
-
-
-def name_below(gallery: Gallery) -> Callable[[pathlib.Path], str]:
-    """How files are named: below the gallery's folder, and what is no text in them replaced."""
-    return lambda path: _as_text(path.relative_to(gallery.place.pictures))
-
-
-def folder_name(gallery: Gallery) -> str:
-    """The name of the folder of pictures."""
-    return _as_text(pathlib.Path(gallery.place.pictures.name)) or "Pictures"
-
-
-def _as_text(path: pathlib.Path) -> str:
-    return os.fsencode(path).decode("utf-8", "replace")
-
-
-def as_query(sentence: str) -> str:
-    """A sentence as a query: a sign that stands alone would be one of the query's own."""
-    words = nearest_sentences.as_printed(sentence).split()
-    return re.sub(r"\.$", "", " ".join(word for word in words if word not in ("+", "-")))
-
-
-def _size(gallery: Gallery, row: int) -> tuple[int, int]:
-    for path in gallery.files_of_row(row):
-        try:
-            header = files.read_header(path)
-        except DataError:
-            continue
-        return header.width, header.height
-    return _UNKNOWN_SIZE
+        return [values[row] for row in shown]
