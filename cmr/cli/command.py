@@ -228,6 +228,8 @@ def _os_error(error: OSError) -> str:
     name = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
         return f"no space left on the disk{name}; free some and run the same command again"
+    if isinstance(error, NotADirectoryError):
+        return f"{error.filename} is no folder; choose another one"
     if isinstance(error, FileNotFoundError):
         return f"no such file{name}"
     if isinstance(error, PermissionError) or error.errno == errno.EROFS:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from cmr.captioner import files as captioner_files
+from cmr.errors import ConfigError
 from cmr.evaluation import encoding
 from cmr.evaluation.metrics import BothDirections
 from cmr.pictures.cnn import CNN_KERAS
@@ -49,9 +50,11 @@ def pack(
       The model's card.
 
     Raises:
-      ConfigError: the run can't embed new pictures.
+      ConfigError: the run can't embed new pictures, or `to` is a folder.
       WorkspaceError: the run is not finished or not whole.
     """
+    if to.is_dir():
+        raise ConfigError(f"--to={to} is a folder; give the name of a file, such as {to / 'model.cmr'}")
     parts = RunParts(finished_run.open_run(run_dir))
     # Known before minutes of work: whether the CNNs are there and can be read.
     crops = {name: cnn.crops for name, cnn in parts.cnns().items()}

@@ -1,4 +1,4 @@
-"""cmr.index and cmr.search as a person uses them: what is printed, and a sentence for every mistake."""
+"""cmr.index and cmr.search as a person uses them."""
 
 import json
 import pathlib
@@ -20,27 +20,13 @@ def run(pictured_root):
 
 
 @pytest.fixture(scope="module")
-def model(run, tmp_path_factory) -> pathlib.Path:
-    path = tmp_path_factory.mktemp("packed") / "tiny.cmr"
-    ended = tiny_runs.call_command("cmr.pack", f"--run_dir={run.path}", f"--to={path}")
-    assert ended.returncode == 0, ended.stderr
-    return path
+def model(pictured_root) -> pathlib.Path:
+    return pictured_runs.packed(pictured_root)
 
 
 @pytest.fixture(scope="module")
-def photos(model, tmp_path_factory) -> pathlib.Path:
-    """An indexed folder of eight plain pictures, a copy, and a damaged one."""
-    folder = tmp_path_factory.mktemp("photos")
-    for number in range(8):
-        colour = tuple(np.random.default_rng(number).integers(256, size=3).tolist())
-        Image.new("RGB", (30, 20), colour).save(folder / f"{number}.png")
-    shutil.copy(folder / "0.png", folder / "copy.png")
-    (folder / "bad.jpg").write_bytes(b"no picture")
-    ended = tiny_runs.call_command("cmr.index", folder, f"--model={model}")
-    assert ended.returncode == 0, ended.stderr
-    assert f"skipped: {folder / 'bad.jpg'} is not a picture of a format that is read" in ended.stderr
-    assert "8 pictures computed" in ended.stdout
-    return folder
+def photos(pictured_root) -> pathlib.Path:
+    return pictured_runs.indexed(pictured_root)
 
 
 def search(*arguments):
@@ -211,70 +197,3 @@ def test_watching_indexes_what_comes_until_it_is_stopped(model, tmp_path, monkey
 
 def _interrupt():
     raise KeyboardInterrupt
-
-
-BAD_SEARCHES = {
-    "no query": ([], "say what to look for"),
-    "nothing behind a sign": (["a dog", "+"], "nothing behind it"),
-    "two signs": (["a dog", "+", "-", "a cat"], "nothing behind it"),
-    "no such picture": (["./missing.jpg"], "./missing.jpg is no picture file"),
-    "a folder for a picture": (["/"], "/ is no picture file"),
-    "an unreadable picture": (["{photos}/bad.jpg"], "bad.jpg is not a picture of a format that is read"),
-    "unknown words alone": (["corgi zebra"], "none of the words of 'corgi zebra' is among the model's"),
-    "no word at all": (["?!"], "none of the words of '?!' is among the model's"),
-    "parts that cancel out": (["a dog", "-", "a dog"], "cancel each other out"),
-    "no results wanted": (["a dog", "--top=0"], "--top"),
-    "a folder without an index": (["a dog", "--pictures={empty}"], "has no index; run: python -m cmr.index"),
-    "no folder": (["a dog", "--pictures={empty}/none"], "does not exist; give the folder that holds the pictures"),
-    "a file for a folder": (["a dog", "--pictures={photos}/0.png"], "is no folder"),
-    "a gallery without one": (["a dog", "--gallery_dir={empty}"], "has no index"),
-    "no such model": (["a dog", "--model={empty}/none.cmr"], "none.cmr does not exist"),
-    "a picture for a model": (["a dog", "--model={photos}/0.png"], "no model of cmr.pack"),
-    "a full folder to copy to": (["a dog", "--copy_to={photos}"], "is not empty"),
-    "a sheet of another kind": (["a dog", "--sheet={empty}/a.pdf"], "is no name of a PNG file"),
-    "json and paths": (["a dog", "--json", "--paths_only"], "json"),
-    "sentences as files": (["a dog", "--sentences", "--paths_only"], "leave --paths_only out"),
-    "no such sentences": (["a dog", "--sentences_file={empty}/none.txt"], "none.txt can't be read"),
-    "sentences in a picture": (["a dog", "--sentences_file={photos}/0.png"], "is no text in UTF-8"),
-    "a flag that is none": (["a dog", "--topp=3"], "topp"),
-}
-
-
-@pytest.mark.parametrize("mistake", BAD_SEARCHES)
-def test_a_mistake_ends_in_one_sentence(photos, tmp_path, mistake):
-    given, said = BAD_SEARCHES[mistake]
-    arguments = [argument.format(photos=photos, empty=tmp_path) for argument in given]
-    if not any(argument.startswith(("--pictures", "--gallery_dir")) for argument in arguments):
-        arguments.append(f"--pictures={photos}")
-
-    ended = search(*arguments)
-
-    assert (ended.returncode, ended.stdout) == (1, "")
-    (line,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
-    assert said in line
-    assert "Traceback" not in ended.stderr
-    assert not list(tmp_path.iterdir())
-
-
-BAD_INDEXES = {
-    "two folders": (["{photos}", "{photos}"], "one folder at a time"),
-    "no folder": (["--model={model}"], "name the folder of pictures"),
-    "no model": (["{empty}"], "has no index; run: python -m cmr.index"),
-    "another model": (["{photos}", "--model={run}"], "was indexed with another model"),
-    "a folder that can't be written": (
-        ["{empty}", "--model={model}", "--gallery_dir=/proc/none"],
-        "choose another --gallery_dir",
-    ),
-}
-
-
-@pytest.mark.parametrize("mistake", BAD_INDEXES)
-def test_a_mistake_in_indexing_ends_in_one_sentence(photos, model, run, tmp_path, mistake):
-    given, said = BAD_INDEXES[mistake]
-    arguments = [each.format(photos=photos, model=model, run=run.path, empty=tmp_path) for each in given]
-
-    ended = tiny_runs.call_command("cmr.index", *arguments)
-
-    assert (ended.returncode, ended.stdout) == (1, "")
-    assert said in ended.stderr
-    assert len(ended.stderr.splitlines()) == 1

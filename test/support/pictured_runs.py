@@ -2,6 +2,7 @@
 
 import functools
 import pathlib
+import shutil
 
 import numpy as np
 import tiny_runs
@@ -60,3 +61,29 @@ def trained(root: pathlib.Path, model: str = "vse", *flags: str) -> Run:
     )
     assert ended.returncode == 0, ended.stderr
     return Run(tiny_runs.run_path(ended))
+
+
+@functools.cache
+def packed(root: pathlib.Path) -> pathlib.Path:
+    """The model of the `vse` run in one file."""
+    path = root.parent / "packed" / "tiny.cmr"
+    ended = tiny_runs.call_command("cmr.pack", f"--run_dir={trained(root).path}", f"--to={path}")
+    assert ended.returncode == 0, ended.stderr
+    return path
+
+
+@functools.cache
+def indexed(root: pathlib.Path) -> pathlib.Path:
+    """A folder of eight plain pictures, a copy, and a damaged one, indexed with that model."""
+    folder = root.parent / "photos"
+    folder.mkdir()
+    for number in range(8):
+        colour = tuple(np.random.default_rng(number).integers(256, size=3).tolist())
+        Image.new("RGB", (30, 20), colour).save(folder / f"{number}.png")
+    shutil.copy(folder / "0.png", folder / "copy.png")
+    (folder / "bad.jpg").write_bytes(b"no picture")
+    ended = tiny_runs.call_command("cmr.index", folder, f"--model={packed(root)}")
+    assert ended.returncode == 0, ended.stderr
+    assert f"skipped: {folder / 'bad.jpg'} is not a picture of a format that is read" in ended.stderr
+    assert "8 pictures computed" in ended.stdout
+    return folder

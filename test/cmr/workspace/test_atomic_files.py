@@ -61,3 +61,43 @@ def test_text_is_utf_8(tmp_path):
     atomic_files.write_text(tmp_path / "table.txt", "é ’\n")
 
     assert (tmp_path / "table.txt").read_bytes() == "é ’\n".encode()
+
+
+def test_a_folder_is_there_when_it_is_whole(tmp_path):
+    with atomic_files.atomic_folder(tmp_path / "a" / "made") as folder:
+        folder.mkdir()
+        (folder / "file").write_text("content")
+        assert not (tmp_path / "a" / "made").exists()
+
+    assert (tmp_path / "a" / "made" / "file").read_text() == "content"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["made"]
+
+
+def test_a_folder_whose_writer_fails_is_not_there(tmp_path):
+    with pytest.raises(KeyError), atomic_files.atomic_folder(tmp_path / "made") as folder:
+        folder.mkdir()
+        (folder / "file").write_text("half")
+        raise KeyError
+
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_never_takes_the_place_of_another_one(tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "file").write_text("old")
+
+    with pytest.raises(OSError, match="not empty"), atomic_files.atomic_folder(tmp_path / "made") as folder:
+        folder.mkdir()
+
+    assert [path.name for path in tmp_path.iterdir()] == ["made"]
+    assert (tmp_path / "made" / "file").read_text() == "old"
+
+
+def test_a_folder_is_removed_whether_it_is_there_or_not(tmp_path):
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "file").touch()
+
+    for _ in range(2):
+        atomic_files.remove_folder(tmp_path / "made")
+
+    assert not list(tmp_path.iterdir())
