@@ -8,6 +8,7 @@ Other machines reach it only with --host. Ctrl-C stops it. Needs the extra: pip 
 
 import importlib.util
 import ipaddress
+import os
 import socket
 import sys
 
@@ -27,6 +28,9 @@ _PACKAGES = {
     "python_multipart": "python-multipart",
 }
 
+# More answers at once are no sooner ready, and each holds memory of its own.
+_THREADS_A_CORE = 3
+
 # A program that keeps a connection open without asking anything.
 _SECONDS_IDLE = 30
 
@@ -38,6 +42,7 @@ def check_flags() -> None:
 
 
 def main() -> None:
+    import anyio.to_thread
     import uvicorn
 
     from cmr.gallery.searching import Gallery
@@ -66,9 +71,16 @@ def main() -> None:
             timeout_keep_alive=_SECONDS_IDLE,
             timeout_graceful_shutdown=5,
         )
-        _tell(listening, gallery)
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets=None) -> None:
+                anyio.to_thread.current_default_thread_limiter().total_tokens = _THREADS_A_CORE * os.cpu_count()
+                await super().startup(sockets)
+                # Whoever waits for the line can ask at once.
+                _tell(listening, gallery)
+
         try:
-            uvicorn.Server(config).run(sockets=[listening])
+            Server(config).run(sockets=[listening])
         except KeyboardInterrupt:
             # It is meant to end so.
             print("stopped", file=sys.stderr)

@@ -45,7 +45,7 @@ def visit(url: str, clients: int, seconds: float) -> Visits:
     Args:
       url: of the server.
       clients: visitors at once, each with a connection of its own.
-      seconds: for which they ask.
+      seconds: for which they ask; each at least one of everything.
 
     Raises:
       ConfigError: no server of cmr.serve answers there.
@@ -92,7 +92,8 @@ def _json(connection: http.client.HTTPConnection, path: str) -> dict:
 def _paths(num_pictures: int, sentences: list[str], seed: int) -> Iterator[tuple[str, str]]:
     """What a visitor asks: kind and path, without an end."""
     chance = random.Random(seed)
-    for kind in itertools.cycle(_ROUND):
+    # Not all the same at the same time.
+    for kind in itertools.islice(itertools.cycle(_ROUND), seed % len(_ROUND), None):
         row, words = chance.randrange(num_pictures), urllib.parse.quote(chance.choice(sentences))
         paths = {
             "page": f"/?q={words}",
@@ -105,9 +106,9 @@ def _paths(num_pictures: int, sentences: list[str], seed: int) -> Iterator[tuple
 
 def _visit(host: str, paths: Iterator[tuple[str, str]], end: float, visits: Visits) -> None:
     connection = http.client.HTTPConnection(host, timeout=_SECONDS_TO_WAIT)
-    for kind, path in paths:
+    for number, (kind, path) in enumerate(paths):
         started = time.monotonic()
-        if started > end:
+        if started > end and number >= len(_ROUND):
             break
         try:
             connection.request("GET", path)

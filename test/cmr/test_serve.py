@@ -60,7 +60,7 @@ def test_it_says_its_address_once_it_answers_searches_as_the_library_does_and_en
         address, _, rest = said.partition("  ")
         assert rest == f"6 pictures of {photos}; Ctrl-C stops\n"
         answer = get(f"{address}/api/search?q=a%20red%20dog%20corgi&top=3")
-        visits = visitors.visit(address, clients=4, seconds=1)
+        visits = visitors.visit(address, clients=4, seconds=0.1)
         server.send_signal(signal.SIGINT)
         _, stderr = server.communicate(timeout=60)
 
