@@ -228,7 +228,11 @@ def _os_error(error: OSError) -> str:
     name = f" ({error.filename})" if error.filename else ""
     if error.errno == errno.ENOSPC:
         return f"no space left on the disk{name}; free some and run the same command again"
-    if isinstance(error, NotADirectoryError):
+    if (
+        isinstance(error, NotADirectoryError | FileExistsError)
+        and error.filename
+        and not pathlib.Path(error.filename).is_dir()
+    ):
         return f"{error.filename} is no folder; choose another one"
     if isinstance(error, FileNotFoundError):
         return f"no such file{name}"

@@ -9,8 +9,6 @@ from cmr.serving import onnx_model, packed_model, picture_squares, saved_model
 from cmr.trained.retriever import RetrieverParts
 from cmr.workspace import atomic_files
 
-FORMATS = ("savedmodel", "onnx")
-
 
 def export(model: str | os.PathLike, folder: pathlib.Path, form: str) -> str:
     """Writes a folder, whole or not at all.
@@ -18,7 +16,7 @@ def export(model: str | os.PathLike, folder: pathlib.Path, form: str) -> str:
     Args:
       model: a file of cmr.pack, or the folder of a finished run.
       folder: a new one.
-      form: one of `FORMATS`.
+      form: `savedmodel` or `onnx`.
 
     Returns:
       What is to be known by whoever serves it.

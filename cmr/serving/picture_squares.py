@@ -4,7 +4,11 @@ The same decoder of JPEG, with the same arithmetic, gives the same pixels. Pillo
 the other, with whole numbers between, and so does this; a value differs now and then by one.
 """
 
+import functools
+
+import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from cmr.pictures import files
 
@@ -98,11 +102,20 @@ def _block_sums(padded: tf.Tensor, factor: tf.Tensor) -> tf.Tensor:
 def _resized(pixels: tf.Tensor, side: int) -> tf.Tensor:
     """`[height, width, 3]` float32 to `[side, side, 3]`, whole numbers of 0 ... 255."""
     height, width = tf.unstack(tf.shape(pixels)[:2])
-    # As Pillow 13 does, which so saves work on tall pictures.
-    is_vertical_first = (height > side) & (height - side > 2 * (width - side))
-    between = tf.where(is_vertical_first, [side, width], [height, side])
+    between = [height, side]
+    if _begins_with_height_of_tall_ones():
+        is_tall = (height > side) & (height - side > 2 * (width - side))
+        between = tf.where(is_tall, [side, width], between)
     return tf.ensure_shape(_whole(_whole(pixels, between), [side, side]), [side, side, 3])
 
 
 def _whole(pixels: tf.Tensor, size) -> tf.Tensor:
     return tf.round(tf.clip_by_value(tf.image.resize(pixels, size, "bicubic", antialias=True), 0, 255))
+
+
+@functools.cache
+def _begins_with_height_of_tall_ones() -> bool:
+    """Whether this Pillow resizes the height of a tall picture first, as newer ones do to save work."""
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 16, 3), np.uint8))
+    height_first = noise.resize((16, 8), Image.Resampling.BICUBIC).resize((8, 8), Image.Resampling.BICUBIC)
+    return noise.resize((8, 8), Image.Resampling.BICUBIC).tobytes() == height_first.tobytes()

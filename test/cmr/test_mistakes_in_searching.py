@@ -73,7 +73,7 @@ MISTAKES = {
     "a folder to export to that is there": ("export", ["--model={model}", "--to={photos}"], "exists already"),
     "a folder to export to below a file": ("export", ["--model={model}", "--to={photos}/0.png/1"], "is no folder"),
     "an unknown form": ("export", ["--model={model}", "--to={empty}/1", "--format=tflite"], "savedmodel"),
-    "a word too many": ("export", ["now", "--model={model}", "--to={empty}/1"], "'now' is not a flag"),
+    "a word too many": ("export", ["--model={model}", "--to={empty}/1", "now"], "'now' is not a flag"),
 }
 
 
