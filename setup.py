@@ -15,6 +15,7 @@ setuptools.setup(
     packages=setuptools.find_packages(include=["cmr*", "data_prep*", "experiments*"]),
     package_data={
         "cmr": ["py.typed", "pretrained/*"],
+        "cmr.comparators": ["*.txt"],
         "cmr.evaluation": ["*.csv"],
         "cmr.serving.web": ["templates/*.jinja", "static/*"],
         "experiments": ["flagfiles/*.flags", "flagfiles/*/*.flags", "flagfiles/*/*/*.flags"],
