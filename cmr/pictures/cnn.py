@@ -91,8 +91,8 @@ def read_cnn(folder: str | os.PathLike) -> Cnn:
     return _load(path, crops, "remove it and run data_prep.extract again")
 
 
-def read_own_cnn(captioner_folder: str | os.PathLike) -> Cnn | None:
-    """Reads the CNN that only one captioner has, because it was fine-tuned or imported with it.
+def read_own_cnn(folder: str | os.PathLike) -> Cnn | None:
+    """Reads the CNN that only one captioner or run has, because it was fine-tuned or imported with it.
 
     Returns:
       None where the captioner's CNN is that of its features.
@@ -100,8 +100,8 @@ def read_own_cnn(captioner_folder: str | os.PathLike) -> Cnn | None:
     Raises:
       WorkspaceError: the file can't be read.
     """
-    path = pathlib.Path(captioner_folder) / CNN_KERAS
-    return _load(path, 1, "make the captioner again") if path.exists() else None
+    path = pathlib.Path(folder) / CNN_KERAS
+    return _load(path, 1, "remove the folder of its training and train again") if path.exists() else None
 
 
 def _load(path: pathlib.Path, crops: int, mend: str) -> Cnn:

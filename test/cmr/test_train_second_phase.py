@@ -75,7 +75,7 @@ def test_the_flags_that_are_not_given_are_the_first_phases(tunable_root):
     told, first = (each.flags_txt.read_text().splitlines() for each in (run, before))
 
     assert set(first) - set(told) == {"--learning_rate=0.03", "--max_epochs=3"}
-    assert {"--finetune_cnn=true", "--finetune_blocks=2", f"--finetune_from={before.path}"} <= set(told)
+    assert {"--finetune_cnn", "--finetune_blocks=2", f"--finetune_from={before.path}"} <= set(told)
 
 
 def test_a_run_without_a_second_phase_says_nothing_of_it(tunable_root):
