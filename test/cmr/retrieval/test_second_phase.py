@@ -134,7 +134,8 @@ def _stop_before(count: int, patch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_replicas_train_what_one_trains(frozen, tmp_path):
-    # Negatives are the whole batch's whoever holds them, so the numbers agree up to rounding; dropout would not.
+    # Negatives are the whole batch's whoever holds them, so the numbers agree up to rounding, of which Adam makes more
+    # where a gradient is small; ten steps at its rate are 0.05. Dropout would differ.
     frozen_alone = {"dropout": 0.0, "max_epochs": 1, "batch_size": 14}
     plain = _without_dropout(frozen, tmp_path)
     trainer_of(tmp_path / "one", plain, **frozen_alone).fit()
@@ -143,7 +144,7 @@ def test_two_replicas_train_what_one_trains(frozen, tmp_path):
 
     one, two = (weights_of(kept_cnn(tmp_path / name)) for name in ("one", "two"))
     for path, value in one.items():
-        np.testing.assert_allclose(two[path], value, atol=1e-4)
+        np.testing.assert_allclose(two[path], value, atol=1e-3)
 
 
 def _without_dropout(frozen: Run, folder: pathlib.Path) -> Run:

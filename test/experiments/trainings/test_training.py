@@ -16,7 +16,13 @@ from experiments.tables import paper
 from experiments.trainings import train_flags
 from experiments.trainings.training import Training
 
-ROWS = [path for dataset in paper.DATASETS.values() for path in sorted((installed_folder() / dataset).glob("*.flags"))]
+ROWS = [
+    path
+    for dataset in paper.DATASETS.values()
+    for path in sorted((installed_folder() / dataset).glob("*.flags"))
+    # A second phase has the flags that it does not name from its first one.
+    if path.stem != "finetuned"
+]
 
 FLAGFILE = "# A row.\n--dataset=scenes\n--model=vse\n--margin=0.2\n"
 
