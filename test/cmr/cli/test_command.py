@@ -238,7 +238,8 @@ def test_a_command_reads_its_flags_and_ends_with_0():
             OSError(errno.EROFS, "Read-only file system", "a.txt"),
             "error: no permission (a.txt); change its rights or choose another folder\n",
         ),
-        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "a"), "error: [Errno 20] Not a directory: 'a'\n"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "a"), "error: a is no folder; choose another one\n"),
+        (FileExistsError(errno.EEXIST, "File exists", "a"), "error: a is no folder; choose another one\n"),
         (
             OSError(errno.ENOSPC, "No space left on device", "a.npy"),
             "error: no space left on the disk (a.npy); free some and run the same command again\n",
