@@ -99,7 +99,7 @@ def _train_and_measure(model, run, setup, strategy, is_to_train: bool, second) -
         if second is None:
             trainer = Trainer(model, run_config.train, strategy, run, train, val, recorder)
         else:
-            before = finished_run.best_model(second.begins_with, second.begins_with.read_config())
+            before = finished_run.best_model(second.begins_with, second.begins_with.read_config(), inputs.vocabulary)
             model.set_weights(before.get_weights())
             trainer = second.trainer(model, strategy, run, recorder)
         trainer.fit()
