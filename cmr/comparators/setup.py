@@ -12,7 +12,8 @@ from cmr.cli import compare_flags
 from cmr.comparators import m_cnn
 from cmr.comparators.members import Members, find_members
 from cmr.comparators.registry import SYSTEMS
-from cmr.comparators.settings.declared import Settings
+from cmr.comparators.settings import flag_groups
+from cmr.comparators.settings.declared import LIMITS, Settings
 from cmr.comparators.settings.registry import SETTINGS
 from cmr.comparators.system import Given, System
 from cmr.config import ComparatorRunConfig, ComparatorTrainConfig
@@ -20,11 +21,7 @@ from cmr.data.inputs import Inputs, read_inputs
 from cmr.data.word_vectors import WordVectorSource, source
 from cmr.errors import ConfigError
 from cmr.text_space import from_captioner
-from cmr.workspace import paths
 from cmr.workspace.paths import Workspace
-
-# Kept as the course of the training, of which they are limits.
-_LIMITS = ("max_epochs", "patience")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +82,7 @@ class ComparatorSetup:
             captioner = _matching_captioner(values, workspace, settings)
             vgg_features, image_features = "", captioner.features
         else:
-            vgg_features, image_features = feature_names(values, kind)
+            vgg_features, image_features = flag_groups.feature_names(values)
         inputs = read_inputs(workspace, vgg_features, image_features).first_images(settings.measured_images)
         for stored in inputs.features.values():
             stored.of_kind(is_grid=kind.reads == "grid")
@@ -102,7 +99,7 @@ class ComparatorSetup:
         run_config = ComparatorRunConfig(
             dataset=values.dataset,
             system=values.system,
-            settings={name: value for name, value in own.items() if name not in _LIMITS},
+            settings={name: value for name, value in own.items() if name not in LIMITS},
             train=ComparatorTrainConfig(
                 *_limits(values.system, settings), checkpoint_steps=values.checkpoint_steps, seed=values.seed
             ),
@@ -141,18 +138,3 @@ def _matching_captioner(values: flags.FlagValues, workspace: Workspace, settings
         )
     captioner_split.matching_features(workspace, captioner)
     return captioner
-
-
-def feature_names(values: flags.FlagValues, kind: type[Settings]) -> tuple[str, str]:
-    """Folder names of the features that a system reads in X_vgg's and in X_img's place, "" where it reads none.
-
-    Those that are named by --vgg_features and --image_features; where neither is, those of the CNN flags: both CNNs'
-    pooled ones side by side, or the one folder of another kind that the system reads, of --image_model.
-    """
-    if values.vgg_features or values.image_features:
-        return values.vgg_features, values.image_features
-    crops = int(values.crops)
-    if kind.reads != "pooled":
-        return "", paths.image_features_name(values.image_model, values.hub_module, crops, layer=kind.reads)
-    image = paths.image_features_name(values.image_model, values.hub_module, crops)
-    return paths.vgg_features_name(values.vgg_model, values.vgg_layer, crops), image

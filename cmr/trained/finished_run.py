@@ -37,12 +37,20 @@ class FinishedRun:
         Raises:
           WorkspaceError: also where it is a comparator's run, which keeps no model.
         """
+        self.check_model()
+        return best_model(self.run, self.config)
+
+    def check_model(self) -> None:
+        """Refuses a comparator's run.
+
+        Raises:
+          WorkspaceError: it is one.
+        """
         if isinstance(self.config, ComparatorRunConfig):
             raise WorkspaceError(
                 f"{self.run.path} is a run of cmr.compare, which keeps what its system says of the data set's splits "
                 "and no model; give a run of cmr.train"
             )
-        return best_model(self.run, self.config)
 
     def similarities(self, split: str) -> Similarities:
         """What the run says of the pairs of `val` or `test`.

@@ -80,3 +80,15 @@ def test_a_missing_package_is_one_sentence(tiny_workspace, monkeypatch):
 
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert "pip install 'cmr[comparators]'" in ended.stderr
+
+
+def test_its_table_can_be_printed_again_and_it_is_no_model_to_search_with(tiny_workspace):
+    ended = compare(tiny_workspace, *CCA)
+    run_dir = tiny_runs.run_path(ended)
+
+    again = tiny_runs.call_command("cmr.evaluate", f"--run_dir={run_dir}")
+    packed = tiny_runs.call_command("cmr.pack", f"--run_dir={run_dir}", "--to=cca.cmr")
+
+    assert again.stdout.strip() == ended.stdout[ended.stdout.index("cca on ") :].strip()
+    assert (packed.returncode, packed.stderr.count("\n")) == (1, 1)
+    assert "is a run of cmr.compare" in packed.stderr

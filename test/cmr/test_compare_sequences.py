@@ -47,8 +47,10 @@ def test_cmr_compare_takes_a_rows_flagfile_which_is_named_for_its_system_and_dat
             define()
         values(["cmr.compare", f"--flagfile={path}"])
 
-        assert (values.dataset, values.system) == (path.parent.name, path.stem)
-        assert compare_flags.settings_of(values, SETTINGS[path.stem])
+        assert values.dataset == path.parent.name
+        # A system may have several rows, such as cca_ngrams.
+        assert path.stem.startswith(values.system)
+        assert compare_flags.settings_of(values, SETTINGS[values.system])
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 import dataclasses
 from typing import Any, ClassVar
 
+# Settings that a run keeps as the course of its training, of which they are limits.
+LIMITS = ("max_epochs", "patience")
+
 
 def setting(
     default: Any,
