@@ -3,7 +3,7 @@
 Reference: Vinyals, Toshev, Bengio, Erhan, "Show and tell: a neural image caption generator", 2015, section 4.3.6.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -70,6 +70,12 @@ class Nic(LanguageModelSystem):
     @property
     def _captioner(self) -> Captioner:
         return self.given.captioner
+
+    @property
+    def notes(self) -> Sequence[str]:
+        captioner, perplexity = self._captioner, self._captioner.validation_perplexity
+        measured = "" if perplexity is None else f", validation perplexity {perplexity:.2f} a word"
+        return (f"The captioner learnt from {captioner.dataset}{measured}.", *super().notes)
 
     def fit(self, train: Examples, val: Examples) -> None:
         self.draw_marginal_images(train)

@@ -48,6 +48,7 @@ class MRnnSettings(NeuralSettings):
 
     flag_prefix: ClassVar[str] = "m_rnn"
     title: ClassVar[str] = "m-RNN"
+    notes: ClassVar[tuple[str, ...]] = ("m-RNN is trained with dropout, where the paper has a decay of the weights.",)
 
     batch_size: int = setting(64, "Sentences a step; the authors' later code (TF-mRNN) has 64.", lower=2)
     learning_rate: float = setting(1e-3, "Adam's rate; the paper names none.", lower=0.0)

@@ -12,6 +12,9 @@ class MCnnSettings(NeuralSettings):
 
     flag_prefix: ClassVar[str] = "m_cnn"
     title: ClassVar[str] = "m-CNN"
+    notes: ClassVar[tuple[str, ...]] = (
+        "m-CNN is trained by Adam, and its wrong pairs are others of the batch; the paper has plain descent.",
+    )
 
     batch_size: int = setting(100, "Sentences a step; the paper has 100 to 150.", lower=2)
     learning_rate: float = setting(1e-3, "Adam's rate; the paper has plain descent and names none.", lower=0.0)
