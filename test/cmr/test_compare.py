@@ -101,7 +101,7 @@ def test_systems_of_fragments_read_the_cnns_grid(tiny_workspace):
     assert ended.returncode == 0, ended.stderr
     values = Run(tiny_runs.run_path(ended)).read_metrics()
     assert "scene_cnn-grid" in values["features"]
-    assert any("grid cells stand in for R-CNN regions" in note for note in values["notes"])
+    assert "Adam stands in for SGD with momentum" in values["notes"]
 
 
 def test_a_grid_and_vectors_are_not_taken_for_each_other(tiny_workspace):
