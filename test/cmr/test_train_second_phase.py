@@ -1,5 +1,7 @@
 """cmr.train --finetune_cnn from end to end, and that what reads a run takes the tuned CNN."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tiny_runs
@@ -10,6 +12,7 @@ import cmr
 from cmr import config
 from cmr.evaluation import encoding
 from cmr.trained import finished_run
+from cmr.trained.run_parts import RunParts
 from cmr.workspace import features
 from cmr.workspace.runs import Run, tuned_features_name
 
@@ -58,6 +61,17 @@ def test_the_packed_model_takes_the_tuned_cnn_along(tunable_root, tmp_path, mode
     rows = cmr.load(path).embed_pictures([opened.inputs.image_dir / name for name in test.file_names])
     np.testing.assert_allclose(rows, embeddings.images, atol=1e-5)
     np.testing.assert_array_equal(cmr.load(path).embed_sentences(test.captions), embeddings.captions)
+
+
+@pytest.mark.parametrize(("model", "is_left_out"), [("single", True), ("vse", False)])
+def test_a_captioner_is_left_out_where_the_cnn_that_it_reads_is_another_now(tunable_root, model, is_left_out):
+    opened = finished_run.open_run(tunable_runs.tuned(tunable_root, model).path)
+    config_with_one = dataclasses.replace(opened.config, captioner="a captioner")
+
+    parts = RunParts(dataclasses.replace(opened, config=config_with_one))
+
+    assert parts.has_tuned_x_img == is_left_out
+    assert parts.captioner() is None
 
 
 def test_of_two_cnns_one_alone_may_be_trained(tunable_root):
