@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 from absl import flags
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tiny_runs import own_flags
 
