@@ -80,6 +80,7 @@ class ModelConfig:
       dropout: rate, in training, on the image's features.
       text_levels: what a sentence's embedding is the sum of: the GRU's states, n-grams, the mean of its words.
       num_ngrams: n-grams of the training sentences; 0 where no level reads them.
+      ngram_dropout: share of a sentence's n-grams that training leaves out.
     """
 
     model: ModelName
@@ -99,6 +100,7 @@ class ModelConfig:
     dropout: float = 0.0
     text_levels: TextLevelsName = "gru"
     num_ngrams: int = 0
+    ngram_dropout: float = 0.0
 
     @property
     def levels(self) -> tuple[str, ...]:
@@ -241,8 +243,9 @@ class RunConfig:
             del values["train"]["precision"]
         if self.model.text_levels == ModelConfig.text_levels:
             del values["model"]["text_levels"]
-        if not self.model.num_ngrams:
-            del values["model"]["num_ngrams"]
+        for name in ("num_ngrams", "ngram_dropout"):
+            if not values["model"][name]:
+                del values["model"][name]
         for name in ("ngrams", "word_vectors"):
             if not values[name]:
                 del values[name]

@@ -318,6 +318,14 @@ def model_flags() -> None:
         "Training sentences that must hold a word or a pair of words for the ngrams of --text_levels to read it.",
         lower_bound=1,
     )
+    flag_kinds.define_float(
+        "ngram_dropout",
+        ModelConfig.ngram_dropout,
+        "Share of a sentence's n-grams that training leaves out, drawn anew each time. Without it Flickr8K's are "
+        "learnt by heart before the GRU has learnt much.",
+        lower_bound=0.0,
+        upper_bound=0.9,
+    )
     flags.DEFINE_bool(
         "normalize_features",
         ModelConfig.normalize_features,

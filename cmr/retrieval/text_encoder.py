@@ -87,6 +87,7 @@ def text_encoder(
     precision: str = "float32",
     levels: Sequence[str] = ("gru",),
     ngrams: Ngrams | None = None,
+    ngram_dropout: float = 0.0,
 ) -> keras.Model:
     """Sentences to unit vectors of the joint space.
 
@@ -101,6 +102,7 @@ def text_encoder(
       precision: see `model.retrieval_model`.
       levels: what the embedding is the sum of, before it is scaled to norm 1: `gru` (the paper), `ngrams`, `words`.
       ngrams: of the training sentences, for the level of that name.
+      ngram_dropout: share of a sentence's n-grams that training leaves out.
 
     Returns:
       A functional model: `caption` `[batch, time]` int32, right-padded with 0, to `[batch, units]` float32 of norm 1.
@@ -111,7 +113,7 @@ def text_encoder(
     if "gru" in levels:
         terms.append(_gru_level(caption, embed, units, reset_after, pooling, bidirectional, precision))
     if "ngrams" in levels:
-        terms.append(text_levels.ngram_level(caption, ngrams, vocabulary_size, units))
+        terms.append(text_levels.ngram_level(caption, ngrams, vocabulary_size, units, ngram_dropout))
     if "words" in levels:
         terms.append(text_levels.word_level(caption, embed, units, precision))
     joined = terms[0] if len(terms) == 1 else keras.layers.Add(name="levels")(terms)
@@ -179,4 +181,5 @@ def of_model(config: ModelConfig, precision: str = "float32", ngrams: Ngrams | N
         precision,
         config.levels,
         ngrams,
+        config.ngram_dropout,
     )

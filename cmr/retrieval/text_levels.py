@@ -26,6 +26,7 @@ class NgramLevel(keras.layers.Layer):
       inverse_frequencies: `[len(rows)]`, see there.
       vocabulary_size: number of word ids.
       units: size of the joint space.
+      dropout: share of a sentence's n-grams that training leaves out, drawn anew each time; the others are scaled up.
 
     Reference: Salton, Buckley, "Term-weighting approaches in automatic text retrieval", 1988; a level of the sentence
     as in Li et al., "W2VV++: fully deep learning for ad-hoc video search", 2019.
@@ -37,6 +38,7 @@ class NgramLevel(keras.layers.Layer):
         inverse_frequencies: Sequence[float],
         vocabulary_size: int,
         units: int,
+        dropout: float = 0.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -44,6 +46,9 @@ class NgramLevel(keras.layers.Layer):
         self.inverse_frequencies = [float(value) for value in inverse_frequencies]
         self.vocabulary_size = vocabulary_size
         self.units = units
+        self.dropout = dropout
+        # A model without dropout has no state of it, which a checkpoint would hold.
+        self.seed_generator = keras.random.SeedGenerator() if dropout else None
         # Looked up by bisection: a pair of words as one number, ascending.
         numbers = [first * vocabulary_size + second for first, second in self.rows]
         self._order = sorted(range(len(numbers)), key=numbers.__getitem__)
@@ -53,11 +58,12 @@ class NgramLevel(keras.layers.Layer):
         first = keras.initializers.RandomUniform(-_INITIAL_RANGE, _INITIAL_RANGE)
         self.kernel = self.add_weight(shape=(len(self.rows), self.units), initializer=first, name="kernel")
 
-    def call(self, caption):
+    def call(self, caption, training=False):
         """Sums the rows of the kernel.
 
         Args:
           caption: `[batch, time]` int32 word ids.
+          training: whether to drop n-grams.
 
         Returns:
           `[batch, units]` float32.
@@ -74,6 +80,8 @@ class NgramLevel(keras.layers.Layer):
         weights = tf.gather(tf.constant(self.inverse_frequencies, tf.float32), rows)
         squares = tf.math.unsorted_segment_sum(tf.square(weights), sentences, tf.shape(words)[0])
         weights /= tf.sqrt(tf.gather(squares, sentences))
+        if training and self.dropout:
+            weights = keras.random.dropout(weights, self.dropout, seed=self.seed_generator)
         shape = tf.stack([tf.shape(words, tf.int64)[0], len(self.rows)])
         bags = tf.SparseTensor(tf.stack([sentences, rows], axis=1), weights, shape)
         return tf.sparse.sparse_dense_matmul(bags, self.kernel.value)
@@ -87,7 +95,7 @@ class NgramLevel(keras.layers.Layer):
         rows = tf.gather(tf.constant(self._order, tf.int64), places)
         return tf.where(tf.gather(known, places) == numbers, rows, -1)
 
-    def compute_output_spec(self, caption):
+    def compute_output_spec(self, caption, training=False):
         return keras.KerasTensor((caption.shape[0], self.units), "float32")
 
     def get_config(self):
@@ -97,10 +105,11 @@ class NgramLevel(keras.layers.Layer):
             "inverse_frequencies": self.inverse_frequencies,
             "vocabulary_size": self.vocabulary_size,
             "units": self.units,
+            "dropout": self.dropout,
         }
 
 
-def ngram_level(caption, ngrams: Ngrams, vocabulary_size: int, units: int):
+def ngram_level(caption, ngrams: Ngrams, vocabulary_size: int, units: int, dropout: float):
     """A sentence's n-grams in the joint space.
 
     Args:
@@ -108,11 +117,13 @@ def ngram_level(caption, ngrams: Ngrams, vocabulary_size: int, units: int):
       ngrams: those of the training sentences.
       vocabulary_size: number of word ids.
       units: size of the joint space.
+      dropout: share of them left out in training.
 
     Returns:
       `[batch, units]` float32.
     """
-    return NgramLevel(ngrams.rows, ngrams.inverse_frequencies, vocabulary_size, units, name="ngrams_fuse")(caption)
+    level = NgramLevel(ngrams.rows, ngrams.inverse_frequencies, vocabulary_size, units, dropout, name="ngrams_fuse")
+    return level(caption)
 
 
 def word_level(caption, embed, units: int, precision: str):

@@ -16,6 +16,7 @@ from cmr.config import ModelConfig
 from cmr.errors import ConfigError
 from cmr.retrieval import model
 from cmr.retrieval.text_encoder import text_encoder
+from cmr.retrieval.text_levels import NgramLevel
 from cmr.workspace.ngrams import Ngrams
 
 WORDS, WORD_DIM, UNITS = 9, 5, 4
@@ -139,6 +140,30 @@ def test_neither_padding_nor_company_changes_a_sentence(words, padding):
     np.testing.assert_allclose(built(among)[0], built(alone)[0], rtol=1e-5, atol=1e-6)
 
 
+def test_training_leaves_out_a_share_of_the_ngrams_and_scales_the_others():
+    level = NgramLevel(NGRAMS.rows, NGRAMS.inverse_frequencies, WORDS, len(NGRAMS), dropout=0.25)
+    sentences = np.repeat(np.array([[3, 4, 5, 2]], np.int32), 4000, axis=0)
+    level.build()
+    # Each n-gram on an axis of its own.
+    level.set_weights([np.eye(len(NGRAMS))])
+    whole = level(sentences[:1]).numpy()[0]
+
+    dropped = level(sentences, training=True).numpy()
+
+    kept = dropped != 0
+    present = whole != 0
+    np.testing.assert_allclose(kept[:, present].mean(axis=0), 0.75, atol=0.04)
+    np.testing.assert_allclose(dropped[kept], np.broadcast_to(whole / 0.75, dropped.shape)[kept], rtol=1e-5)
+    assert not np.array_equal(dropped[0::2], dropped[1::2])
+
+
+def test_evaluation_leaves_out_no_ngram():
+    with_dropout = text_encoder(WORDS, WORD_DIM, UNITS, False, levels=("ngrams",), ngrams=NGRAMS, ngram_dropout=0.5)
+    with_dropout.get_layer("ngrams_fuse").kernel.assign(weight(encoder(("ngrams",)), "ngrams_fuse"))
+
+    np.testing.assert_array_equal(with_dropout(CAPTIONS, training=False), encoder(("ngrams",))(CAPTIONS))
+
+
 def test_ngrams_and_nothing_known_is_the_zero_vector():
     np.testing.assert_array_equal(encoder(("ngrams",))(np.array([[6, 2], [1, 2]], np.int32)), np.zeros((2, UNITS)))
 
@@ -169,6 +194,7 @@ def test_a_stopped_training_of_all_levels_goes_on_to_the_same_weights(tmp_path, 
         "text_levels": "gru,ngrams,words",
         "num_ngrams": len(ngrams),
         "word_dropout": 0.2,
+        "ngram_dropout": 0.3,
     }
 
     check_that_stopping_changes_nothing(tmp_path, scenes_inputs, monkeypatch, levels, ngrams=ngrams)
