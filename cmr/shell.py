@@ -6,15 +6,16 @@ import shlex
 
 
 def python_command(module: str, *arguments: str | os.PathLike) -> str:
-    """`python -m module arguments`; of a flag its value alone is quoted, where it must be."""
-    return " ".join(["python", "-m", module, *map(_typed, arguments)])
+    """`python -m module arguments`."""
+    return " ".join(["python", "-m", module, *map(typed, arguments)])
 
 
 def tensorboard_command(folder: str | os.PathLike) -> str:
     """The command that shows a folder of events."""
-    return f"tensorboard {_typed(f'--logdir={folder}')}"
+    return f"tensorboard {typed(f'--logdir={folder}')}"
 
 
-def _typed(argument: str | os.PathLike) -> str:
+def typed(argument: str | os.PathLike) -> str:
+    """An argument as a shell takes it; of a flag its value alone is quoted, where it must be."""
     flag = re.fullmatch(r"(--\w+=)(.+)", str(argument), re.DOTALL)
     return flag[1] + shlex.quote(flag[2]) if flag else shlex.quote(str(argument))

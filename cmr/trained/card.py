@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from cmr import shell
 from cmr.config import RunConfig
 from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections
@@ -23,7 +24,30 @@ _LICENCES = {
         "(https://cocodataset.org/#termsofuse)."
     ),
 }
+# Of weights that others trained; those of a scene CNN are this project's.
+_CNN_LICENCES = {
+    "efficientnet_lite2": "EfficientNet-Lite2's weights (Google, ImageNet) are under the Apache License 2.0.",
+    "vgg16": "VGG16's weights (Visual Geometry Group, Oxford, ImageNet) are under CC BY 4.0.",
+    "vgg19": "VGG19's weights (Visual Geometry Group, Oxford, ImageNet) are under CC BY 4.0.",
+    "inception_v3": "Inception v3's weights (Keras Applications, ImageNet) are under the Apache License 2.0.",
+}
 _UNKNOWN_LICENCE = "not known to this project; ask whoever made the data set."
+
+# How a run was called, where it lies and how it was run decide none of its numbers.
+_SAYS_NOTHING = frozenset(
+    (
+        "checkpoint_steps",
+        "logical_cpus",
+        "noprint_model",
+        "print_model",
+        "run_name",
+        "strategy",
+        "worker_timeout",
+        "workspace_dir",
+    )
+)
+
+_COLUMNS = 100
 
 _BAD_AT = (
     "words that its training sentences do not hold: they are not heard, and search says which",
@@ -59,6 +83,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         f"- Features: {metrics['features']}.",
         *(f"- {note}" for note in metrics["notes"]),
         f"- Licence of the data: {_LICENCES.get(config.dataset, _UNKNOWN_LICENCE)}",
+        *(f"- {each}" for each in _cnn_licences(finished)),
         "",
         "## Test split",
         "",
@@ -72,8 +97,33 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "## Bad at",
         "",
         *(f"- {weakness}" for weakness in _BAD_AT),
+        "",
+        "## Made by",
+        "",
+        *(f"    {line}" for line in _command(metrics["flags"])),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _cnn_licences(finished: FinishedRun) -> list[str]:
+    models = [features.extractor["model"] for features in finished.inputs.features.values()]
+    return [_CNN_LICENCES[model] for model in dict.fromkeys(models) if model in _CNN_LICENCES]
+
+
+def _command(flags: Sequence[str]) -> list[str]:
+    """The command of a run, from its flags, on lines that a shell takes as one."""
+    names = [flag.lstrip("-").partition("=")[0] for flag in flags]
+    # A flag that is set to nothing is as good as left out.
+    given = [flag for flag, name in zip(flags, names, strict=True) if name not in _SAYS_NOTHING and flag[-1] != "="]
+    lines = [shell.python_command("cmr.train")]
+    for flag in given:
+        word = shell.typed(flag)
+        if len(lines[-1]) + len(word) > _COLUMNS:
+            lines[-1] += " \\"
+            lines.append(f"    {word}")
+        else:
+            lines[-1] += f" {word}"
+    return lines
 
 
 def loss_remark(kept: BothDirections, packed: BothDirections, dtype: str) -> str:

@@ -3,6 +3,7 @@
 import io
 import json
 import pathlib
+import shlex
 import shutil
 import zipfile
 
@@ -146,6 +147,16 @@ def test_the_card_is_inside_and_printed_and_names_data_stand_ins_and_numbers(vse
     assert card in vse[2]
     for part in ("training split", "stands in for", "| pictures of a sentence |", "Licence of the data", "## Bad at"):
         assert part in card
+
+
+def test_the_card_ends_with_the_command_that_trains_the_run_again(vse):
+    command = cmr.load(vse[1]).card.partition("## Made by\n\n")[2]
+
+    words = shlex.split(command)
+
+    assert words[:3] == ["python", "-m", "cmr.train"]
+    assert {"--dataset=flickr8k", "--model=vse", "--seed=0"} <= set(words)
+    assert not [word for word in words if word.startswith(("--workspace_dir", "--run_name")) or word.endswith("=")]
 
 
 def test_the_same_run_packs_to_the_same_bytes(vse, tmp_path):
