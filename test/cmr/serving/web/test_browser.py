@@ -13,6 +13,8 @@ import served_sites
 from colour_words import ColourWords
 from PIL import Image
 
+from cmr.gallery.place import Place
+
 webdriver = pytest.importorskip("selenium.webdriver")
 from selenium.webdriver.chrome.service import Service  # noqa: E402
 from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402
@@ -67,7 +69,10 @@ class Visit:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+        # The driver takes a page that is there for the one of the same address that is only coming.
+        self.driver.get("about:blank")
         self.driver.get(self.address + path)
+        self.wait(lambda: self.run("return document.readyState") == "complete")
 
     def all(self, selector: str):
         return self.driver.find_elements(By.CSS_SELECTOR, selector)
@@ -95,12 +100,17 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Fifty pictures of many forms in twelve colours, served."""
+def folder(tmp_path_factory):
+    """Fifty pictures of many forms."""
     folder = tmp_path_factory.mktemp("photos")
     for number in range(50):
         size = [(60, 40), (40, 60), (64, 48), (160, 40), (50, 50)][number % 5]
         colour_words.save(folder / f"{number:02}.png", (40 + 4 * number, 90, 240 - 4 * number), size=size)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder):
     with served_sites.serving(served_sites.site_of(folder, ColourWords(says="a plain wall"))) as address:
         yield address
 
@@ -158,7 +168,9 @@ def test_enter_looks_at_a_picture_arrows_go_on_and_escape_comes_back_to_it(visit
 
 def test_back_closes_the_picture_and_then_finds_the_former_search(visit):
     visit.go("/?q=blue")
-    visit.go("/?q=red")
+    visit.one("#q").clear()
+    visit.one("#q").send_keys("red", Keys.ENTER)
+    visit.wait(lambda: visit.path == "/?q=red" and visit.all(".card .actions .look"))
     visit.one(".card .actions .look").click()
     visit.wait(lambda: visit.all("dialog[open] .seen"))
     visit.driver.back()
@@ -226,6 +238,13 @@ def test_a_picture_that_is_too_large_is_said_before_it_is_sent(visit, tmp_path):
 
     visit.wait(lambda: visit.all(".note.error"))
     assert visit.one(".note.error").text == "large.bmp has 0.5 MB, more than this server takes."
+
+
+def test_it_says_what_can_be_searched_while_it_is_indexed_and_then_that_it_has_ended(visit, folder):
+    with Place.of(folder).writing():
+        visit.go("/?q=red")
+        assert visit.one("#status").text == "Indexing is under way: 50 pictures can be searched already."
+    visit.wait(lambda: visit.one("#status").text == "Indexing has ended: 50 pictures can be searched.")
 
 
 @pytest.mark.parametrize("width", WIDTHS)
