@@ -33,6 +33,7 @@ SENTENCES = strategies.lists(
 )
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(SENTENCES)
 def test_every_word_of_every_sentence_follows_its_own_beginning(sentences):
     tree = tree_of(sentences)
@@ -45,6 +46,7 @@ def test_every_word_of_every_sentence_follows_its_own_beginning(sentences):
         assert [edges[edge] for edge in of_words] == [(words[:place], words[place]) for place in range(len(words))]
 
 
+@hypothesis.settings(deadline=None)
 @hypothesis.given(SENTENCES)
 def test_no_beginning_is_there_twice_and_none_for_nothing(sentences):
     tree = tree_of(sentences)
