@@ -236,7 +236,9 @@ document.addEventListener("keydown", (event) => {
 search.addEventListener("submit", () => {
   for (const field of search.querySelectorAll("input")) field.disabled = !field.value;
 });
-window.addEventListener("pageshow", () => {
+window.addEventListener("pageshow", (event) => {
+  // Back to a page as it was left: the box says what its address says, and not what was typed for the next one.
+  if (event.persisted) box.value = box.defaultValue;
   for (const field of search.querySelectorAll("input")) field.disabled = false;
   document.querySelector(".said-by-script")?.remove();
 });
