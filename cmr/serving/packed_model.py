@@ -57,7 +57,7 @@ def load(path: str | os.PathLike = PRETRAINED) -> Retriever:
     """Opens a trained model for new sentences and pictures.
 
     >>> cmr.load().embed_sentences(["a dog runs along the sea"]).shape
-    (1, 512)
+    (1, 256)
     >>> retriever = cmr.load("workspace/scenes/runs/fusion-1a2b3c4d")
     >>> retriever.embed_sentences(["a red ball", "a house by the sea"]).shape == (2, retriever.dim)
     True
