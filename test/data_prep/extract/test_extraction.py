@@ -145,7 +145,7 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
 _KILLED = """
 import os, pathlib, signal, sys, time
 import coloured_pictures
-from cmr.pictures import files
+from cmr.pictures import files, row_filling
 from data_prep.extract import extraction
 
 read_crops = files.read_crops
