@@ -172,7 +172,7 @@ def test_what_half_precision_cannot_hold_is_refused(tmp_path):
 _KILLED = """
 import os, pathlib, signal, sys, time
 import coloured_pictures
-from cmr.pictures import files
+from cmr.pictures import files, row_filling
 from data_prep.extract import extraction
 
 read_crops = files.read_crops
