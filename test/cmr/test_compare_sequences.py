@@ -45,7 +45,7 @@ def test_cmr_compare_takes_a_rows_flagfile_which_is_named_for_its_system_and_dat
     with tiny_runs.own_flags() as values:
         for define in importlib.import_module("cmr.compare").GROUPS:
             define()
-        values(["cmr.compare", f"--flagfile={path}"])
+        assert values(["cmr.compare", f"--flagfile={path}"]) == ["cmr.compare"]
 
         assert values.dataset == path.parent.name
         # A system may have several rows, such as cca_ngrams.

@@ -8,7 +8,7 @@ from cmr.comparators.settings.declared import NeuralSettings, setting
 
 @dataclasses.dataclass(frozen=True)
 class FragmentSettings(NeuralSettings):
-    """What both systems have."""
+    """What both systems have; that cells of a grid stand in for regions, the features' own description says."""
 
     reads: ClassVar[str] = "grid"
 
@@ -26,13 +26,11 @@ class DeepFragmentSettings(FragmentSettings):
 
     flag_prefix: ClassVar[str] = "deep_fragment"
     title: ClassVar[str] = "Deep Fragment (Karpathy, Joulin, Fei-Fei 2014)"
-    notes: ClassVar[tuple[str, ...]] = (
-        "grid cells stand in for R-CNN regions, bigrams for dependency relations, Adam for SGD with momentum",
-    )
+    notes: ClassVar[tuple[str, ...]] = ("bigrams stand in for dependency relations, Adam for SGD with momentum",)
 
-    margin: float = setting(1.0, "Margin between the scores of pairs, for which the paper names no value.", lower=0.0)
+    margin: float = setting(1.0, "Margin between the scores of pairs, in units of our features' products.", lower=0.0)
     fragment_weight: float = setting(1.0, "Weight of the fragment objective beside the ranking.", lower=0.0)
-    smoothing: int = setting(5, "Fragments by which a sentence counts as longer, n (the paper's).", lower=0)
+    smoothing: int = setting(5, "Fragments by which a sentence counts as longer, n (the paper's).", lower=1)
     mil_epoch: int = setting(
         15, "Epoch from which multiple instances are assumed; every cell fits every bigram before.", lower=0
     )
@@ -44,6 +42,6 @@ class DvsaSettings(FragmentSettings):
 
     flag_prefix: ClassVar[str] = "dvsa"
     title: ClassVar[str] = "DVSA (Karpathy, Fei-Fei 2015)"
-    notes: ClassVar[tuple[str, ...]] = ("grid cells stand in for R-CNN regions, Adam for SGD with momentum",)
+    notes: ClassVar[tuple[str, ...]] = ("Adam stands in for SGD with momentum",)
 
     margin: float = setting(1.0, "Margin between the scores of pairs (the paper's).", lower=0.0)
