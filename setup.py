@@ -15,8 +15,9 @@ setuptools.setup(
     packages=setuptools.find_packages(include=["cmr*", "data_prep*", "experiments*"]),
     package_data={
         "cmr": ["py.typed"],
+        "cmr.comparators": ["*.txt"],
         "cmr.evaluation": ["*.csv"],
-        "experiments": ["flagfiles/*.flags", "flagfiles/*/*.flags"],
+        "experiments": ["flagfiles/*.flags", "flagfiles/*/*.flags", "flagfiles/*/*/*.flags"],
         "experiments.ablations": ["*.jinja", "*.css"],
         "experiments.report": ["*.jinja", "*.css"],
         "experiments.tables": ["*.jinja", "*.css"],

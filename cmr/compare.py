@@ -12,23 +12,12 @@ import contextlib
 from absl import flags
 
 from cmr.cli import command, compare_flags, datasets
-from cmr.cli import flags as cmr_flags
+from cmr.comparators.settings import flag_groups
 from cmr.comparators.settings.registry import SETTINGS
 
 FLAGS = flags.FLAGS
 
-# Systems of several names share their settings.
-_KINDS = tuple(dict.fromkeys(SETTINGS.values()))
-
-GROUPS = (
-    cmr_flags.workspace_flags,
-    compare_flags.system_group(tuple(SETTINGS)),
-    compare_flags.course_flags,
-    compare_flags.word_vector_flags,
-    cmr_flags.cnn_flags,
-    cmr_flags.features_flags,
-    *(compare_flags.settings_group(kind) for kind in _KINDS),
-)
+GROUPS = flag_groups.GROUPS
 
 
 def main() -> None:
@@ -44,7 +33,7 @@ def main() -> None:
         else default_run(setup.workspace.dataset_dir / "runs", setup.run_config)
     )
     is_to_train = run.has_more_epochs(setup.run_config) or not run.is_finished
-    flags_text = compare_flags.flagfile_text(FLAGS, SETTINGS[FLAGS.system], _KINDS)
+    flags_text = compare_flags.flagfile_text(FLAGS, SETTINGS[FLAGS.system], flag_groups.KINDS)
     # A finished run is only read, and may lie where nothing can be written.
     with run.writer() if is_to_train else contextlib.nullcontext():
         changed = run.start(setup.run_config, flags_text)

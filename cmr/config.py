@@ -270,7 +270,8 @@ class ComparatorRunConfig:
       image_features: folder name of the features in X_img's place, "" without.
       checksums: SHA-256 of captions.csv, of the vocabulary and of the features, by name.
       word_vectors: where its word vectors came from; "" where it takes none.
-      leak: what is to be said of evaluated sentences that they learnt from, "" without.
+      captioner: SHA-256 of the captioner's weights; "" where it takes none.
+      leak: what is to be said of evaluated sentences or images that those learnt from, "" without.
       test_folds: equal parts of the test split whose numbers are averaged.
     """
 
@@ -282,6 +283,7 @@ class ComparatorRunConfig:
     image_features: str
     checksums: dict[str, str]
     word_vectors: str = ""
+    captioner: str = ""
     leak: str = ""
     test_folds: int = 1
 

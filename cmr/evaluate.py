@@ -1,4 +1,4 @@
-"""Prints the test table of a finished run again, from its best weights.
+"""Prints the test table of a finished run again, from its best weights, or what a comparator's run keeps.
 
 python -m cmr.evaluate --run_dir=workspace/flickr8k/runs/fusion-1a2b3c4d
 """
@@ -17,7 +17,8 @@ def main() -> None:
     from cmr.trained import final_evaluation, finished_run
 
     opened = finished_run.open_run(FLAGS.run_dir)
-    print(final_evaluation.evaluate_test(opened.run, opened.config, opened.inputs).table)
+    said, config, notes = opened.similarities("test"), opened.config, opened.run.read_metrics()["notes"]
+    print(final_evaluation.measure_test(said, config.dataset, config.system, opened.inputs, notes).table)
 
 
 if __name__ == "__main__":

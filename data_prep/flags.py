@@ -87,6 +87,25 @@ def extract_flags() -> None:
         "(then with --cnn=vgg or --cnn=image). A .keras file is a whole CNN, such as the one that cmr.pretrain "
         "--finetune_cnn tunes.",
     )
+    flags.DEFINE_bool(
+        "grid",
+        False,
+        "Extract the CNN's last map in the place of the usual layer: a vector for each cell of a grid over the "
+        "picture, in which cmr.compare's deep_fragment and dvsa look for a sentence's words.",
+    )
+    flags.DEFINE_integer(
+        "grid_side",
+        0,
+        "Cells along a side of --grid, means over the map where they are fewer than its own: 4 makes 16 vectors of "
+        "EfficientNet-Lite2's 81. 0: the map's own.",
+        lower_bound=0,
+    )
+    flags.DEFINE_bool(
+        "predictions",
+        False,
+        "Extract the probabilities of ImageNet's 1,000 classes in the place of the usual layer; cmr.compare's conse "
+        "reads them.",
+    )
     flags.DEFINE_integer(
         "hub_image_size",
         0,
@@ -112,8 +131,9 @@ def import_flags() -> None:
         None,
         "Files of features computed elsewhere, .npy, .npz, .mat, .h5 or .hdf5, joined in this order: "
         "train_ims.npy,dev_ims.npy. One image a row, or a column as in Karpathy's vgg_feats.mat: whichever fits the "
-        "number of image ids. Or a .npz or .h5 file with an array for each image, or a folder with a .npy file for "
-        "each, named by the images.",
+        "number of image ids. With several regions an image it is [images, regions, feature_dim], as SCAN's files are. "
+        "Or a .npz or .h5 file with an array for each image, or a folder with a .npy file for each, named by the "
+        "images.",
     )
     flag_kinds.define_paths(
         "image_ids",
@@ -123,7 +143,9 @@ def import_flags() -> None:
         "one for all; none where the arrays are named by the images.",
     )
     flags.DEFINE_string(
-        "variable", "", "Name of the array in files of several; by default their only 2-D array of numbers."
+        "variable",
+        "",
+        "Name of the array in files of several; by default their only 2-D array of numbers.",
     )
     flags.DEFINE_enum(
         "rows",

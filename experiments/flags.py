@@ -99,7 +99,8 @@ def table_flags() -> None:
         "rows",
         [],
         "Rows: flagfiles of experiments/flagfiles/<dataset>/ by name, or paths of others. By default "
-        f"{', '.join(paper.ROWS)}.",
+        f"{', '.join(paper.ROWS)}; {paper.ALL} takes every system of the paper's tables as well "
+        f"({', '.join(paper.comparators('1'))}), each beneath the paper's own row.",
     )
     _seeds(3)
 

@@ -3,7 +3,8 @@
     python -m experiments.reproduce --table=1 --data_dir=~/flickr8k
     python -m experiments.reproduce --table=1 --overlay=stand_ins --image_weights=efficientnet_lite2.npz --jobs=2
 
-Every row is a flagfile, experiments/flagfiles/<dataset>/<row>.flags. A finished run is recognised by the hash of its
+Every row is a flagfile, experiments/flagfiles/<dataset>/<row>.flags. --rows=all takes the other systems of the paper's
+tables as well, each measured here beneath the paper's row of it. A finished run is recognised by the hash of its
 flags and kept, so a killed table goes on where it was. The files are
 <workspace_dir>/<dataset>/experiments/table1.md, .csv, .tex, .html and .json; the names of --rows and of
 --overlay follow table1.
@@ -35,7 +36,8 @@ def main() -> None:
 
     extras.check_installed("jinja2")
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
-    rows = paper.row_trainings(FLAGS.table, FLAGS.rows or paper.ROWS, FLAGS.overlay, FLAGS.seeds)
+    named = paper.rows_of(FLAGS.table, FLAGS.rows)
+    rows = paper.row_trainings(FLAGS.table, named, FLAGS.overlay, FLAGS.seeds)
     overlays = [find_flagfile(name) for name in FLAGS.overlay]
     made_with = paper.overlay_notes(overlays)
     trainings = [training for row in rows.values() for training in row]
@@ -51,6 +53,7 @@ def main() -> None:
         results,
         paper.descriptions(rows),
         made_with,
+        beneath_paper=paper.ALL in FLAGS.rows,
     )
     stem = paper.file_stem(FLAGS.table, list(rows), [path.stem for path in overlays])
     path = trainings[0].workspace(workspace_dir).experiments_dir / stem

@@ -17,7 +17,7 @@ Batch = dict[str, tf.Tensor]
 
 
 def word_losses(
-    model: keras.Model, label_smoothing: float = 0.0
+    model: keras.Model, label_smoothing: float = 0.0, last_hidden: str = LSTM_DROPOUT
 ) -> Callable[[Batch, bool], tuple[tf.Tensor, tf.Tensor]]:
     """Makes the function that gives `-log p(word | image, words before it)` of the words of a batch.
 
@@ -25,6 +25,7 @@ def word_losses(
       model: of `model.captioner_model`.
       label_smoothing: share of a word's probability that training spreads evenly over the vocabulary (Szegedy et al.,
         "Rethinking the Inception architecture", 2016).
+      last_hidden: name of the layer whose output `[batch, time, units]` the layer `logits` reads.
 
     Returns:
       A function of a batch (the model's inputs) and of whether it is training, to the losses `[num_words]` float32 of
@@ -32,7 +33,7 @@ def word_losses(
       softmax, most of the work, is computed for those words alone.
     """
     logits_layer = model.get_layer(LOGITS)
-    hidden_states = keras.Model(model.input, model.get_layer(LSTM_DROPOUT).output)
+    hidden_states = keras.Model(model.input, model.get_layer(last_hidden).output)
 
     def losses(batch: Batch, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         caption = batch[input_names.CAPTION]

@@ -80,14 +80,15 @@ def flagfile_text(values: flags.FlagValues, kind: type, kinds: Sequence[type]) -
       kind: the system's settings, whose flags are written.
       kinds: those of all systems, the others of which are left out.
     """
-    of_others = {name for each in kinds if each is not kind for name in _names(each)} - set(_names(kind))
+    of_others = {name for each in kinds if each is not kind for name in names(each)} - set(names(kind))
     by_module = values.flags_by_module_dict()
     own = [flag for module in (__name__, cmr_flags.__name__) for flag in by_module.get(module, ())]
     given = [flag for flag in own if flag.value is not None and flag.name not in of_others]
     return "".join(f"{flag.serialize()}\n" for flag in sorted(given, key=lambda flag: flag.name))
 
 
-def _names(kind: type) -> list[str]:
+def names(kind: type) -> list[str]:
+    """The flags of a system's settings."""
     return [f"{kind.flag_prefix}_{field.name}" for field in dataclasses.fields(kind)]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import keras
 
 from cmr.comparators.setup import ComparatorSetup
-from cmr.comparators.system import NeuralSystem, System
+from cmr.comparators.system import NeuralSystem, ScoreSystem, System
 from cmr.comparators.trainer import Trainer
 from cmr.config import ComparatorRunConfig
 from cmr.evaluation import similarities
@@ -40,8 +40,11 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
     _fit(system, setup, run, flags_text)
     seconds = time.monotonic() - started
     for name in _SPLITS:
+        if isinstance(system, ScoreSystem):
+            system.blocks_dir = run.blocks_dir(name)
         said = system.similarities(inputs.split(name), _folds(setup, name))
         similarities.write(run.similarities_npz(name), said)
+    run.remove_blocks()
     notes = [*_notes(system, run_config), *system.notes]
     if not isinstance(system, NeuralSystem):
         _write_only_epoch(setup, run)

@@ -5,19 +5,23 @@ import pathlib
 
 from absl import flags
 
+from cmr.captioner import files
+from cmr.captioner import split as captioner_split
+from cmr.captioner.files import Captioner
 from cmr.cli import compare_flags
+from cmr.comparators import m_cnn
+from cmr.comparators.members import Members, find_members
 from cmr.comparators.registry import SYSTEMS
-from cmr.comparators.settings.declared import Settings
+from cmr.comparators.settings import flag_groups
+from cmr.comparators.settings.declared import LIMITS, Settings
 from cmr.comparators.settings.registry import SETTINGS
 from cmr.comparators.system import Given, System
 from cmr.config import ComparatorRunConfig, ComparatorTrainConfig
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.data.word_vectors import WordVectorSource, source
-from cmr.workspace import paths
+from cmr.errors import ConfigError
+from cmr.text_space import from_captioner
 from cmr.workspace.paths import Workspace
-
-# Kept as the course of the training, of which they are limits.
-_LIMITS = ("max_epochs", "patience")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +34,7 @@ class ComparatorSetup:
       settings: the system's.
       run_config: all that decides the run.
       word_vectors: where they come from; None where the system takes none.
+      captioner: a trained one; None where the system takes none.
     """
 
     workspace: Workspace
@@ -37,16 +42,26 @@ class ComparatorSetup:
     settings: Settings
     run_config: ComparatorRunConfig
     word_vectors: WordVectorSource | None
+    captioner: Captioner | None = None
 
     def make_system(self) -> System:
         """The system, not fitted; its word vectors are read or trained first.
 
         Raises:
-          CmrError: the word vectors can't be had.
+          CmrError: the word vectors, or the runs that the system adds up, can't be had.
         """
         name, seed = self.run_config.system, self.run_config.train.seed
         vectors = self.word_vectors.vectors() if self.word_vectors else None
-        return SYSTEMS[name](self.settings, Given(name, self.inputs.vocabulary, vectors, seed))
+        members = self._members() if name == m_cnn.ENSEMBLE else None
+        given = Given(name, self.inputs.vocabulary, vectors, seed, self.captioner, members)
+        return SYSTEMS[name](self.settings, given)
+
+    def _members(self) -> Members:
+        course = dataclasses.replace(
+            self.run_config.train, max_epochs=self.settings.max_epochs, patience=self.settings.patience
+        )
+        of_members = [dataclasses.replace(self.run_config, system=name, train=course) for name in m_cnn.MEMBERS]
+        return find_members(self.workspace.dataset_dir / "runs", of_members, self.inputs)
 
     @classmethod
     def from_flags(cls, values: flags.FlagValues) -> "ComparatorSetup":
@@ -57,45 +72,69 @@ class ComparatorSetup:
 
         Raises:
           WorkspaceError: something is missing or does not fit.
-          ConfigError: word vectors that learnt from evaluated sentences.
+          ConfigError: word vectors that learnt from evaluated sentences, or a captioner that did from their images.
         """
         workspace = Workspace(pathlib.Path(values.workspace_dir), values.dataset)
         kind = SETTINGS[values.system]
         settings = compare_flags.settings_of(values, kind)
-        vgg_features, image_features = feature_names(values, kind)
-        inputs = read_inputs(workspace, vgg_features, image_features)
+        captioner, word_vectors, leak = None, None, ""
+        if settings.takes_captioner:
+            captioner = _matching_captioner(values, workspace, settings)
+            vgg_features, image_features = "", captioner.features
+        else:
+            vgg_features, image_features = flag_groups.feature_names(values)
+        inputs = read_inputs(workspace, vgg_features, image_features).first_images(settings.measured_images)
+        for stored in inputs.features.values():
+            stored.of_kind(is_grid=kind.reads == "grid")
         inputs.check_splits()
-        word_vectors = None
+        if captioner:
+            text_space = from_captioner.read_text_space(_captioner_dir(workspace, settings))
+            leak = from_captioner.leak(text_space, values.dataset, inputs.captions, values.allow_leak)
         if settings.takes_word_vectors:
             word_vectors = source(
                 workspace, inputs, values.word_vectors, values.word_vector_dim, values.seed, values.allow_leak
             )
+            leak = word_vectors.leak
         own = dataclasses.asdict(settings)
         run_config = ComparatorRunConfig(
             dataset=values.dataset,
             system=values.system,
-            settings={name: value for name, value in own.items() if name not in _LIMITS},
-            train=ComparatorTrainConfig(settings.max_epochs, settings.patience, values.checkpoint_steps, values.seed),
+            settings={name: value for name, value in own.items() if name not in LIMITS},
+            train=ComparatorTrainConfig(
+                *_limits(values.system, settings), checkpoint_steps=values.checkpoint_steps, seed=values.seed
+            ),
             vgg_features=vgg_features,
             image_features=image_features,
             checksums=inputs.checksums,
             word_vectors=word_vectors.origin if word_vectors else "",
-            leak=word_vectors.leak if word_vectors else "",
+            captioner=captioner.checksum() if captioner else "",
+            leak=leak,
             test_folds=inputs.test_folds,
         )
-        return cls(workspace, inputs, settings, run_config, word_vectors)
+        return cls(workspace, inputs, settings, run_config, word_vectors, captioner)
 
 
-def feature_names(values: flags.FlagValues, kind: type[Settings]) -> tuple[str, str]:
-    """Folder names of the features that a system reads in X_vgg's and in X_img's place, "" where it reads none.
+def _limits(system: str, settings: Settings) -> tuple[int, int]:
+    """Epochs and patience; a system that adds up others' scores has their settings and no epochs."""
+    return (0, 0) if system == m_cnn.ENSEMBLE else (settings.max_epochs, settings.patience)
 
-    Those that are named by --vgg_features and --image_features; where neither is, those of the CNN flags: both CNNs'
-    pooled ones side by side, or the one folder of another kind that the system reads, of --image_model.
+
+def _captioner_dir(workspace: Workspace, settings: Settings) -> pathlib.Path:
+    return pathlib.Path(settings.captioner) if settings.captioner else workspace.captioner_dir
+
+
+def _matching_captioner(values: flags.FlagValues, workspace: Workspace, settings: Settings) -> Captioner:
+    """The captioner, whose features the workspace has.
+
+    Raises:
+      WorkspaceError: there is none, or the features are others than those it learnt from.
+      ConfigError: other features are named.
     """
-    if values.vgg_features or values.image_features:
-        return values.vgg_features, values.image_features
-    crops = int(values.crops)
-    image = paths.image_features_name(values.image_model, values.hub_module, crops)
-    if kind.reads != "pooled":
-        return "", f"{image}-{kind.reads}"
-    return paths.vgg_features_name(values.vgg_model, values.vgg_layer, crops), image
+    captioner = files.read_captioner(_captioner_dir(workspace, settings))
+    if values.vgg_features or values.image_features not in ("", captioner.features):
+        raise ConfigError(
+            f"--system={values.system} reads what its captioner does, {captioner.features}; leave --vgg_features and "
+            "--image_features out, or give another captioner"
+        )
+    captioner_split.matching_features(workspace, captioner)
+    return captioner

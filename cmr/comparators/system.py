@@ -2,6 +2,7 @@
 
 import abc
 import dataclasses
+import pathlib
 from collections.abc import Iterator, Sequence
 
 import keras
@@ -9,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from cmr import progress
+from cmr.captioner.files import Captioner
+from cmr.comparators.members import Members
 from cmr.comparators.settings.declared import NeuralSettings, Settings
 from cmr.data import order
 from cmr.data.examples import Examples
@@ -16,6 +19,7 @@ from cmr.data.word_vectors import WordVectors
 from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.similarities import PairScores, Similarities
 from cmr.training.adam import FusedAdam
+from cmr.workspace import atomic_files
 from cmr.workspace.vocabulary import Vocabulary
 
 # Images whose pairs are scored at once.
@@ -31,12 +35,16 @@ class Given:
       vocabulary: of the training sentences.
       word_vectors: a row a word of the vocabulary; None where its settings take none.
       seed: of all that is random.
+      captioner: a trained one; None where its settings take none.
+      members: finished runs of other systems; None for a system that is not made of others.
     """
 
     name: str
     vocabulary: Vocabulary
     word_vectors: WordVectors | None
     seed: int
+    captioner: Captioner | None = None
+    members: Members | None = None
 
 
 class System(abc.ABC):
@@ -79,19 +87,36 @@ class EmbeddingSystem(System):
 
 
 class ScoreSystem(System):
-    """A system whose score of a pair takes both sides at once."""
+    """A system whose score of a pair takes both sides at once.
+
+    Attributes:
+      blocks_dir: where scores are kept while they are computed, so that a stopped process goes on; None keeps none.
+    """
+
+    blocks_dir: pathlib.Path | None = None
 
     def similarities(self, split: Examples, folds: int = 1) -> Similarities:
         matrices = []
         with progress.progress_bar(split.num_images, "image", "scoring pairs") as bar:
-            for images, captions in split.folds(folds):
+            for fold, (images, captions) in enumerate(split.folds(folds)):
                 scores = np.empty((images.stop - images.start, len(captions)), np.float32)
                 for start in range(images.start, images.stop, _IMAGES_AT_ONCE):
                     rows = np.arange(start, min(start + _IMAGES_AT_ONCE, images.stop))
-                    scores[rows - images.start] = self.scores(split, rows, captions)
+                    block = self._kept_scores(f"{fold}-{start}", split, rows, captions)
+                    scores[rows - images.start] = block
                     bar.update(len(rows))
                 matrices.append(scores)
         return PairScores(tuple(matrices))
+
+    def _kept_scores(self, name: str, split: Examples, images: np.ndarray, captions: np.ndarray) -> np.ndarray:
+        """A block's `scores`, read where a stopped process has left them."""
+        if self.blocks_dir is None:
+            return self.scores(split, images, captions)
+        path = self.blocks_dir / f"{name}.npy"
+        if not path.exists():
+            with atomic_files.atomic_path(path) as temporary:
+                np.save(temporary, self.scores(split, images, captions))
+        return np.load(path)
 
     @abc.abstractmethod
     def scores(self, split: Examples, images: np.ndarray, captions: np.ndarray) -> np.ndarray:

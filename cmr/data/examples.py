@@ -19,7 +19,8 @@ class FeatureRows:
     """Rows of an array on the disk, one for each image of a split.
 
     Attributes:
-      array: `[any, feature_dim]` float32, a NumPy array or on the disk; only the rows asked for are read.
+      array: `[any, feature_dim]` float32, or a grid, `[any, cells, feature_dim]` float16; a NumPy array or on the
+        disk; only the rows asked for are read.
       rows: `[num_images]` int64.
     """
 
@@ -27,7 +28,7 @@ class FeatureRows:
     rows: np.ndarray
 
     def take(self, images: np.ndarray) -> np.ndarray:
-        """Features of images of the split: `[len(images), feature_dim]` float32."""
+        """Features of images of the split, as stored: `[len(images), feature_dim]` or `[len(images), cells, ...]`."""
         return np.asarray(self.array[self.rows[images]])
 
 

@@ -10,11 +10,13 @@ from cmr.data import examples, input_names
 from cmr.data.examples import Examples
 from cmr.errors import WorkspaceError
 from cmr.workspace import paths
-from cmr.workspace.captions import in_split, read_captions
+from cmr.workspace.captions import images_of, in_split, read_captions
 from cmr.workspace.checksums import files_sha256
-from cmr.workspace.features import Features, read_features
+from cmr.workspace.features import Features, read_stored
 from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import Vocabulary
+
+_EVALUATED = ("val", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Inputs:
     Attributes:
       captions: captions.csv.
       vocabulary: of the training sentences.
-      features: model input name -> features of all images.
+      features: model input name -> features of all images, one vector an image or a grid.
       image_dir: folder of the pictures.
       protocol: how the images came to their splits; "" where dataset.json does not say.
       test_folds: equal parts of the test split that are evaluated apart and averaged.
@@ -79,9 +81,22 @@ class Inputs:
                 "data_prep.prepare again"
             )
 
+    def first_images(self, number: int) -> "Inputs":
+        """The same with the first images of val and test alone; all of them where `number` is 0 or there are fewer."""
+        if not number:
+            return self
+        images = images_of(self.captions)
+        place = images.groupby("split").cumcount()
+        left_out = images["image_id"][images["split"].isin(_EVALUATED) & (place >= number)]
+        return dataclasses.replace(self, captions=self.captions[~self.captions["image_id"].isin(left_out)])
+
     def feature_dim(self, name: str) -> int:
-        """Size of a model input; 0 where the model does not read it."""
-        return self.features[name].feature_dim if name in self.features else 0
+        """Size of a model input of one vector an image; 0 where the model does not read it.
+
+        Raises:
+          WorkspaceError: the features are a grid.
+        """
+        return self.features[name].of_kind(is_grid=False).feature_dim if name in self.features else 0
 
 
 def read_inputs(workspace: Workspace, vgg_features: str, image_features: str) -> Inputs:
@@ -97,7 +112,7 @@ def read_inputs(workspace: Workspace, vgg_features: str, image_features: str) ->
     """
     description = workspace.read_description()
     names = {input_names.VGG_FEATURES: vgg_features, input_names.IMAGE_FEATURES: image_features}
-    features = {key: read_features(workspace.features_dir(name)) for key, name in names.items() if name}
+    features = {key: read_stored(workspace.features_dir(name)) for key, name in names.items() if name}
     vocabulary = Vocabulary.read(workspace.vocabulary_txt)
     captions = read_captions(workspace.captions_csv)
     _check_described(workspace, description, captions, vocabulary)

@@ -72,9 +72,10 @@ def read(path: pathlib.Path, wanted: Container[str]) -> StoredWordVectors:
                 kept.setdefault(word, vector)
     except _UNREADABLE as error:
         raise WorkspaceError(f"{path} holds no word vectors that can be read ({error}); {_KINDS}") from error
-    if kept and not np.isfinite(np.array(list(kept.values()))).all():
+    vectors = np.array(list(kept.values()), np.float32) if kept else np.zeros((0, 0), np.float32)
+    if not np.isfinite(vectors).all():
         raise WorkspaceError(f"{path} holds NaN or infinite word vectors; {_KINDS}")
-    return StoredWordVectors(tuple(kept), np.array(list(kept.values()), np.float32).reshape(len(kept), -1))
+    return StoredWordVectors(tuple(kept), vectors)
 
 
 def read_image_ids(path: pathlib.Path) -> tuple[str, ...]:

@@ -265,6 +265,12 @@ def top_k(
     return indices, similarities
 
 
+def top_scores(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The best candidates of one query: indices and scores as those of `top_k`, of `[num_candidates]` scores."""
+    nearest = np.argsort(-scores, kind="stable")[:k]
+    return nearest, scores[nearest]
+
+
 def random_ranking(captions_per_image: Sequence[int]) -> BothDirections:
     """What a uniformly random order of the candidates scores, exactly.
 

@@ -157,11 +157,20 @@ def stand_ins(vgg: dict | None, image: dict | None) -> list[dict[str, str]]:
       Such as `{"features": "vgg16-pool5_avg", "role": "VGG features", "for": "VGG16 fc7"}`, at most one a role.
     """
     return [
-        {"features": extractor["name"], "role": role, "for": _ROLES[role][0]}
+        {"features": extractor["name"], "role": role, "for": _stood_for(role, extractor)}
         for role, extractor in _in_roles(vgg, image).items()
-        # Features may be used in a role that they were not extracted for.
-        if extractor["stand_in"] or extractor["model"] not in _ROLES[role][1]
+        if _stood_for(role, extractor)
     ]
+
+
+def _stood_for(role: str, extractor: dict) -> str:
+    """What features stand in for; "" where they are what they should be."""
+    if "cells" in extractor or extractor.get("layer") == "predictions":
+        # No model of ours reads these: the papers that do have others in their place.
+        return extractor["stand_in"]
+    of_paper, models = _ROLES[role]
+    # Features may be used in a role that they were not extracted for.
+    return of_paper if extractor["stand_in"] or extractor["model"] not in models else ""
 
 
 def _in_roles(vgg: dict | None, image: dict | None) -> dict[str, dict]:

@@ -21,7 +21,7 @@ class Cnn:
     """A CNN that runs over pictures; `streaming.stream_features` brings files to it.
 
     Attributes:
-      model: from `[batch, input_size, input_size, 3]` float32 RGB in 0 ... 255 to `[batch, feature_dim]` float32.
+      model: from `[batch, input_size, input_size, 3]` float32 RGB in 0 ... 255 to `[batch, *row_shape]` float32.
       crops: 1, or 10 whose features are averaged.
     """
 
@@ -36,7 +36,12 @@ class Cnn:
     @property
     def feature_dim(self) -> int:
         """Size of its features."""
-        return int(self.model.output.shape[1])
+        return self.row_shape[-1]
+
+    @property
+    def row_shape(self) -> tuple[int, ...]:
+        """Of a picture's features: `(feature_dim,)`, or of a grid `(cells, feature_dim)`."""
+        return tuple(map(int, self.model.output.shape[1:]))
 
     def features(self, squares: np.ndarray) -> np.ndarray:
         """Features of pictures.
@@ -45,11 +50,11 @@ class Cnn:
           squares: `[num_pictures, crops, input_size, input_size, 3]` uint8 RGB, of `files.read_crops`.
 
         Returns:
-          `[num_pictures, feature_dim]` float32.
+          `[num_pictures, *row_shape]` float32.
         """
         flat = squares.reshape(-1, *squares.shape[2:])
         rows = self._encode(tf.cast(flat, tf.float32)).numpy()
-        return rows.reshape(len(squares), self.crops, -1).mean(axis=1, dtype=np.float32)
+        return rows.reshape(len(squares), self.crops, *self.row_shape).mean(axis=1, dtype=np.float32)
 
     @functools.cached_property
     def _encode(self) -> Callable[[tf.Tensor], tf.Tensor]:

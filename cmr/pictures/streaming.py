@@ -25,7 +25,7 @@ class FeatureBatch:
     """Features of some pictures that follow each other.
 
     Attributes:
-      rows: `[num_pictures, feature_dim]` float32; those of a grey picture for each that can't be read.
+      rows: `[num_pictures, *row_shape]` float32; those of a grey picture for each that can't be read.
       failures: place in the batch of each picture that can't be read -> a sentence that names it and says why.
     """
 

@@ -40,12 +40,20 @@ class FinishedRun:
         Raises:
           WorkspaceError: also where it is a comparator's run, which keeps no model.
         """
+        self.check_model()
+        return best_model(self.run, self.config, self.inputs.vocabulary)
+
+    def check_model(self) -> None:
+        """Refuses a comparator's run.
+
+        Raises:
+          WorkspaceError: it is one.
+        """
         if isinstance(self.config, ComparatorRunConfig):
             raise WorkspaceError(
                 f"{self.run.path} is a run of cmr.compare, which keeps what its system says of the data set's splits "
                 "and no model; give a run of cmr.train"
             )
-        return best_model(self.run, self.config, self.inputs.vocabulary)
 
     @functools.cached_property
     def ngrams(self) -> Ngrams | None:
@@ -101,6 +109,8 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
             f"{workspace.dataset_dir} is prepared for {inputs.test_folds} test folds and {run.path.name} was trained "
             f"for {run_config.test_folds}; prepare it as it was, or train again"
         )
+    if isinstance(run_config, ComparatorRunConfig):
+        inputs = inputs.first_images(run_config.settings.get("measured_images", 0))
     return FinishedRun(run, run_config, inputs)
 
 

@@ -32,9 +32,13 @@ class RunParts:
 
     Args:
       finished: the run and its inputs.
+
+    Raises:
+      WorkspaceError: it is a comparator's run, which keeps no model.
     """
 
     def __init__(self, finished: FinishedRun):
+        finished.check_model()
         self.finished = finished
         self.name = str(finished.run.path)
 

@@ -1,10 +1,14 @@
-"""features/<name>/: CNN features of every image, one row an image, of which only rows are read."""
+"""features/<name>/: CNN features of every image, one row an image, of which only rows are read.
+
+A row is one vector (`read_features`), or a grid: a vector for each of some cells or regions of the image (`read_grid`).
+"""
 
 import collections
 import contextlib
 import dataclasses
 import functools
 import hashlib
+import math
 import os
 import pathlib
 from collections.abc import Sequence
@@ -21,8 +25,8 @@ IMAGE_IDS_TXT = "image_ids.txt"
 EXTRACTOR_JSON = "extractor.json"
 CHECKED_JSON = "checked.json"
 
-# 16 MB of 4096-d features at once.
-_BLOCK_ROWS = 1024
+# 16 MB of float32 at once.
+_BLOCK_VALUES = 2**22
 
 
 # Features put there by hand, or by older versions, may say no more than what a run's table needs.
@@ -35,6 +39,7 @@ _EXTRACTOR = Record(
         "crops": Nullable(OneOf((1, 10))),
         "input_size": Nullable(Whole(at_least=1)),
         "feature_dim": Whole(at_least=1),
+        "cells": Whole(at_least=1),
         "images": Whole(at_least=1),
         "image_ids_sha256": Sha256(),
         "blank_images": Listed(Text()),
@@ -50,7 +55,7 @@ class Features:
 
     Attributes:
       path: the folder `features/<name>`.
-      array: `[num_images, feature_dim]` float32, on the disk.
+      array: on the disk: `[num_images, feature_dim]` float32, or of a grid `[num_images, cells, feature_dim]` float16.
       image_ids: the image of each row.
       extractor: what extractor.json says of their origin.
     """
@@ -66,7 +71,30 @@ class Features:
 
     @property
     def feature_dim(self) -> int:
-        return self.array.shape[1]
+        return self.array.shape[-1]
+
+    @property
+    def cells(self) -> int | None:
+        """Vectors of an image in a grid; None of features without positions."""
+        return self.array.shape[1] if len(self.array.shape) == 3 else None
+
+    def of_kind(self, is_grid: bool) -> "Features":
+        """Itself, where it is a grid or one vector an image as asked for.
+
+        Raises:
+          WorkspaceError: it is of the other kind.
+        """
+        if self.cells is not None and not is_grid:
+            raise WorkspaceError(
+                f"{self.path} is a grid, {self.cells} vectors an image, and one vector an image is read here; choose "
+                "features without positions"
+            )
+        if self.cells is None and is_grid:
+            raise WorkspaceError(
+                f"{self.path} holds one vector an image, and a grid is read here; make one with data_prep.extract "
+                "--grid, or import regions"
+            )
+        return self
 
     @functools.cached_property
     def _row_of(self) -> dict[str, int]:
@@ -115,9 +143,10 @@ class Features:
     def _checked_digest(self) -> str:
         digest = hashlib.sha256((self.path / IMAGE_IDS_TXT).read_bytes())
         digest.update(self.array.header())
-        for start in range(0, len(self.array), _BLOCK_ROWS):
-            block = self.array[start : start + _BLOCK_ROWS]
-            broken = np.flatnonzero(~np.isfinite(block).all(axis=1))
+        block_rows = block_rows_of(self.array.shape[1:])
+        for start in range(0, len(self.array), block_rows):
+            block = self.array[start : start + block_rows]
+            broken = np.flatnonzero(~np.isfinite(block.reshape(len(block), -1)).all(axis=1))
             if len(broken):
                 raise WorkspaceError(
                     f"{self.path / FEATURES_NPY} holds NaN or infinite values, first for image "
@@ -128,11 +157,29 @@ class Features:
 
 
 def read_features(path: str | os.PathLike) -> Features:
-    """Opens `features/<name>`.
+    """Opens `features/<name>` of one vector an image.
 
     Raises:
       WorkspaceError: a file is missing or damaged, the array is not float32 `[len(image_ids), feature_dim]`, or
         extractor.json describes others.
+    """
+    return read_stored(path).of_kind(is_grid=False)
+
+
+def read_grid(path: str | os.PathLike) -> Features:
+    """Opens `features/<name>` with positions: a vector for each cell, or region, of an image.
+
+    Raises:
+      WorkspaceError: as `read_features`, of float16 `[len(image_ids), cells, feature_dim]`.
+    """
+    return read_stored(path).of_kind(is_grid=True)
+
+
+def read_stored(path: str | os.PathLike) -> Features:
+    """Opens `features/<name>` of either kind.
+
+    Raises:
+      WorkspaceError: as `read_features` and `read_grid`.
     """
     path = pathlib.Path(path)
     for name in (FEATURES_NPY, IMAGE_IDS_TXT, EXTRACTOR_JSON):
@@ -148,10 +195,10 @@ def read_features(path: str | os.PathLike) -> Features:
         array = StoredRows(path / FEATURES_NPY)
     except ValueError as error:
         raise WorkspaceError(f"{path / FEATURES_NPY} can't be read ({error}); {_mend(path)}") from error
-    if array.dtype != np.float32 or len(array) != len(image_ids):
+    if dtype_of(array.shape[1:]) != array.dtype or len(array) != len(image_ids):
         raise WorkspaceError(
             f"{path / FEATURES_NPY} is {array.dtype} {list(array.shape)} beside {len(image_ids)} image ids, "
-            f"not float32 [images, feature_dim]; {_mend(path)}"
+            f"not float32 [images, feature_dim] or float16 [images, cells, feature_dim]; {_mend(path)}"
         )
     _check_described(path, extractor, array, image_ids)
     return Features(path, array, image_ids, extractor)
@@ -161,15 +208,18 @@ def _check_described(path: pathlib.Path, extractor: dict, array: StoredRows, ima
     image_id, count = collections.Counter(image_ids).most_common(1)[0] if image_ids else ("", 0)
     if count > 1:
         raise WorkspaceError(f"{path / IMAGE_IDS_TXT} names {image_id} {count} times; {_mend(path)}")
+    *cells, feature_dim = array.shape[1:]
     is_there = {
         "images": len(array),
-        "feature_dim": array.shape[1],
+        "cells": cells[0] if cells else None,
+        "feature_dim": feature_dim,
         "image_ids_sha256": image_ids_sha256(image_ids),
     }
     for key, value in is_there.items():
-        if extractor.get(key, value) != value:
+        described = extractor.get(key, value)
+        if described != value:
             raise WorkspaceError(
-                f"{path / EXTRACTOR_JSON} says {key} {extractor[key]}, but {path.name} has {value}; {_mend(path)}"
+                f"{path / EXTRACTOR_JSON} says {key} {described}, but {path.name} has {value}; {_mend(path)}"
             )
 
 
@@ -185,6 +235,19 @@ def read_extractor(path: pathlib.Path) -> dict:
 def _mend(path: pathlib.Path) -> str:
     # Features that say that they are whole are not extracted again.
     return f"run data_prep.extract (or import_features) again for {path}"
+
+
+def dtype_of(row_shape: tuple[int, ...]) -> np.dtype | None:
+    """How rows of this shape are stored; None where no features have such rows.
+
+    A grid is many times as large as a vector an image, so it is stored in half the bytes.
+    """
+    return {1: np.dtype("<f4"), 2: np.dtype("<f2")}.get(len(row_shape))
+
+
+def block_rows_of(row_shape: tuple[int, ...]) -> int:
+    """Rows of this shape that are held in memory at once when an array is read or written by blocks."""
+    return max(1, _BLOCK_VALUES // math.prod(row_shape))
 
 
 def image_ids_sha256(image_ids: Sequence[str]) -> str:

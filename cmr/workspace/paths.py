@@ -119,14 +119,19 @@ def is_plain_name(name: str) -> bool:
 
 
 def vgg_features_name(vgg_model: str, vgg_layer: str, crops: int = 1, weights: str = "imagenet") -> str:
-    """Folder name of the VGG features, such as `vgg16-fc7` or `vgg19-fc7-10crop`."""
+    """Folder name of the VGG features, such as `vgg16-fc7`, `vgg19-fc7-10crop` or `vgg16-grid`."""
     base = "scene_cnn-objects" if vgg_model == "scene_cnn" else f"{vgg_model}-{vgg_layer}"
     return base + _suffix(crops, weights)
 
 
-def image_features_name(image_model: str, hub_module: str = "", crops: int = 1, weights: str = "imagenet") -> str:
-    """Folder name of the features behind the text space, such as `inception_v3` or `efficientnet_lite2`."""
+def image_features_name(
+    image_model: str, hub_module: str = "", crops: int = 1, weights: str = "imagenet", layer: str = ""
+) -> str:
+    """Folder name of the features behind the text space, such as `inception_v3`; of another layer than the pool's
+    it names that too: `efficientnet_lite2-grid4x4`."""
     base = {"scene_cnn": "scene_cnn-layout", "hub": f"hub-{_slug(hub_module)}"}.get(image_model, image_model)
+    if layer:
+        base = f"{image_model}-{layer}"
     return base + _suffix(crops, weights)
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import json
 import pathlib
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
@@ -135,6 +136,19 @@ class Run:
     @property
     def metrics_json(self) -> pathlib.Path:
         return self.path / "metrics.json"
+
+    def blocks_dir(self, split: str) -> pathlib.Path:
+        """Where a comparator's run keeps blocks of scores of a split until all of them are there.
+
+        They are of the best weights as they are now, and lie beside those of others.
+        """
+        weights = self.best_sha256.read_text(encoding="utf-8")[:8] if self.best_sha256.exists() else "fitted"
+        return self.path / f"{split}_scores-{weights}"
+
+    def remove_blocks(self) -> None:
+        """Removes the blocks of scores, of earlier weights too."""
+        for path in self.path.glob("*_scores-*"):
+            shutil.rmtree(path)
 
     def similarities_npz(self, split: str) -> pathlib.Path:
         """What a comparator's run keeps of a split in the place of a model (`cmr.evaluation.similarities`)."""

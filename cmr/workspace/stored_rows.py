@@ -4,6 +4,7 @@ Not a memory map: the pages that a map has touched count as the process's memory
 for MSCOCO's features is all 3 GB after an epoch.
 """
 
+import math
 import os
 import pathlib
 import tokenize
@@ -21,13 +22,13 @@ _NOT_NPY = (
 
 
 class StoredRows:
-    """A 2-D array on the disk: `rows[numbers]` and `rows[start:stop]` read those rows and nothing else.
+    """An array on the disk, of two axes or more: `rows[numbers]` and `rows[start:stop]` read those rows alone.
 
     Args:
       path: of the `.npy` file.
 
     Raises:
-      ValueError: the file is no whole `.npy` file of one C-ordered 2-D array of numbers; it says why.
+      ValueError: the file is no whole `.npy` file of one C-ordered array of numbers in rows; it says why.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -37,14 +38,14 @@ class StoredRows:
             mapped = np.load(self._path, mmap_mode="r")
         except _NOT_NPY as error:
             raise ValueError(f"not a whole .npy file: {' '.join(str(error).split())}") from error
-        if not isinstance(mapped, np.memmap) or mapped.ndim != 2 or not mapped.flags.c_contiguous:
-            raise ValueError("not one 2-D array in C order")
+        if not isinstance(mapped, np.memmap) or mapped.ndim < 2 or not mapped.flags.c_contiguous:
+            raise ValueError("not one array of rows in C order")
         if self._path.stat().st_size != mapped.offset + mapped.nbytes:
             raise ValueError("longer than its array")
-        self.shape: tuple[int, int] = mapped.shape
+        self.shape: tuple[int, ...] = mapped.shape
         self.dtype: np.dtype = mapped.dtype
         self._begin = mapped.offset
-        self._row_bytes = mapped.shape[1] * mapped.dtype.itemsize
+        self._row_bytes = math.prod(mapped.shape[1:]) * mapped.dtype.itemsize
         self._file = open(self._path, "rb", buffering=0)  # noqa: SIM115, closed with the object
 
     def __len__(self) -> int:
@@ -57,18 +58,18 @@ class StoredRows:
           rows: a slice without step, or row numbers `[any]`.
 
         Returns:
-          `[number of rows, row size]`.
+          `[number of rows, *a row's shape]`.
 
         Raises:
           WorkspaceError: the file got shorter since it was opened.
         """
         if isinstance(rows, slice):
             start, stop, _ = rows.indices(len(self))
-            block = np.empty((max(0, stop - start), self.shape[1]), self.dtype)
+            block = np.empty((max(0, stop - start), *self.shape[1:]), self.dtype)
             if len(block):
                 self._read(start, block)
             return block
-        taken = np.empty((len(rows), self.shape[1]), self.dtype)
+        taken = np.empty((len(rows), *self.shape[1:]), self.dtype)
         for place, row in enumerate(rows):
             self._read(int(row), taken[place])
         return taken

@@ -2,6 +2,8 @@
 
     python -m data_prep.extract --dataset=flickr8k
     python -m data_prep.extract --dataset=flickr8k --cnn=vgg --vgg_layer=pool5_avg --weights=vgg16_notop.weights.h5
+    python -m data_prep.extract --dataset=flickr8k --cnn=image --image_model=efficientnet_lite2 --weights=lite2.npz \\
+        --grid --grid_side=4
 
 An extraction that was stopped goes on when the same command is given again.
 """
@@ -37,6 +39,7 @@ def check_flags() -> None:
     if FLAGS.cnn == "both" and (FLAGS.features_name or _is_path(FLAGS.weights)):
         flag = "features_name" if FLAGS.features_name else "weights=PATH"
         raise ConfigError(f"--{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
+    _check_layer()
     if _is_whole_cnn(FLAGS.weights):
         if not FLAGS.features_name:
             raise ConfigError("--weights=PATH.keras is a CNN of its own; name its features with --features_name")
@@ -56,6 +59,29 @@ def check_flags() -> None:
                 "--image_model=efficientnet_lite2 needs its weight file: give --cnn=image --weights=PATH of the .npz "
                 "(Keras offers none to download)"
             )
+
+
+def _check_layer() -> None:
+    if FLAGS.grid_side and not FLAGS.grid:
+        raise ConfigError("--grid_side is of a grid; give --grid with it")
+    if not FLAGS.grid and not FLAGS.predictions:
+        return
+    flag = "--grid" if FLAGS.grid else "--predictions"
+    if FLAGS.grid and FLAGS.predictions:
+        raise ConfigError("--grid and --predictions are two kinds of features; give one of them at a time")
+    if FLAGS.cnn == "both":
+        raise ConfigError(f"{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
+    if FLAGS["vgg_layer"].present:
+        raise ConfigError(f"{flag} takes a layer of its own; leave --vgg_layer out")
+    if FLAGS.grid and FLAGS.crops != "1":
+        raise ConfigError("--grid keeps the places of one picture, which ten crops do not share; leave --crops out")
+    if _is_whole_cnn(FLAGS.weights):
+        raise ConfigError(f"{flag} needs to know the CNN's layers; --weights=PATH.keras gives its one output alone")
+    (model_name,) = _models().values()
+    if model_name == "hub":
+        raise ConfigError(f"{flag} needs to know the CNN's layers; a hub module gives its one vector alone")
+    if FLAGS.predictions and model_name == "scene_cnn":
+        raise ConfigError("--predictions are ImageNet's 1,000 classes, which scene_cnn does not know")
 
 
 def main() -> None:
@@ -97,6 +123,10 @@ def _next(workspace: Workspace, made: dict[str, str], image_ids: list[str]) -> s
         "image": paths.image_features_name(usual["image_model"]),
     }
     place = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
+    if FLAGS.grid or FLAGS.predictions:
+        (name,) = made.values()
+        system = "dvsa" if FLAGS.grid else "conse"
+        return shell.python_command("cmr.compare", f"--system={system}", *place, f"--image_features={name}")
     return following.training(workspace, made, defaults, image_ids, place)
 
 
@@ -113,21 +143,24 @@ def _models() -> dict[str, str]:
 
 
 def _cnn(role: str, model_name: str, workspace: Workspace):
-    from data_prep.extract import cnns
+    from data_prep.extract import cnns, layers
 
     if _is_whole_cnn(FLAGS.weights):
         from data_prep.extract import saved_cnn
 
         return saved_cnn.saved_cnn(pathlib.Path(FLAGS.weights), cnns.PAPER_VGG if role == "vgg" else cnns.PAPER_IMAGE)
     crops = int(FLAGS.crops)
+    output = (
+        layers.grid(FLAGS.grid_side) if FLAGS.grid else layers.PREDICTIONS if FLAGS.predictions else layers.FEATURES
+    )
     if model_name == "scene_cnn":
-        return cnns.scene_cnn("objects" if role == "vgg" else "layout", workspace, FLAGS.cnn_seed, crops)
+        return cnns.scene_cnn("objects" if role == "vgg" else "layout", workspace, FLAGS.cnn_seed, crops, output)
     if role == "vgg":
-        return cnns.vgg(model_name, FLAGS.vgg_layer, FLAGS.weights, FLAGS.cnn_seed, crops)
+        return cnns.vgg(model_name, FLAGS.vgg_layer, FLAGS.weights, FLAGS.cnn_seed, crops, output)
     if model_name == "hub":
         return cnns.hub(FLAGS.hub_module, FLAGS.hub_image_size, crops)
     build = {"inception_v3": cnns.inception_v3, "efficientnet_lite2": cnns.efficientnet_lite2}[model_name]
-    return build(FLAGS.weights, FLAGS.cnn_seed, crops)
+    return build(FLAGS.weights, FLAGS.cnn_seed, crops, output)
 
 
 def _is_path(weights: str) -> bool:
@@ -139,7 +172,8 @@ def _is_whole_cnn(weights: str) -> bool:
 
 
 def _summary(folder: pathlib.Path, done: dict) -> str:
-    size = f"{done['images']:,} images x {done['feature_dim']}"
+    cells = f" x {done['cells']} cells" if "cells" in done else ""
+    size = f"{done['images']:,} images{cells} x {done['feature_dim']}"
     if not done["seconds"]:
         return f"{folder}: {size}, extracted before"
     line = f"{folder}: {size} in {done['seconds']:.0f} s"

@@ -13,7 +13,8 @@ from cmr.errors import WorkspaceError
 from cmr.pictures import files
 from cmr.workspace import captions, checksums, paths, scene_contents
 from cmr.workspace.paths import Workspace
-from data_prep.extract import efficientnet_lite
+from data_prep.extract import efficientnet_lite, grid
+from data_prep.extract.layers import FEATURES, Layer
 from data_prep.scenes import cnn
 
 VGG_SIZE = 224
@@ -33,14 +34,14 @@ class CnnDescription:
     Attributes:
       name: folder name of its features.
       model_name: network, such as `vgg16`.
-      layer: `fc7`, `fc6`, `pool5_avg` or `pool`.
+      layer: `fc7`, `fc6`, `pool5_avg` or `pool`; `grid`, `grid4x4` or `predictions`.
       weights: `imagenet`, `random, seed N`, `scenes, seed N` or a file's name.
       weights_sha256: of what the weights come from: the weight file, the hub module, or the scenes' captions.csv;
         "" where the name of the weights says it all.
       input_size: side of its pictures in pixels.
       stand_in: what the features stand in for, or "".
       build: makes the model, from `[batch, input_size, input_size, 3]` float32 RGB in 0 ... 255 to
-        `[batch, feature_dim]` float32.
+        `[batch, feature_dim]` float32, or of a grid `[batch, cells, feature_dim]`.
       is_saved: whether cnn.keras is written beside the features.
     """
 
@@ -55,7 +56,7 @@ class CnnDescription:
     is_saved: bool = True
 
 
-def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> CnnDescription:
+def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int, output: Layer = FEATURES) -> CnnDescription:
     """VGG16 or VGG19 (Simonyan and Zisserman, 2015) from Keras applications: X_vgg.
 
     Args:
@@ -64,10 +65,12 @@ def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> Cnn
       weights: `imagenet`, `random` or the path of a weight file.
       seed: of random weights.
       crops: part of the features' name.
+      output: the features of `layer`, or another layer in its place: pool5 as a grid, or the classes' probabilities.
     """
+    layer = output.name or layer
     module = getattr(keras.applications, model_name)
     network = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[model_name]
-    with_top = layer in _VGG_LAYERS
+    with_top = layer in _VGG_LAYERS or output.is_predictions
 
     def build() -> keras.Model:
         pictures = _pictures(VGG_SIZE)
@@ -76,55 +79,77 @@ def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int) -> Cnn
                 include_top=with_top,
                 weights=source,
                 input_tensor=module.preprocess_input(pictures),
-                pooling=None if with_top else "avg",
+                pooling=None if with_top or output.is_grid else "avg",
             ),
             weights,
             seed,
             f"{model_name}'s {layer}",
-            "" if not with_top else "; for a file without the fully connected layers give --vgg_layer=pool5_avg",
+            _top_hint(layer) if with_top else "",
         )
-        output = base.get_layer(_VGG_LAYERS[layer]).output if with_top else base.output
-        return keras.Model(pictures, output, name=model_name)
+        read = base.get_layer(_VGG_LAYERS[layer]).output if layer in _VGG_LAYERS else base.output
+        return keras.Model(pictures, grid.cells_of(read, output.side) if output.is_grid else read, name=model_name)
 
-    stand_in = PAPER_VGG if layer == "pool5_avg" else ""
+    stand_in = PAPER_VGG if layer == "pool5_avg" else output.stand_in
     name = paths.vgg_features_name(model_name, layer, crops, weights)
-    return _described(name, model_name, layer, weights, seed, VGG_SIZE, stand_in, PAPER_VGG, build)
+    of_paper = output.of_paper or PAPER_VGG
+    return _described(name, model_name, layer, weights, seed, VGG_SIZE, stand_in, of_paper, build)
 
 
-def inception_v3(weights: str, seed: int, crops: int) -> CnnDescription:
-    """Inception v3's 2048-d pool from Keras applications: X_img (Eq. 3)."""
+def _top_hint(layer: str) -> str:
+    if layer in _VGG_LAYERS:
+        return "; for a file without the fully connected layers give --vgg_layer=pool5_avg"
+    return "; the probabilities take a file with the fully connected layers"
+
+
+def inception_v3(weights: str, seed: int, crops: int, output: Layer = FEATURES) -> CnnDescription:
+    """Inception v3's 2048-d pool from Keras applications: X_img (Eq. 3); or `output`, as in `vgg`."""
 
     def build() -> keras.Model:
         pictures = _pictures(INCEPTION_SIZE)
         inputs = keras.applications.inception_v3.preprocess_input(pictures)
         base = _application(
             lambda source: keras.applications.InceptionV3(
-                include_top=False, weights=source, input_tensor=inputs, pooling="avg"
+                include_top=output.is_predictions,
+                weights=source,
+                input_tensor=inputs,
+                pooling=None if output.is_grid else "avg",
             ),
             weights,
             seed,
             "inception_v3",
-            "; give one without the classification layer",
+            f"; give one {'with' if output.is_predictions else 'without'} the classification layer",
         )
-        return keras.Model(pictures, base.output, name="inception_v3")
+        read = grid.cells_of(base.output, output.side) if output.is_grid else base.output
+        return keras.Model(pictures, read, name="inception_v3")
 
-    name = paths.image_features_name("inception_v3", "", crops, weights)
-    return _described(name, "inception_v3", "pool", weights, seed, INCEPTION_SIZE, "", PAPER_IMAGE, build)
+    name = paths.image_features_name("inception_v3", "", crops, weights, output.name)
+    layer, of_paper = output.name or "pool", output.of_paper or PAPER_IMAGE
+    return _described(name, "inception_v3", layer, weights, seed, INCEPTION_SIZE, output.stand_in, of_paper, build)
 
 
-def efficientnet_lite2(weights: str, seed: int, crops: int) -> CnnDescription:
-    """EfficientNet-Lite2's 1280-d pool; `weights` is a `.npz` file or `random`: Keras offers none for this network."""
+def efficientnet_lite2(weights: str, seed: int, crops: int, output: Layer = FEATURES) -> CnnDescription:
+    """EfficientNet-Lite2's 1280-d pool, or `output`, as in `vgg`.
+
+    `weights` is a `.npz` file or `random`: Keras offers none for this network.
+    """
 
     def build() -> keras.Model:
         keras.utils.set_random_seed(seed)
         model = efficientnet_lite.efficientnet_lite2()
         if weights != "random":
             efficientnet_lite.load_weights(model, pathlib.Path(weights))
-        return keras.Model(model.input, model.output["features"], name="efficientnet_lite2")
+        read = model.output["features"]
+        if output.is_grid:
+            read = grid.cells_of(model.output["map"], output.side)
+        elif output.is_predictions:
+            read = keras.layers.Softmax(name="predictions")(model.output["logits"])
+        return keras.Model(model.input, read, name="efficientnet_lite2")
 
-    name = paths.image_features_name("efficientnet_lite2", "", crops, weights)
-    size = efficientnet_lite.INPUT_SIZE
-    return _described(name, "efficientnet_lite2", "pool", weights, seed, size, PAPER_IMAGE, PAPER_IMAGE, build)
+    name = paths.image_features_name("efficientnet_lite2", "", crops, weights, output.name)
+    layer, size = output.name or "pool", efficientnet_lite.INPUT_SIZE
+    stand_in = output.stand_in if output.name else PAPER_IMAGE
+    of_paper = output.of_paper or PAPER_IMAGE
+    return _described(name, "efficientnet_lite2", layer, weights, seed, size, stand_in, of_paper, build)
 
 
 def hub(module: str, image_size: int, crops: int) -> CnnDescription:
@@ -151,7 +176,7 @@ def hub(module: str, image_size: int, crops: int) -> CnnDescription:
     )
 
 
-def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> CnnDescription:
+def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int, output: Layer = FEATURES) -> CnnDescription:
     """A small CNN that is trained on cut-outs of pictures of the split for captioners when it is built.
 
     Args:
@@ -159,32 +184,36 @@ def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int) -> CnnDescri
       dataset: the prepared scenes.
       seed: of its weights and of the order of its training.
       crops: part of the features' name.
+      output: the features of `kind`, or in their place the last map as a grid, which both kinds share.
     """
-
     prepared = checksums.files_sha256([dataset.captions_csv])
 
     def build() -> keras.Model:
-        return _trained_scene_cnns(dataset, seed, prepared)[kind]
+        trained = _trained_scene_cnns(dataset, seed, prepared)
+        if not output.is_grid:
+            return trained[kind]
+        maps = trained["maps"]
+        return keras.Model(maps.input, grid.cells_of(maps.output, output.side), name="scene_cnn_grid")
 
     names = {
         "objects": paths.vgg_features_name("scene_cnn", "", crops),
         "layout": paths.image_features_name("scene_cnn", "", crops),
     }
     return CnnDescription(
-        name=names[kind],
+        name=paths.image_features_name("scene_cnn", "", crops, layer=output.name) if output.is_grid else names[kind],
         model_name="scene_cnn",
-        layer=kind,
+        layer=output.name or kind,
         weights=f"scenes, seed {seed}",
         weights_sha256=prepared,
         input_size=cnn.INPUT_SIZE,
-        stand_in={"objects": PAPER_VGG, "layout": PAPER_IMAGE}[kind],
+        stand_in=output.stand_in if output.is_grid else {"objects": PAPER_VGG, "layout": PAPER_IMAGE}[kind],
         build=build,
     )
 
 
 @functools.lru_cache(maxsize=1)
 def _trained_scene_cnns(dataset: Workspace, seed: int, prepared: str) -> dict[str, keras.Model]:
-    """Both kinds of features at the cost of one training, where one command extracts both.
+    """All that `train_scene_cnns` returns at the cost of one training, where one command extracts both features.
 
     Args:
       dataset: the prepared scenes.

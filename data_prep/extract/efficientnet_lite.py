@@ -35,8 +35,9 @@ def efficientnet_lite2() -> keras.Model:
     """Builds the network with random weights.
 
     Returns:
-      A functional model from `[batch, 260, 260, 3]` float32 RGB in 0 ... 255 to `{"features": [batch, 1280],
-      "logits": [batch, 1000]}` float32. A layer's name is its weights' name in the PyTorch layout.
+      A functional model from `[batch, 260, 260, 3]` float32 RGB in 0 ... 255 to `{"map": [batch, 9, 9, 1280],
+      "features": [batch, 1280], "logits": [batch, 1000]}` float32. A layer's name is its weights' name in the PyTorch
+      layout.
     """
     pictures = keras.Input((INPUT_SIZE, INPUT_SIZE, 3), name="pictures")
     x = keras.layers.Rescaling(1 / 128, -127 / 128, name="rescaling")(pictures)
@@ -49,7 +50,7 @@ def efficientnet_lite2() -> keras.Model:
     x = _relu6(_norm(_conv(x, FEATURE_DIM, 1, 1, "_conv_head"), "_bn1"))
     features = keras.layers.GlobalAveragePooling2D(name="features")(x)
     logits = keras.layers.Dense(NUM_CLASSES, name="_fc")(features)
-    return keras.Model(pictures, {"features": features, "logits": logits}, name="efficientnet_lite2")
+    return keras.Model(pictures, {"map": x, "features": features, "logits": logits}, name="efficientnet_lite2")
 
 
 def load_weights(model: keras.Model, path: pathlib.Path) -> None:

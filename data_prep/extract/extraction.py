@@ -87,7 +87,7 @@ class Extraction:
             return {**self._finished, "seconds": 0.0}
         started = time.monotonic()
         cnn = Cnn(self._model, self.crops)
-        rows = PartialRows(self.folder, self._settings, self.pictures.image_ids, cnn.feature_dim)
+        rows = PartialRows(self.folder, self._settings, self.pictures.image_ids, cnn.row_shape)
         self._fill(rows, cnn)
         # From here to the end the folder holds neither an old description nor a half new one.
         for name in (features.EXTRACTOR_JSON, features.CHECKED_JSON):
@@ -99,13 +99,14 @@ class Extraction:
             "name": self.folder.name,
             **self._settings,
             "feature_dim": cnn.feature_dim,
+            **({"cells": cnn.row_shape[0]} if len(cnn.row_shape) == 2 else {}),
             "stand_in": self.cnn.stand_in,
             "blank_images": rows.blank_images,
         }
         features.write_description(self.folder, self.pictures.image_ids, description)
         (self.folder / partial_rows.PROGRESS).unlink()
         # Known from now on, so that damage is noticed.
-        features.read_features(self.folder).checksum()
+        features.read_stored(self.folder).checksum()
         return {**description, "seconds": time.monotonic() - started}
 
     @functools.cached_property
@@ -153,9 +154,14 @@ class Extraction:
                 if batch.failures and self.on_corrupt == "refuse":
                     reason = next(iter(batch.failures.values()))
                     raise DataError(f"{reason}; mend it, or give --on_corrupt=blank to let a grey picture stand for it")
-                if not np.isfinite(batch.rows).all():
-                    raise DataError(f"{self.folder.name} gives values that are not finite; check its weights")
-                rows.append(batch.rows, [image_ids[place] for place in batch.failures])
+                # What is too large for a grid's float16 becomes infinite.
+                with np.errstate(over="ignore"):
+                    stored = batch.rows.astype(rows.dtype)
+                if not np.isfinite(stored).all():
+                    raise DataError(
+                        f"{self.folder.name} gives values that are not finite as {rows.dtype}; check its weights"
+                    )
+                rows.append(stored, [image_ids[place] for place in batch.failures])
                 bar.update(len(batch.rows))
                 if time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
                     rows.save()

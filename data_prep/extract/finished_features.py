@@ -21,7 +21,7 @@ def whole_features(folder: pathlib.Path, settings: dict, image_ids: Sequence[str
       What extractor.json says; None where anything is missing, damaged or of other settings.
     """
     try:
-        written = features.read_features(folder)
+        written = features.read_stored(folder)
         extractor = written.extractor
         if not settings.items() <= extractor.items() or written.image_ids != tuple(image_ids):
             return None

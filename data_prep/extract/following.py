@@ -9,7 +9,7 @@ from cmr.captioner import files
 from cmr.errors import WorkspaceError
 from cmr.workspace import features
 from cmr.workspace.paths import Workspace
-from data_prep.extract import cnns
+from data_prep.extract import cnns, layers
 
 ROLES = ("vgg", "image")
 
@@ -64,6 +64,8 @@ def _others(workspace: Workspace, role: str, image_ids: Sequence[str]) -> list[s
 
 def _role(extractor: dict) -> str:
     """The role of features; "" where their description does not tell."""
+    if extractor.get("layer") == layers.PREDICTIONS.name:
+        return ""
     network, stand_in = extractor["model"], extractor["stand_in"]
     if network.startswith("vgg") or stand_in == cnns.PAPER_VGG:
         return "vgg"

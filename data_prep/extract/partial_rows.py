@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import math
 import os
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -15,9 +16,6 @@ from cmr.workspace import atomic_files, features
 PARTIAL = "features.npy.partial"
 PROGRESS = "progress.json"
 
-# 16 MB of 4096-d features at once.
-_BLOCK_ROWS = 1024
-
 
 @dataclasses.dataclass
 class _State:
@@ -29,19 +27,20 @@ class _State:
 
 
 class PartialRows:
-    """A `.npy` file of float32 that grows by rows, and goes on after a kill from the rows that are safe.
+    """A `.npy` file that grows by rows, and goes on after a kill from the rows that are safe.
 
     Args:
       folder: of the features.
       settings: that decide the rows; those made with others are begun anew, and so are damaged ones.
       image_ids: of the rows, all of them.
-      dim: size of a row.
+      row_shape: `(feature_dim,)`, or of a grid `(cells, feature_dim)`, which is stored as float16.
     """
 
-    def __init__(self, folder: pathlib.Path, settings: dict, image_ids: Sequence[str], dim: int):
+    def __init__(self, folder: pathlib.Path, settings: dict, image_ids: Sequence[str], row_shape: tuple[int, ...]):
         self._folder = folder
         self._image_ids = image_ids
-        self._dim = dim
+        self._row_shape = row_shape
+        self.dtype = features.dtype_of(row_shape)
         self._file: BinaryIO | None = None
         self._state = self._resumed(settings) or _State(settings)
 
@@ -75,8 +74,8 @@ class PartialRows:
                 self._file = None
 
     def append(self, rows: np.ndarray, blank_images: Sequence[str]) -> None:
-        """Adds rows `[any, dim]` float32, all finite, and names those of them that a grey picture stands for."""
-        self._file.write(rows.astype("<f4").tobytes())
+        """Adds rows `[any, *row_shape]` of `dtype`, all finite, and names those that a grey picture stands for."""
+        self._file.write(rows.astype(self.dtype).tobytes())
         self._state.rows += len(rows)
         self._state.blank_images += blank_images
 
@@ -92,11 +91,12 @@ class PartialRows:
 
     @property
     def _header(self) -> dict:
-        return {"descr": "<f4", "fortran_order": False, "shape": (len(self._image_ids), self._dim)}
+        shape = (len(self._image_ids), *self._row_shape)
+        return {"descr": self.dtype.str, "fortran_order": False, "shape": shape}
 
     @property
     def _row_bytes(self) -> int:
-        return self._dim * np.dtype("<f4").itemsize
+        return math.prod(self._row_shape) * self.dtype.itemsize
 
     def _resumed(self, settings: dict) -> _State | None:
         """What the folder holds; None where it is not whole rows of these settings."""
@@ -120,10 +120,11 @@ class PartialRows:
         with open(self._folder / PARTIAL, "rb") as file:
             if _read_header(file) != self._header:
                 return False
-            for start in range(0, rows, _BLOCK_ROWS):
-                count = min(_BLOCK_ROWS, rows - start)
-                block = np.frombuffer(file.read(count * self._row_bytes), "<f4")
-                if len(block) != count * self._dim or not np.isfinite(block).all():
+            block_rows = features.block_rows_of(self._row_shape)
+            for start in range(0, rows, block_rows):
+                count = min(block_rows, rows - start)
+                block = np.frombuffer(file.read(count * self._row_bytes), self.dtype)
+                if block.nbytes != count * self._row_bytes or not np.isfinite(block).all():
                     return False
         return True
 

@@ -4,6 +4,8 @@
         --features=vgg_feats.mat --image_ids=dataset.json
     python -m data_prep.import_features --dataset=flickr8k --features_name=vgg19-vse --rows=caption \\
         --features=f8k_train_ims.npy,f8k_dev_ims.npy,f8k_test_ims.npy --image_ids=train.txt,dev.txt,test.txt
+
+Regions of an image, [images, regions, feature_dim] as SCAN's files have them, become a grid.
 """
 
 import pathlib
@@ -38,7 +40,11 @@ def main() -> None:
         overwrite=FLAGS.overwrite,
     )
     place = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
-    following = shell.python_command("cmr.train", *place, "--model=vse", f"--vgg_features={FLAGS.features_name}")
+    following = (
+        shell.python_command("cmr.train", *place, "--model=vse", f"--vgg_features={FLAGS.features_name}")
+        if report.written.cells is None
+        else shell.python_command("cmr.compare", "--system=dvsa", *place, f"--image_features={FLAGS.features_name}")
+    )
     print(f"{report}\nnext: {following}")
 
 

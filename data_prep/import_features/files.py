@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from cmr.errors import ConfigError, DataError
-from cmr.workspace import names
+from cmr.workspace import features, names
 from data_prep.import_features import formats
 from data_prep.import_features.formats import SUFFIXES, ArrayHeader
 
@@ -27,22 +27,23 @@ _MATLAB_NUMBERS = ("double", "single", *(f"{sign}int{bits}" for sign in ("", "u"
 
 @dataclasses.dataclass(frozen=True)
 class FeatureFile:
-    """A 2-D array of numbers in a file, or one vector an image in a file or folder.
+    """A 2-D array of numbers in a file, one vector an image in a file or folder, or a 3-D array of several an image.
 
     Attributes:
       path: the file or folder.
       variable: the array's name in the file; "" in .npy, which has none, and for vectors by image.
-      shape: as NumPy or MATLAB show it, without axes of size 1 where there are more than two.
+      shape: as NumPy or MATLAB show it, without axes of size 1 where there are more than two; of three,
+        `[images, regions, feature_dim]`.
       dtype: name of the stored type.
-      axes: which two of the stored axes `shape` is.
+      axes: which of the stored axes `shape` is.
       image_ids: of the rows, where the file names its images itself; else empty.
     """
 
     path: pathlib.Path
     variable: str
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
     dtype: str
-    axes: tuple[int, int] = (0, 1)
+    axes: tuple[int, ...] = (0, 1)
     image_ids: tuple[str, ...] = ()
 
     @property
@@ -50,8 +51,12 @@ class FeatureFile:
         """The file, with the variable where there is one, for messages."""
         return f"{self.path}, variable {names.visible(self.variable)}" if self.variable else str(self.path)
 
+    def row_shape(self, images_in_columns: bool) -> tuple[int, ...]:
+        """Of an image's features: `(feature_dim,)` or `(regions, feature_dim)`."""
+        return self.shape[:1] if images_in_columns else self.shape[1:]
+
     def blocks(self, images_in_columns: bool, block_images: int = BLOCK_IMAGES) -> Iterator[np.ndarray]:
-        """Yields `[at most block_images, feature_dim]` float32 arrays, in the file's order.
+        """Yields `[at most block_images, *row_shape]` float32 arrays, in the file's order; of regions fewer images.
 
         All are read by blocks, but for .mat files older than MATLAB 7.3, whose format ends at 2 GB.
 
@@ -74,13 +79,15 @@ class FeatureFile:
     def _blocks(self, images_in_columns: bool, block_images: int) -> Iterator[np.ndarray]:
         with formats.opened_array(self.path, self.variable) as (array, is_transposed):
             axes = [array.ndim - 1 - axis if is_transposed else axis for axis in self.axes]
-            image_axis, dim_axis = axes[::-1] if images_in_columns else axes
-            index: list[int | slice] = [0] * array.ndim
-            index[dim_axis] = slice(None)
-            for start in range(0, self.shape[images_in_columns], block_images):
-                index[image_axis] = slice(start, start + block_images)
-                block = np.asarray(array[tuple(index)])
-                yield block if image_axis < dim_axis else block.T
+            if images_in_columns:
+                axes = axes[::-1]
+            index = [slice(None) if axis in axes else 0 for axis in range(array.ndim)]
+            # A block keeps the order in which the axes are stored.
+            places = np.argsort(np.argsort(axes))
+            block_rows = min(block_images, features.block_rows_of(self.row_shape(images_in_columns)))
+            for start in range(0, self.shape[images_in_columns], block_rows):
+                index[axes[0]] = slice(start, start + block_rows)
+                yield np.asarray(array[tuple(index)]).transpose(places)
 
     def _blocks_of_vectors(self, block_images: int) -> Iterator[np.ndarray]:
         with formats.opened_arrays(self.path) as arrays:
@@ -99,7 +106,7 @@ def describe(path: str | os.PathLike, variable: str = "") -> FeatureFile:
 
     Raises:
       DataError: the file is missing, of another kind or damaged, or has no such array, or it is of objects, not 2-D
-        or empty.
+        or 3-D, or empty.
       ConfigError: scipy is not installed, or a variable is named where arrays have no names.
     """
     path = pathlib.Path(path)
@@ -117,16 +124,17 @@ def describe(path: str | os.PathLike, variable: str = "") -> FeatureFile:
             return by_image
     name = _choose(path, headers, variable)
     header = headers[name]
-    axes = _two_axes(header.shape)
+    axes = _axes(header.shape)
     result = FeatureFile(path, name, tuple(header.shape[axis] for axis in axes), header.dtype, axes)
     if not _is_numeric(header):
         raise DataError(
             f"{result.label} holds {header.dtype} values, not plain numbers (pickles are never opened); "
             "save it as an array of floats"
         )
-    if len(result.shape) != 2:
+    if len(result.shape) not in (2, 3):
         raise DataError(
-            f"{result.label} is {len(header.shape)}-D, {list(header.shape)}; features are 2-D, one vector an image"
+            f"{result.label} is {len(header.shape)}-D, {list(header.shape)}; features are 2-D, one vector an image, or "
+            "3-D, [images, regions, feature_dim]"
         )
     if 0 in result.shape:
         raise DataError(f"{result.label} is empty, {list(header.shape)}")
@@ -172,7 +180,7 @@ def _choose(path: pathlib.Path, headers: Mapping[str, ArrayHeader], variable: st
     # MATLAB shows a number as [1, 1] and a list as [1, n].
     matrices = []
     for name, header in headers.items():
-        sizes = [header.shape[axis] for axis in _two_axes(header.shape)]
+        sizes = [header.shape[axis] for axis in _axes(header.shape)]
         if _is_numeric(header) and len(sizes) == 2 and 1 not in sizes:
             matrices.append(name)
     if len(matrices) != 1:
@@ -180,8 +188,8 @@ def _choose(path: pathlib.Path, headers: Mapping[str, ArrayHeader], variable: st
     return matrices[0]
 
 
-def _two_axes(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes that are longer than 1, where there are more than two axes of which two are: [N, 1, 1, D] is [N, D]."""
+def _axes(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes longer than 1, where there are more than two and two of them are: [N, 1, 1, D] is [N, D]."""
     longer = tuple(axis for axis, size in enumerate(shape) if size != 1)
     return longer if len(shape) > 2 and len(longer) == 2 else tuple(range(len(shape)))
 

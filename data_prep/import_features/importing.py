@@ -46,15 +46,15 @@ class ImportReport:
             image = "a row" if not in_columns else "a column"
             by = f"an image {image} by the ids" if not part.image_ids else "a vector an image, named by it"
             lines.append(f"{part.label}: {part.dtype} {list(part.shape)}, {by}")
-        images, dim = self.written.array.shape
+        array = self.written.array
         lines.append(
-            f"{self.num_rows} rows read, {images} images of the workspace matched: all of them have a row "
+            f"{self.num_rows} rows read, {len(array)} images of the workspace matched: all of them have a row "
             f"({self.matching})"
         )
         if self.dropped:
             dropped = names.visible(self.dropped[0])
             lines.append(f"{len(self.dropped)} listed images not in the workspace: dropped, such as {dropped}")
-        return "\n".join([*lines, f"wrote {self.written.path}: float32 [{images}, {dim}]"])
+        return "\n".join([*lines, f"wrote {self.written.path}: {array.dtype} {list(array.shape)}"])
 
 
 def import_features(
@@ -72,8 +72,8 @@ def import_features(
 
     Args:
       workspace: a prepared data set.
-      paths: files or folders (see `files.describe`), each `[rows, feature_dim]` or `[feature_dim, rows]`, joined in
-        this order.
+      paths: files or folders (see `files.describe`), each `[rows, feature_dim]` or `[feature_dim, rows]`, or with
+        regions `[rows, regions, feature_dim]` (SCAN's), joined in this order.
       image_id_paths: id lists (see `image_ids.read_image_ids`), one for each of `paths` or one for all; none for files
         that name their images themselves.
       name: the folder under features/.
@@ -105,6 +105,7 @@ def import_features(
             f"{names.visible(first)}{other}; the id list goes like {names.visible(ids_of_rows[0])}"
         )
     targets = np.array([row_of[image_of[name]] if name in image_of else -1 for name in ids_of_rows], np.int64)
+    row_shape = parts[0].row_shape(layouts[0])
     extractor = {
         "name": name,
         "model": "",
@@ -113,7 +114,8 @@ def import_features(
         "weights_sha256": "",
         "crops": None,
         "input_size": None,
-        "feature_dim": parts[0].shape[not layouts[0]],
+        "feature_dim": row_shape[-1],
+        **({"cells": row_shape[0]} if len(row_shape) == 2 else {}),
         "images": len(images),
         "stand_in": stand_in,
         "blank_images": [],
@@ -125,7 +127,7 @@ def import_features(
         _write_rows(folder, parts, layouts, targets, list(row_of))
         features.write_description(folder, list(row_of), extractor)
     dropped = tuple(dict.fromkeys(name for name in ids_of_rows if name not in image_of))
-    return ImportReport(features.read_features(folder), parts, layouts, len(ids_of_rows), matched, dropped)
+    return ImportReport(features.read_stored(folder), parts, layouts, len(ids_of_rows), matched, dropped)
 
 
 def _files_of(path: str | os.PathLike) -> list[pathlib.Path]:
@@ -152,8 +154,11 @@ def _write_rows(
     workspace_ids: Sequence[str],
 ) -> None:
     """Writes features.npy: row i of all parts to `targets[i]`, `[rows]` int64, -1 for nowhere."""
-    shape = (len(workspace_ids), parts[0].shape[not layouts[0]])
-    disk_space.require(folder, 4 * math.prod(shape), f"write {folder / features.FEATURES_NPY}", "--workspace_dir")
+    row_shape = parts[0].row_shape(layouts[0])
+    shape, dtype = (len(workspace_ids), *row_shape), features.dtype_of(row_shape)
+    disk_space.require(
+        folder, dtype.itemsize * math.prod(shape), f"write {folder / features.FEATURES_NPY}", "--workspace_dir"
+    )
     is_first = np.zeros(len(targets), bool)
     is_first[np.unique(targets, return_index=True)[1]] = True
     with (
@@ -166,17 +171,21 @@ def _write_rows(
         for part, block in blocks:
             if array is None:
                 # Not before something could be read.
-                _reserve(temporary, shape)
+                _reserve(temporary, shape, dtype)
                 array = np.lib.format.open_memmap(temporary, mode="r+")
             rows = slice(start, start + len(block))
             wanted = targets[rows] >= 0
-            target, first, collected = targets[rows][wanted], is_first[rows][wanted], block[wanted]
-            bad = ~np.isfinite(collected).all(axis=1)
+            target, first = targets[rows][wanted], is_first[rows][wanted]
+            # What is too large for a grid's float16 becomes infinite.
+            with np.errstate(over="ignore"):
+                collected = block[wanted].astype(dtype)
+            axes = tuple(range(1, collected.ndim))
+            bad = ~np.isfinite(collected).all(axis=axes)
             if bad.any():
                 image_id = workspace_ids[target[bad.argmax()]]
-                raise DataError(f"{part.label} holds NaN or infinite values (as float32) for {image_id}")
+                raise DataError(f"{part.label} holds NaN or infinite values (as {dtype}) for {image_id}")
             array[target[first]] = collected[first]
-            differs = (array[target] != collected).any(axis=1)
+            differs = (array[target] != collected).any(axis=axes)
             if differs.any():
                 image_id = workspace_ids[target[differs.argmax()]]
                 raise DataError(
@@ -190,9 +199,9 @@ def _write_rows(
         (folder / features.EXTRACTOR_JSON).unlink(missing_ok=True)
 
 
-def _reserve(path: pathlib.Path, shape: tuple[int, int]) -> None:
+def _reserve(path: pathlib.Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
     """Writes a .npy of zeros: on a full disk that is an error, where writing to a memory map kills the process."""
     with open(path, "wb") as file:
-        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        np.lib.format.write_array_header_1_0(file, {"descr": dtype.str, "fortran_order": False, "shape": shape})
         for _ in range(shape[0]):
-            file.write(bytes(4 * shape[1]))
+            file.write(bytes(dtype.itemsize * math.prod(shape[1:])))

@@ -3,7 +3,7 @@
 import collections
 import itertools
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from cmr.errors import ConfigError, DataError
 from data_prep.import_features import image_ids
@@ -73,19 +73,33 @@ def _lay_out(
 def _fit(
     parts: Sequence[FeatureFile], listed: Sequence[list[str]], repeat: bool
 ) -> tuple[tuple[bool, ...], list[str]] | None:
-    # Where both ways fit, a .mat file stands as Karpathy's do and the others as VSE's.
-    mat_first = parts[0].path.suffix.lower() == ".mat"
-    for first_in_columns in (mat_first, not mat_first):
-        dim = parts[0].shape[not first_in_columns]
-        if any(dim not in part.shape for part in parts):
-            continue
-        layout = tuple(first_in_columns ^ (part.shape[not first_in_columns] != dim) for part in parts)
+    for layout in _layouts(parts):
         counts = [part.shape[in_columns] for part, in_columns in zip(parts, layout, strict=True)]
         counts = counts if len(listed) == len(parts) else [sum(counts)]
         ids = [_ids_of_rows(count, ids, repeat) for count, ids in zip(counts, listed, strict=True)]
         if None not in ids:
             return layout, list(itertools.chain.from_iterable(ids))
     return None
+
+
+def _layouts(parts: Sequence[FeatureFile]) -> Iterator[tuple[bool, ...]]:
+    """Whether images are the columns, for each part: each way in which all of them have equally large features."""
+    if any(len(part.shape) == 3 for part in parts):
+        # Regions stand in one way alone, [images, regions, feature_dim].
+        for part in parts:
+            if part.shape[1:] != parts[0].shape[1:]:
+                raise DataError(
+                    f"{part.label} has {list(part.shape[1:])} values an image, {parts[0].label} has "
+                    f"{list(parts[0].shape[1:])}; give regions of one detector, equally many an image"
+                )
+        yield (False,) * len(parts)
+        return
+    # Where both ways fit, a .mat file stands as Karpathy's do and the others as VSE's.
+    mat_first = parts[0].path.suffix.lower() == ".mat"
+    for first_in_columns in (mat_first, not mat_first):
+        dim = parts[0].shape[not first_in_columns]
+        if all(dim in part.shape for part in parts):
+            yield tuple(first_in_columns ^ (part.shape[not first_in_columns] != dim) for part in parts)
 
 
 def _ids_of_rows(num_rows: int, ids: list[str], repeat: bool) -> list[str] | None:

@@ -89,7 +89,8 @@ def train_scene_cnns(pictures: np.ndarray, scenes: Sequence[Mapping[str, Any]], 
 
     Returns:
       `objects` and `layout`: functional models from `[batch, INPUT_SIZE, INPUT_SIZE, 3]` float32 RGB in 0 ... 255 to
-      `[batch, dim]` float32. They share their convolutions.
+      `[batch, dim]` float32; and `maps`, to `[batch, side, side, dim]`, which `objects` are the mean of. They share
+      their convolutions.
     """
     keras.utils.set_random_seed(seed)
     cuts, targets = labelled_cut_outs(pictures, scenes, seed)
@@ -114,6 +115,7 @@ def train_scene_cnns(pictures: np.ndarray, scenes: Sequence[Mapping[str, Any]], 
     outputs = {
         "objects": keras.layers.GlobalAveragePooling2D(name="features")(maps),
         "layout": keras.layers.Concatenate(name="features")(lines),
+        "maps": maps,
     }
     return {kind: keras.Model(whole, output, name=f"scene_cnn_{kind}") for kind, output in outputs.items()}
 

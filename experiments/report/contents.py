@@ -12,6 +12,7 @@ import keras
 import markupsafe
 
 from cmr import shell
+from cmr.config import ComparatorRunConfig
 from cmr.evaluation import results_table
 from cmr.trained import final_evaluation, finished_run
 from cmr.trained.finished_run import FinishedRun
@@ -86,7 +87,7 @@ def _examples(
     run_name: str,
     chosen_images: Sequence[str],
     seed: int,
-) -> tuple[Retrieval, Model]:
+) -> tuple[Retrieval, Model | None]:
     if run_name:
         why = "It was named by --run."
     else:
@@ -95,8 +96,9 @@ def _examples(
     label = next((row.name for row in parts.all_rows for result in row.runs if result.run.path.name == run_name), "")
     print(f"examples of {run_name}", flush=True)
     opened = finished_run.open_run(workspace.run_dir(run_name))
-    model = opened.model()
-    test_retrieval = examples.search_test_split(opened, model)
+    # A comparator's run keeps none.
+    model = None if isinstance(opened.config, ComparatorRunConfig) else opened.model()
+    test_retrieval = examples.search_test_split(opened)
     retrieval = Retrieval(
         run_name=run_name,
         label=label,
@@ -104,7 +106,7 @@ def _examples(
         gallery=_gallery(opened),
         groups=examples.pick_examples(test_retrieval, chosen_images, seed),
     )
-    return retrieval, Model(pictures.diagram(model), _summary(model))
+    return retrieval, model and Model(pictures.diagram(model), _summary(model))
 
 
 def _gallery(opened: FinishedRun) -> str:

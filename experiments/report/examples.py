@@ -4,14 +4,13 @@ import dataclasses
 import pathlib
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 
 from cmr.data.examples import Examples
 from cmr.errors import ConfigError
-from cmr.evaluation import encoding, metrics
-from cmr.evaluation.encoding import Embeddings
+from cmr.evaluation import metrics, similarities
 from cmr.evaluation.query_ranks import QueryRanks
+from cmr.evaluation.similarities import Similarities
 from cmr.trained.finished_run import FinishedRun
 
 TOP = 5
@@ -125,7 +124,7 @@ class TestRetrieval:
     Args:
       split: the test split.
       image_dir: folder of its pictures.
-      embeddings: of the split.
+      said: of the split.
       ranks: of its queries, as the run's metrics have them.
       folds: parts of the split that are searched apart.
     """
@@ -137,21 +136,22 @@ class TestRetrieval:
         self,
         split: Examples,
         image_dir: pathlib.Path,
-        embeddings: Embeddings,
+        said: Similarities,
         ranks: QueryRanks,
         folds: int = 1,
     ):
         self.split = split
         self.ranks = ranks
         self._image_dir = image_dir
-        self._embeddings = embeddings
         self._folds = list(split.folds(folds))
+        # At 1,000 images a fold 20 MB each.
+        self._scores = list(similarities.matrices(said, split, folds))
 
     def image(self, image: int) -> ImageQuery:
         """What is retrieved for an image of the split."""
-        _, candidates = self._fold_of(image)
-        query = self._embeddings.images[image : image + 1]
-        nearest, similarities = metrics.top_k(query, self._embeddings.captions[candidates], TOP)
+        number = self._fold_of(image)
+        images, candidates = self._folds[number]
+        nearest, scores = metrics.top_scores(self._scores[number][image - images.start], TOP)
         own = self.own_by_rank(image)
         return ImageQuery(
             image_id=self.split.image_ids[image],
@@ -162,7 +162,7 @@ class TestRetrieval:
                 RetrievedSentence(
                     self.split.captions[caption], float(value), bool(self.split.image_of_caption[caption] == image)
                 )
-                for caption, value in zip(candidates[nearest[0]], similarities[0], strict=True)
+                for caption, value in zip(candidates[nearest], scores, strict=True)
             ),
             own=tuple(OwnSentence(self.split.captions[each], int(self.ranks.image_retrieval[each])) for each in own),
         )
@@ -170,9 +170,9 @@ class TestRetrieval:
     def sentence(self, caption: int) -> SentenceQuery:
         """What is retrieved for a sentence of the split."""
         right = int(self.split.image_of_caption[caption])
-        fold, _ = self._fold_of(right)
-        query = self._embeddings.captions[caption : caption + 1]
-        nearest, similarities = metrics.top_k(query, self._embeddings.images[fold], TOP)
+        number = self._fold_of(right)
+        fold, captions = self._folds[number]
+        nearest, scores = metrics.top_scores(self._scores[number][:, np.searchsorted(captions, caption)], TOP)
         return SentenceQuery(
             text=self.split.captions[caption],
             image_id=self.split.image_ids[right],
@@ -181,7 +181,7 @@ class TestRetrieval:
             candidates=fold.stop - fold.start,
             retrieved=tuple(
                 RetrievedPicture(self.split.image_ids[image], self._path(image), float(value), bool(image == right))
-                for image, value in zip(fold.start + nearest[0], similarities[0], strict=True)
+                for image, value in zip(fold.start + nearest, scores, strict=True)
             ),
         )
 
@@ -198,27 +198,25 @@ class TestRetrieval:
         np.minimum.at(lowest, self.split.image_of_caption, self.ranks.image_retrieval)
         return highest / lowest
 
-    def _fold_of(self, image: int) -> tuple[slice, np.ndarray]:
-        return next(fold for fold in self._folds if fold[0].start <= image < fold[0].stop)
+    def _fold_of(self, image: int) -> int:
+        return next(n for n, (images, _) in enumerate(self._folds) if images.start <= image < images.stop)
 
     def _path(self, image: int) -> pathlib.Path:
         return self._image_dir / self.split.file_names[image]
 
 
-def search_test_split(opened: FinishedRun, model: keras.Model) -> TestRetrieval:
-    """Embeds a run's test split.
+def search_test_split(opened: FinishedRun) -> TestRetrieval:
+    """Reads what a run says of its test split.
 
     Args:
       opened: the run.
-      model: with its best weights.
 
     Raises:
       WorkspaceError: the run's test ranks are missing or damaged.
     """
     ranks = QueryRanks.read(opened.run.test_ranks_npz)
     split = opened.inputs.split("test")
-    embeddings = encoding.embed_split(model, split)
-    return TestRetrieval(split, opened.inputs.image_dir, embeddings, ranks, opened.inputs.test_folds)
+    return TestRetrieval(split, opened.inputs.image_dir, opened.similarities("test"), ranks, opened.inputs.test_folds)
 
 
 def pick_examples(retrieval: TestRetrieval, chosen_images: Sequence[str], seed: int) -> list[Group]:

@@ -17,6 +17,28 @@ DATASETS = {"1": "flickr8k", "2": "flickr30k", "3": "mscoco", "scenes": "scenes"
 
 ROWS = ("vse_paper", "vse_repository", "vse_plus_plus", "single", "fusion")
 
+# The systems of the paper's tables beside ours: flagfiles of flagfiles/comparators/<dataset>/, in its rows' order.
+# ConSE needs a CNN that knows ImageNet's classes, which the scenes' does not.
+ALL = "all"
+_COMPARATORS = (
+    *("devise", "conse", "m_rnn", "nic", "deep_fragment", "dvsa", "dcca"),
+    *("m_cnn_wd", "m_cnn_phs", "m_cnn_phl", "m_cnn_st", "m_cnn_ens"),
+    *("cca", "cca_ngrams", "fv", "w2vv"),
+)
+
+
+def comparators(table: str) -> tuple[str, ...]:
+    """The comparators' rows of a table, a key of `DATASETS`."""
+    return tuple(row for row in _COMPARATORS if table != "scenes" or row != "conse")
+
+
+def rows_of(table: str, named: Sequence[str]) -> tuple[str, ...]:
+    """The rows that `--rows` names: `ALL` is the comparators' and ours, nothing ours alone."""
+    if tuple(named) == (ALL,):
+        return (*comparators(table), *ROWS)
+    return tuple(named) or ROWS
+
+
 TITLES = {
     "1": "Table 1: Flickr8K",
     "2": "Table 2: Flickr30K",
@@ -43,14 +65,18 @@ def file_stem(table: str, rows: Sequence[str] = ROWS, overlays: Sequence[str] = 
       overlays: names of the flagfiles that were read after each row's own.
 
     Returns:
-      `table1`, or `scenes`; behind it other rows than `ROWS`, then the overlays: `table1-vse_paper-mine-laptop`.
+      `table1`, or `scenes`; behind it other rows than `ROWS`, or `all`, then the overlays:
+      `table1-vse_paper-mine-laptop`.
     """
     whole = table if table == "scenes" else f"table{table}"
-    return "-".join([whole, *(() if tuple(rows) == ROWS else rows), *overlays])
+    named = () if tuple(rows) == ROWS else rows
+    if tuple(rows) == rows_of(table, (ALL,)):
+        named = (ALL,)
+    return "-".join([whole, *named, *overlays])
 
 
 def table_json(folder: pathlib.Path, table: str) -> pathlib.Path:
-    """The file of a table of `ROWS` to show: that without overlays, else the newest one with any.
+    """The file of a table to show: the newest one of all rows, else that of `ROWS` without overlays, else with any.
 
     Args:
       folder: with the tables of a data set.
@@ -59,20 +85,21 @@ def table_json(folder: pathlib.Path, table: str) -> pathlib.Path:
     Returns:
       Its path, that without overlays where there is none at all.
     """
-    plain = folder / f"{file_stem(table)}.json"
-    with_overlays = [path for path in folder.glob(f"{file_stem(table)}-*.json") if _has_all_rows(path)]
-    if plain.exists() or not with_overlays:
+    plain, others = folder / f"{file_stem(table)}.json", list(folder.glob(f"{file_stem(table)}-*.json"))
+    whole = [path for path in others if _has_rows(path, rows_of(table, (ALL,)))]
+    with_overlays = [path for path in others if _has_rows(path, ROWS)]
+    if not whole and (plain.exists() or not with_overlays):
         return plain
-    return max(with_overlays, key=lambda path: path.stat().st_mtime)
+    return max(whole or with_overlays, key=lambda path: path.stat().st_mtime)
 
 
-def _has_all_rows(path: pathlib.Path) -> bool:
+def _has_rows(path: pathlib.Path, rows: Sequence[str]) -> bool:
     try:
         table = ResultTable.from_json(path.read_text(encoding="utf-8"))
     except DataError:
         return False
     ours = [row.label for row in table.rows if row.kind == OURS]
-    return tuple(ours) == ROWS
+    return sorted(ours) == sorted(rows)
 
 
 def overlay_notes(overlays: Sequence[pathlib.Path]) -> list[str]:
@@ -92,8 +119,9 @@ def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seed
 
     Args:
       table: a key of `DATASETS`.
-      rows: names of flagfiles in experiments/flagfiles/<dataset>/, or paths of others.
-      overlays: flagfiles read after each row's own.
+      rows: names of flagfiles in experiments/flagfiles/<dataset>/ and of `comparators`, or paths of others.
+      overlays: flagfiles of cmr.train read after each row's own; of comparators' rows the flags that cmr.compare has
+        too, such as those of the CNNs.
       seeds: their number.
 
     Raises:
@@ -102,9 +130,13 @@ def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seed
     after = [find_flagfile(name) for name in overlays]
     of_rows = {}
     for row in rows:
-        path = find_flagfile(row if "/" in row else f"{DATASETS[table]}/{row}")
+        folder = "comparators/" if row in _COMPARATORS else ""
+        path = find_flagfile(row if "/" in row else f"{folder}{DATASETS[table]}/{row}")
         name = pathlib.Path(path).stem
-        of_rows[name] = training.with_seeds(Training(name, (path, *after)), seeds)
+        first = Training(name, (path, *after))
+        if train_flags.command_of([path]) == train_flags.COMPARE:
+            first = Training(name, (path,), tuple(flag for each in after for flag in train_flags.for_comparator(each)))
+        of_rows[name] = training.with_seeds(first, seeds)
     return of_rows
 
 

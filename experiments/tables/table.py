@@ -138,6 +138,7 @@ def build_table(
     rows: Sequence[RowResult],
     descriptions: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
+    beneath_paper: bool = False,
 ) -> ResultTable:
     """Puts what was measured beside what the paper printed.
 
@@ -148,6 +149,7 @@ def build_table(
       rows: measured ones, in their order.
       descriptions: name of a row -> a sentence on what it is; rows may be left out.
       notes: further sentences of the caption.
+      beneath_paper: put each row of ours beneath the paper's row of the same system, and not behind all of the paper's.
 
     Returns:
       The table. A mean is that of the runs' test metrics, an interval `bootstrap.intervals` of their ranks.
@@ -156,7 +158,8 @@ def build_table(
       DataError: the runs of a row are of different test images.
       WorkspaceError: a run's file is missing or damaged.
     """
-    return _build(title, dataset, random, results_table.paper_table(dataset), rows, descriptions or {}, notes)
+    table = _build(title, dataset, random, results_table.paper_table(dataset), rows, descriptions or {}, notes)
+    return _beneath_paper(table, rows) if beneath_paper else table
 
 
 def build_table_without_paper(
@@ -191,6 +194,24 @@ def _build(
         numbers = footnotes.numbers([sentence for sentence in sentences if sentence not in shared])
         table_rows.append(_our_row(row, descriptions.get(row.name, ""), numbers))
     return ResultTable(title, dataset, tuple(table_rows), tuple(notes), tuple(footnotes.sentences))
+
+
+def _beneath_paper(table: ResultTable, rows: Sequence[RowResult]) -> ResultTable:
+    """The same table in the paper's order; rows of systems that it does not have come last."""
+    system_of = {row.name: _paper_system(table.dataset, row) for row in rows}
+    ordered = []
+    for row in table.rows:
+        if row.kind != OURS:
+            ordered.append(row)
+        if row.kind == PAPER:
+            ordered += [ours for ours in table.rows if ours.kind == OURS and system_of[ours.label] == row.label]
+    ordered += [row for row in table.rows if row.kind == OURS and system_of[row.label] is None]
+    return dataclasses.replace(table, rows=tuple(ordered))
+
+
+def _paper_system(dataset: str, row: RowResult) -> str | None:
+    printed = results_table.paper_row(dataset, row.runs[0].run_config.system)
+    return printed and printed.system
 
 
 class _Footnotes:
@@ -245,8 +266,8 @@ def _sentences(row: RowResult) -> list[str]:
 
 
 def _is_still_rising(row: RowResult) -> bool:
-    # An ensemble has no epochs.
-    return row.is_trained and any(result.best_epoch == result.history[-1]["epoch"] for result in row.runs)
+    # An ensemble has no epochs, and what is fitted at once is at epoch 0.
+    return row.is_trained and any(0 < result.best_epoch == result.history[-1]["epoch"] for result in row.runs)
 
 
 def _measured_cells(row: RowResult) -> tuple[Cell, ...]:

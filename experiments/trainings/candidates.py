@@ -37,4 +37,4 @@ def mean_validation(row: RowResult) -> float:
 
 
 def _settings_but_seed(result: RunResult) -> str:
-    return re.sub(r'("seed": |"random, seed )\d+', r"\1", result.run_config.to_json())
+    return re.sub(r'("seed": |, seed )\d+', r"\1", result.run_config.to_json())

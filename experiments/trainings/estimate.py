@@ -1,16 +1,20 @@
 """What is still to be done costs: hours by finished runs of the same sizes, disk by the files that are written."""
 
+import dataclasses
 import pathlib
 import statistics
 from collections.abc import Hashable, Sequence
 
 from absl.flags import FlagValues
 
-from cmr.config import ModelConfig, RunConfig
+from cmr.cli import compare_flags
+from cmr.comparators.settings.declared import LIMITS
+from cmr.comparators.settings.registry import SETTINGS
+from cmr.config import ComparatorRunConfig, ModelConfig
 from cmr.errors import WorkspaceError
 from cmr.workspace import features
 from cmr.workspace.paths import Workspace
-from cmr.workspace.runs import Run
+from cmr.workspace.runs import MeasuredConfig, Run
 from experiments.trainings import preparation, queue
 from experiments.trainings.training import Training
 
@@ -72,7 +76,12 @@ def disk(trainings: Sequence[Training], workspace_dir: pathlib.Path) -> str:
 
 
 def num_weights(values: FlagValues, workspace: Workspace, num_words: int) -> int:
-    """The number of a training's weights, W_img included; features of unknown size count nothing."""
+    """The number of a training's weights, W_img included; features of unknown size count nothing.
+
+    Nothing is counted of a comparator, whose sizes are its own affair.
+    """
+    if "system" in values:
+        return 0
     gru = 3 * values.gru_units * (values.word_dim + values.gru_units + 1) * (1 + values.bidirectional)
     vgg, image = (_feature_dim(workspace, name) if name else 0 for name in preparation.features_read(values))
     text_space = image
@@ -90,7 +99,7 @@ def _seconds_by_sizes(workspace: Workspace) -> dict[Hashable, list[float]]:
         if not queue.is_finished(run) or not run.config_json.exists():
             continue
         try:
-            config = run.read_config()
+            config = run.read_measured_config()
         except WorkspaceError:
             continue
         seconds = run.metrics_json.stat().st_mtime - run.config_json.stat().st_mtime
@@ -98,20 +107,26 @@ def _seconds_by_sizes(workspace: Workspace) -> dict[Hashable, list[float]]:
     return took
 
 
-def _sizes_of_run(config: RunConfig) -> Hashable:
+def _sizes_of_run(config: MeasuredConfig) -> Hashable:
+    if isinstance(config, ComparatorRunConfig):
+        return config.system, *sorted(config.settings.items()), config.train.max_epochs
     model, train = config.model, config.train
     sizes = model.model, model.word_dim, model.gru_units, model.bidirectional, model.gru_reset_after
     return *sizes, train.batch_size, train.max_epochs
 
 
 def _sizes(values: FlagValues) -> Hashable:
+    if "system" in values:
+        settings = compare_flags.settings_of(values, SETTINGS[values.system])
+        own = {name: value for name, value in dataclasses.asdict(settings).items() if name not in LIMITS}
+        return values.system, *sorted(own.items()), settings.max_epochs
     sizes = values.model, values.word_dim, values.gru_units, values.bidirectional, values.gru_reset_after
     return *sizes, values.batch_size, values.max_epochs
 
 
 def _run_bytes(values: FlagValues, workspace: Workspace, num_words: int) -> int:
     """Of a run's best weights, and of its last state: the weights, Adam's two moments and the weights' average."""
-    copies = 4 + bool(values.average_weights)
+    copies = 0 if "system" in values else 4 + bool(values.average_weights)
     return copies * num_weights(values, workspace, num_words) * _FLOAT_BYTES
 
 

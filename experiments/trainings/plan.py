@@ -61,7 +61,7 @@ def describe(trainings: Sequence[Training], workspace_dir: pathlib.Path, sources
     """The commands that `carry_out` would run, one a line for a shell; behind them, as comments, what they cost."""
     steps = preparation.missing_steps(trainings, workspace_dir, sources)
     unfinished = queue.unfinished(trainings, workspace_dir)
-    commands = [Preparation(queue.TRAIN, tuple(training.arguments(workspace_dir))) for training in unfinished]
+    commands = [Preparation(training.command, tuple(training.arguments(workspace_dir))) for training in unfinished]
     lines = [
         *map(str, [*steps, *commands]),
         f"# {len(steps)} preparations and {len(unfinished)} of {len(trainings)} trainings to do",

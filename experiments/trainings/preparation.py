@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from absl import flags
 
 from cmr import config, shell
-from cmr.cli import flagfiles
+from cmr.cli import compare_flags, flagfiles
+from cmr.comparators.settings import flag_groups
+from cmr.comparators.settings.registry import SETTINGS
 from cmr.errors import CmrError, ConfigError
 from cmr.workspace import features, paths
 from cmr.workspace.paths import Workspace
@@ -70,7 +72,9 @@ def carry_out(steps: Sequence[Preparation]) -> None:
 
 
 def features_read(values: flags.FlagValues) -> tuple[str, str]:
-    """Names of X_vgg's and X_img's features by cmr.train's flags, "" where the model does not read them."""
+    """Names of the features in X_vgg's and X_img's place by a training's flags, "" where it does not read them."""
+    if "system" in values:
+        return flag_groups.feature_names(values)
     names = values.vgg_features or _vgg_name(values), values.image_features or _image_name(values)
     return config.features_read(values.model, *names)
 
@@ -96,17 +100,38 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
         elif name == _vgg_name(values):
             weights.check_vgg(values, sources.vgg_weights)
             yield Preparation("data_prep.extract", (*common, *_vgg_cnn(values), f"--weights={sources.vgg_weights}"))
+        elif layer := _image_layer(values, name):
+            weights.check_image(values, sources.image_weights)
+            arguments = *_image_cnn(values), f"--{layer}", f"--weights={sources.image_weights}"
+            yield Preparation("data_prep.extract", (*common, *arguments))
         else:
             raise ConfigError(
                 f"{workspace.features_dir(name)}, which {training.name} reads, is missing; extract or import it with "
                 f"--features_name={name}"
             )
     image = features_read(values)[1]
-    takes_captioner = image and values.image_embedding == "captioner" and not values.captioner
-    if takes_captioner and not (workspace.captioner_dir / "captioner.json").exists():
+    if _takes_captioner(values, image) and not (workspace.captioner_dir / "captioner.json").exists():
         settings_file = flagfiles.installed_folder() / "captioners" / f"{workspace.dataset}.flags"
         tuned = (f"--flagfile={settings_file}",) if settings_file.exists() else ()
         yield Preparation("cmr.pretrain", (*tuned, *common, f"--image_features={image}"))
+
+
+def _takes_captioner(values: flags.FlagValues, image_features: str) -> bool:
+    """Whether it reads the workspace's captioner."""
+    if "system" in values:
+        settings = compare_flags.settings_of(values, SETTINGS[values.system])
+        return settings.takes_captioner and not settings.captioner
+    return bool(image_features) and values.image_embedding == "captioner" and not values.captioner
+
+
+def _image_layer(values: flags.FlagValues, name: str) -> str:
+    """The layer of X_img's CNN whose features a folder's name says: a flag of data_prep.extract; "" for none."""
+    crops = int(values.crops)
+    layers = ("grid", "predictions")
+    named = {
+        paths.image_features_name(values.image_model, values.hub_module, crops, layer=each): each for each in layers
+    }
+    return named.get(name, "")
 
 
 def _lacks_vgg(training: Training, workspace_dir: pathlib.Path) -> bool:

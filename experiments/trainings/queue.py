@@ -1,4 +1,4 @@
-"""Trains what an experiment has not trained yet: one `cmr.train` after the other, each of which resumes by itself."""
+"""Trains what an experiment has not trained yet: one command after the other, each of which resumes by itself."""
 
 import collections
 import os
@@ -12,8 +12,6 @@ from cmr.workspace.runs import Run
 from experiments.trainings import child
 from experiments.trainings.training import Training
 
-# The command that trains.
-TRAIN = "cmr.train"
 _POLL_SECONDS = 0.2
 
 
@@ -47,7 +45,7 @@ def train(trainings: Sequence[Training], workspace_dir: pathlib.Path, jobs: int 
     running: dict[subprocess.Popen, Training] = {}
     try:
         while waiting or running:
-            while waiting and len(running) < jobs:
+            while waiting and len(running) < jobs and not (running and waiting[0].follows_others):
                 training = waiting.popleft()
                 print(f"training {training.run_name}", flush=True)
                 running[_start(training, workspace_dir, jobs)] = training
@@ -82,11 +80,12 @@ def _start(training: Training, workspace_dir: pathlib.Path, jobs: int) -> subpro
         environment.update(TF_NUM_INTRAOP_THREADS=threads, TF_NUM_INTEROP_THREADS=threads)
     with open(path, "a", encoding="utf-8") as log:
         arguments = training.arguments(workspace_dir)
-        return child.start(TRAIN, arguments, stdout=log, stderr=subprocess.STDOUT, env=environment)
+        return child.start(training.command, arguments, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
 def _failure(training: Training, workspace_dir: pathlib.Path, code: int) -> str:
     path = log_path(training, workspace_dir)
     lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "")
-    return f"cmr.train of {training.name} ended with exit code {code}: {said.removeprefix('error: ')} (its log: {path})"
+    ended = f"{training.command} of {training.name} ended with exit code {code}"
+    return f"{ended}: {said.removeprefix('error: ')} (its log: {path})"

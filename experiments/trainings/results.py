@@ -6,11 +6,10 @@ import pathlib
 import re
 from collections.abc import Sequence
 
-from cmr.config import RunConfig
 from cmr.errors import WorkspaceError
 from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.query_ranks import QueryRanks
-from cmr.workspace.runs import Run
+from cmr.workspace.runs import MeasuredConfig, Run
 from experiments.trainings.training import Training
 
 # As notes name that of a run, which is another one for each run of a row.
@@ -43,8 +42,8 @@ class RunResult:
         return _stand_ins_of_sentence(self.metrics_json["features"]) if kept is None else kept
 
     @functools.cached_property
-    def run_config(self) -> RunConfig:
-        return self.run.read_config()
+    def run_config(self) -> MeasuredConfig:
+        return self.run.read_measured_config()
 
     @functools.cached_property
     def test(self) -> BothDirections:

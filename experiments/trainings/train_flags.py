@@ -1,12 +1,14 @@
-"""cmr.train's flags as typed values, read as the command reads them: from flagfiles, further flags and defaults."""
+"""The flags of cmr.train and cmr.compare as typed values, read as the commands read them, defaults included."""
 
 import pathlib
 from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from cmr.cli import command, datasets, flagfiles
+from cmr.cli import command, compare_flags, datasets, flagfiles
 from cmr.cli import flags as cmr_flags
+from cmr.comparators.settings import flag_groups
+from cmr.comparators.settings.registry import SETTINGS
 from cmr.errors import ConfigError
 
 # What leaves a run's numbers as they are. Under any strategy a step takes the same batch with the same negatives, so
@@ -25,73 +27,101 @@ WITHOUT_EFFECT = frozenset(
     )
 )
 
-_PROGRAM = "cmr.train"
+# The commands that leave a run; a flagfile with a --system is for the second.
+TRAIN, COMPARE = "cmr.train", "cmr.compare"
+_GROUPS = {TRAIN: cmr_flags.TRAIN_GROUPS, COMPARE: flag_groups.GROUPS}
 
 
-def read(flagfiles: Sequence[pathlib.Path], further: Sequence[str]) -> flags.FlagValues:
-    """Parses flags as cmr.train does, and sets what they leave open to the data set's defaults.
+def command_of(paths: Sequence[pathlib.Path]) -> str:
+    """The command that flagfiles are for.
+
+    Raises:
+      ConfigError: one can't be read.
+    """
+    told = flagfiles.expanded([f"--flagfile={path}" for path in paths])
+    return COMPARE if any(line.lstrip("-").startswith("system=") for line in told) else TRAIN
+
+
+def read(paths: Sequence[pathlib.Path], further: Sequence[str]) -> flags.FlagValues:
+    """Parses flags as their command does, and sets what they leave open to the data set's defaults.
 
     Args:
-      flagfiles: read in this order; of a flag that stands twice the last one counts.
+      paths: flagfiles, read in this order; of a flag that stands twice the last one counts.
       further: flags read after them, such as `--margin=0.3`.
 
     Raises:
-      ConfigError: naming the file and the flag that cmr.train would refuse, or a data set that nothing names.
+      ConfigError: naming the file and the flag that the command would refuse, or a data set that nothing names.
     """
-    values = command.separate_flags(cmr_flags.TRAIN_GROUPS)
-    sources = [([f"--flagfile={path}"], str(path)) for path in flagfiles]
+    program = command_of(paths)
+    values = command.separate_flags(_GROUPS[program])
+    sources = [([f"--flagfile={path}"], str(path)) for path in paths]
     sources.append((list(further), "the experiment's own flags"))
     try:
         _parse(values, [argument for arguments, _ in sources for argument in arguments])
     except (flags.Error, ValueError) as error:
         for arguments, name in sources:
-            _check_alone(arguments, name)
+            _check_alone(arguments, name, program)
         names = ", ".join(name for arguments, name in sources if arguments)
-        raise ConfigError(f"{_PROGRAM} refuses {names} together: {error}") from error
+        raise ConfigError(f"{program} refuses {names} together: {error}") from error
     if not values["dataset"].present:
-        raise ConfigError(f"no flag of {', '.join(map(str, flagfiles))} names a --dataset; put it into {flagfiles[0]}")
+        raise ConfigError(f"no flag of {', '.join(map(str, paths))} names a --dataset; put it into {paths[0]}")
     datasets.apply_defaults(values)
     return values
 
 
 def given(flagfile: pathlib.Path) -> tuple[str, ...]:
-    """The flags that a flagfile sets itself, by name and in their plainest spelling, such as `--margin=0.2`.
+    """The flags of cmr.train that a flagfile sets itself, by name and in their plainest spelling: `--margin=0.2`.
 
     Raises:
       ConfigError: naming the file and the flag that cmr.train would refuse.
     """
     arguments = [f"--flagfile={flagfile}"]
-    _check_alone(arguments, str(flagfile))
-    values = _without_joint_rules()
+    _check_alone(arguments, str(flagfile), TRAIN)
+    values = _without_joint_rules(TRAIN)
     _parse(values, arguments)
     return tuple(f"--{name}={_plain(values[name].value)}" for name in sorted(values) if values[name].present)
 
 
 def counting(values: flags.FlagValues) -> dict[str, object]:
     """The values that decide a run's numbers, those left to their defaults included, by name."""
-    return {name: values[name].value for name in sorted(values) if name not in WITHOUT_EFFECT}
+    without = WITHOUT_EFFECT
+    if "system" in values:
+        own = SETTINGS[values.system]
+        without = without.union(*(compare_flags.names(kind) for kind in flag_groups.KINDS if kind is not own))
+    return {name: values[name].value for name in sorted(values) if name not in without}
+
+
+def for_comparator(overlay: pathlib.Path) -> tuple[str, ...]:
+    """What an overlay of cmr.train's flags says to cmr.compare: those of its flags that there are too, such as CNNs.
+
+    Raises:
+      ConfigError: as of `given`.
+    """
+    values = command.separate_flags(_GROUPS[COMPARE])
+    return tuple(flag for flag in given(overlay) if flag.removeprefix("--").partition("=")[0] in values)
 
 
 def _parse(values: flags.FlagValues, arguments: Iterable[str]) -> None:
-    unparsed = values([_PROGRAM, *flagfiles.expanded(list(arguments))])[1:]
+    unparsed = values([TRAIN, *flagfiles.expanded(list(arguments))])[1:]
     if unparsed:
         raise flags.Error(f"{unparsed[0]!r} is not a flag; flags are written --name=value")
 
 
-def _check_alone(arguments: Sequence[str], name: str) -> None:
+def _check_alone(arguments: Sequence[str], name: str, program: str) -> None:
     """Refuses what is wrong with one source of flags, whatever stands in the others."""
     try:
-        _parse(_without_joint_rules(), arguments)
+        _parse(_without_joint_rules(program), arguments)
     except (flags.Error, ValueError) as error:
-        raise ConfigError(f"{_PROGRAM} refuses {name}: {error}") from error
+        raise ConfigError(f"{program} refuses {name}: {error}") from error
 
 
-def _without_joint_rules() -> flags.FlagValues:
-    """The flags without the rules on several of them, which hold for all sources together."""
-    values = command.separate_flags(cmr_flags.TRAIN_GROUPS)
+def _without_joint_rules(program: str) -> flags.FlagValues:
+    """The flags without the rules on several of them and required ones, which hold for all sources together."""
+    values = command.separate_flags(_GROUPS[program])
     for name in values:
         flag = values[name]
-        flag.validators = [each for each in flag.validators if len(list(each.get_flags_names())) == 1]
+        single = [each for each in flag.validators if len(list(each.get_flags_names())) == 1]
+        flag.validators = [] if name == "system" else single
     return values
 
 

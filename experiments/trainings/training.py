@@ -15,11 +15,11 @@ from experiments.trainings import train_flags
 
 @dataclasses.dataclass(frozen=True)
 class Training:
-    """What `cmr.train` is told. Of a flag that stands twice the last one counts.
+    """What `cmr.train` or `cmr.compare` is told. Of a flag that stands twice the last one counts.
 
     Attributes:
       name: what the experiment calls it, a plain name; the run's begins with it.
-      flagfiles: files of cmr.train's flags.
+      flagfiles: files of its flags; they say which of the two it is.
       flags: further ones, such as `--margin=0.3`.
       seed: of the run.
     """
@@ -31,13 +31,23 @@ class Training:
 
     @functools.cached_property
     def values(self) -> FlagValues:
-        """Every flag's value as cmr.train has it, the data set's defaults included; to be read alone.
+        """Every flag's value as the command has it, the data set's defaults included; to be read alone.
 
         Raises:
-          ConfigError: cmr.train would refuse a flag, or none names the data set.
+          ConfigError: the command would refuse a flag, or none names the data set.
         """
         # Read once: the run keeps its name, whatever happens to the flagfiles while others are trained.
         return train_flags.read(self.flagfiles, (*self.flags, f"--seed={self.seed}"))
+
+    @functools.cached_property
+    def command(self) -> str:
+        """The module that trains it: `train_flags.TRAIN` or `COMPARE`."""
+        return train_flags.command_of(self.flagfiles)
+
+    @property
+    def follows_others(self) -> bool:
+        """Whether it adds up what the trainings before it came to."""
+        return "system" in self.values and self.values.system == "m_cnn_ens"
 
     @property
     def dataset(self) -> str:
@@ -60,7 +70,7 @@ class Training:
         return Run(self.workspace(workspace_dir).run_dir(self.run_name))
 
     def arguments(self, workspace_dir: pathlib.Path) -> list[str]:
-        """cmr.train's arguments."""
+        """The command's arguments."""
         return [
             *(f"--flagfile={path}" for path in self.flagfiles),
             *self.flags,

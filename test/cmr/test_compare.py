@@ -1,9 +1,12 @@
 """The command cmr.compare, from flags to a run's files."""
 
+import numpy as np
 import tiny_runs
+import tiny_workspaces
 
 from cmr.evaluation.query_ranks import QueryRanks
 from cmr.trained import finished_run
+from cmr.workspace import features
 from cmr.workspace.runs import Run
 
 CCA = ("--system=cca", "--cca_text=ngrams", "--cca_dims=8", "--cca_min_count=1", "--cca_svd_dims=30")
@@ -80,3 +83,54 @@ def test_a_missing_package_is_one_sentence(tiny_workspace, monkeypatch):
 
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert "pip install 'cmr[comparators]'" in ended.stderr
+
+
+def write_grid(workspace):
+    """Three cells an image beside the tiny workspace's features, under the name that the CNN flags lead to."""
+    layout = features.read_features(workspace.features_dir("scene_cnn-layout"))
+    grid = np.stack([np.roll(layout.array, shift, axis=1) for shift in range(3)], axis=1).astype(np.float16)
+    tiny_workspaces.write_features(workspace, "scene_cnn-grid", list(layout.image_ids), grid)
+
+
+def test_systems_of_fragments_read_the_cnns_grid(tiny_workspace):
+    write_grid(tiny_workspace)
+    small = "--dvsa_dim=8", "--dvsa_batch_size=15", "--dvsa_max_epochs=1", "--word_vector_dim=6"
+
+    ended = compare(tiny_workspace, "--system=dvsa", *small)
+
+    assert ended.returncode == 0, ended.stderr
+    values = Run(tiny_runs.run_path(ended)).read_metrics()
+    assert "scene_cnn-grid" in values["features"]
+    assert "Adam stands in for SGD with momentum" in values["notes"]
+
+
+def test_a_grid_and_vectors_are_not_taken_for_each_other(tiny_workspace):
+    write_grid(tiny_workspace)
+    place = tiny_runs.place(tiny_workspace)
+    refusals = [
+        (
+            compare(tiny_workspace, *CCA, "--image_features=scene_cnn-grid"),
+            "scene_cnn-grid is a grid, 3 vectors an image",
+        ),
+        (compare(tiny_workspace, "--system=dvsa", "--image_features=scene_cnn-layout"), "holds one vector an image"),
+        (
+            tiny_runs.call_command("cmr.train", *place, "--model=vse", "--vgg_features=scene_cnn-grid"),
+            "scene_cnn-grid is a grid, 3 vectors an image",
+        ),
+    ]
+
+    for ended, said in refusals:
+        assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+        assert said in ended.stderr
+
+
+def test_its_table_can_be_printed_again_and_it_is_no_model_to_search_with(tiny_workspace):
+    ended = compare(tiny_workspace, *CCA)
+    run_dir = tiny_runs.run_path(ended)
+
+    again = tiny_runs.call_command("cmr.evaluate", f"--run_dir={run_dir}")
+    packed = tiny_runs.call_command("cmr.pack", f"--run_dir={run_dir}", "--to=cca.cmr")
+
+    assert again.stdout.strip() == ended.stdout[ended.stdout.index("cca on ") :].strip()
+    assert (packed.returncode, packed.stderr.count("\n")) == (1, 1)
+    assert "is a run of cmr.compare" in packed.stderr

@@ -90,6 +90,22 @@ def test_the_best_row_and_an_ensemble_are_chosen_and_tested(reproduced):
     assert set(kept["members"]) <= {path.name for path in workspace.run_dir("").iterdir()}
 
 
+def test_a_comparator_is_a_row_as_ours_are_and_may_be_of_an_ensemble(reproduced):
+    workspace, flags, _ = reproduced
+
+    ended = call(reproduce, *flags, "--rows=cca_ngrams,single")
+    both = call(ensemble, f"--workspace_dir={workspace.root}", "--candidates=cca_ngrams-*,single-*")
+
+    assert (ended.returncode, both.returncode) == (0, 0), (ended.stderr, both.stderr)
+    assert "2 trainings, 1 of them to do" in ended.stdout
+    table = ResultTable.from_json((workspace.experiments_dir / "scenes-cca_ngrams-single-tiny.json").read_text())
+    (row,) = (row for row in table.rows if row.label == "cca_ngrams")
+    run = read_json(workspace.run_dir(row.runs[0]) / "metrics.json")
+    assert row.cells[0].mean == run["test"]["sentence_retrieval"]["recall_at_1"]
+    assert not row.still_rising
+    assert "best row on validation: " in both.stdout
+
+
 @pytest.mark.parametrize(
     ("command", "flags", "message"),
     [

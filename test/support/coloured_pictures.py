@@ -23,6 +23,17 @@ def mean_colour(checksum: str = "") -> CnnDescription:
     return CnnDescription("mean_colour", "mean", "pool", "none", checksum, SIZE, "nothing", build)
 
 
+def colour_grid(scale: float = 1.0) -> CnnDescription:
+    """A CNN whose features are the mean colours of the picture's four quarters, times `scale`."""
+
+    def build() -> keras.Model:
+        pictures = keras.Input((SIZE, SIZE, 3))
+        quarters = keras.layers.AveragePooling2D(SIZE // 2)(keras.layers.Rescaling(scale)(pictures))
+        return keras.Model(pictures, keras.layers.Reshape((4, 3))(quarters))
+
+    return CnnDescription("colour_grid", "mean", f"grid {scale}", "none", "", SIZE, "nothing", build)
+
+
 def coloured_pictures(folder: pathlib.Path, count: int) -> tuple[Pictures, np.ndarray]:
     """Plain pictures, and their colours `[count, 3]`."""
     colours = np.random.default_rng(3).integers(256, size=(count, 3))

@@ -31,3 +31,50 @@ class CcaSettings(Settings):
     @property
     def takes_word_vectors(self) -> bool:
         return self.text == "words"
+
+
+@dataclasses.dataclass(frozen=True)
+class FvSettings(Settings):
+    """Of `comparators.fv`."""
+
+    flag_prefix: ClassVar[str] = "fv"
+    title: ClassVar[str] = "FV(GMM+HGLMM) (Klein et al. 2015)"
+    notes: ClassVar[tuple[str, ...]] = (
+        "FV: word vectors that are small and of the training sentences alone stand in for word2vec's of Google News, "
+        "unless --word_vectors gives others; ICA is left out.",
+    )
+
+    mixtures: str = setting(
+        "both",
+        "Whose Fisher vectors: both side by side (the paper's best row), or of one.",
+        choices=("both", "gmm", "hglmm"),
+    )
+    components: int = setting(30, "Components of each mixture (the paper's).", lower=1)
+    em_iterations: int = setting(25, "Iterations of the hybrid mixture's EM.", lower=1)
+    power: float = setting(0.5, "Of the power normalisation (the paper's square root).", lower=0.0, upper=1.0)
+    pca_dims: int = setting(1000, "Dimensions of each mixture's Fisher vectors behind PCA.", lower=1)
+    dims: int = setting(256, "Canonical directions that are kept. Chosen on Flickr8K's validation split.", lower=1)
+    ridge: float = setting(
+        0.3,
+        "Added to the variances, in parts of each side's mean variance. Chosen on Flickr8K's validation split.",
+        lower=1e-6,
+    )
+
+    @property
+    def takes_word_vectors(self) -> bool:
+        return True
+
+
+@dataclasses.dataclass(frozen=True)
+class ConseSettings(Settings):
+    """Of `comparators.conse`."""
+
+    flag_prefix: ClassVar[str] = "conse"
+    title: ClassVar[str] = "ConSE (Norouzi et al. 2014)"
+    reads: ClassVar[str] = "predictions"
+
+    classes: int = setting(10, "T, the most probable classes that are mixed (the paper's best).", lower=1)
+
+    @property
+    def takes_word_vectors(self) -> bool:
+        return True

@@ -3,6 +3,9 @@
 import dataclasses
 from typing import Any, ClassVar
 
+# Settings that a run keeps as the course of its training, of which they are limits.
+LIMITS = ("max_epochs", "patience")
+
 
 def setting(
     default: Any,
@@ -32,7 +35,8 @@ class Settings:
     Attributes:
       flag_prefix: its flags are `--<flag_prefix>_<field>`.
       title: of its flags' group in `--help`.
-      reads: which features of a CNN: `pooled`, or what their folder's name ends with, such as `predictions`.
+      reads: which features of a CNN: `pooled`, or what their folder's name ends with: `grid` (with positions) or
+        `predictions`.
       notes: sentences for every table of what stands in for what its paper had.
     """
 
@@ -45,6 +49,16 @@ class Settings:
     def takes_word_vectors(self) -> bool:
         """Whether it reads word vectors (`cmr.data.word_vectors`)."""
         return False
+
+    @property
+    def takes_captioner(self) -> bool:
+        """Whether it reads a trained captioner, and the features that it takes."""
+        return False
+
+    @property
+    def measured_images(self) -> int:
+        """Images of val and of test, the first ones, that are measured; 0: all of them."""
+        return 0
 
     @property
     def max_epochs(self) -> int:

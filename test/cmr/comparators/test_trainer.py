@@ -50,7 +50,7 @@ class WordSums(EmbeddingSystem, NeuralSystem):
 
 def word_sums(inputs, seed=0, **changed):
     keras.utils.set_random_seed(seed)
-    return WordSums(WordSumSettings(**changed), comparators.given("word_sum", inputs, seed))
+    return WordSums(WordSumSettings(**changed), comparators.given("devise", inputs, seed))
 
 
 def test_a_training_stopped_in_an_epoch_ends_as_one_that_went_through(scenes_inputs, tmp_path, monkeypatch):

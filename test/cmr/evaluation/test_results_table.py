@@ -242,6 +242,16 @@ def test_features_in_the_other_role_are_a_stand_in():
     assert results_table.describe_features(image, None) == "VGG features inception_v3: stands in for VGG16 fc7"
 
 
+def test_a_grid_and_predictions_stand_in_for_what_they_say_themselves():
+    grid = {"name": "lite-grid", "model": "efficientnet_lite2", "cells": 16, "stand_in": "R-CNN regions"}
+    regions = {**grid, "name": "regions", "model": "", "stand_in": ""}
+    predictions = {"name": "lite-predictions", "model": "efficientnet_lite2", "layer": "predictions", "stand_in": ""}
+
+    assert results_table.describe_features(None, grid) == "image features lite-grid: stands in for R-CNN regions"
+    assert results_table.describe_features(None, regions) == "image features regions"
+    assert results_table.describe_features(None, predictions) == "image features lite-predictions"
+
+
 def test_the_splits_and_their_protocol_are_said():
     splits = [SplitCounts("train", 82783, 414113), SplitCounts("test", 1000, 5000)]
 

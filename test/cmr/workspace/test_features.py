@@ -51,6 +51,39 @@ def test_features_are_read_from_the_disk(folder):
     assert opened.extractor == EXTRACTOR
 
 
+def test_a_grid_has_vectors_of_its_cells(tmp_path):
+    array = np.arange(24, dtype=np.float16).reshape(3, 4, 2)
+    folder = tmp_path / "grid"
+    folder.mkdir()
+    np.save(folder / "features.npy", array)
+    features.write_description(folder, IDS, {**NAMED, "cells": 4, "feature_dim": 2})
+
+    opened = features.read_grid(folder)
+
+    assert (opened.cells, opened.feature_dim) == (4, 2)
+    np.testing.assert_array_equal(opened.array[opened.rows(["c.jpg", "b.jpg"])], array[[2, 0]])
+    assert len(opened.checksum()) == 64
+
+
+def test_a_grid_is_no_vector_and_a_vector_no_grid(folder):
+    with pytest.raises(WorkspaceError, match="holds one vector an image, and a grid is read here"):
+        features.read_grid(folder)
+    np.save(folder / "features.npy", np.zeros((3, 2, 4), np.float16))
+    features.write_description(folder, IDS, {**EXTRACTOR, "cells": 2})
+    with pytest.raises(WorkspaceError, match="is a grid, 2 vectors an image, and one vector an image is read here"):
+        features.read_features(folder)
+
+
+def test_a_value_of_a_grid_that_is_not_finite_is_refused(folder):
+    array = np.zeros((3, 2, 4), np.float16)
+    array[1, 1, 3] = np.inf
+    np.save(folder / "features.npy", array)
+    features.write_description(folder, IDS, {**EXTRACTOR, "cells": 2})
+
+    with pytest.raises(WorkspaceError, match=r"NaN or infinite values, first for image a\.jpg"):
+        features.read_grid(folder).checksum()
+
+
 def test_an_image_id_may_hold_what_unicode_calls_the_end_of_a_line(folder):
     ids = ("a\u2028.jpg", "\x85b", "c\x0c")
     features.write_description(folder, ids, NAMED)
@@ -126,8 +159,8 @@ def test_a_damaged_description_is_refused(folder, name, content, flaw):
     ("array", "message"),
     [
         (ARRAY.astype(np.float64), r"float64 \[3, 4\] beside 3 image ids"),
-        (ARRAY.ravel(), "not one 2-D array in C order"),
-        (np.asfortranarray(ARRAY), "not one 2-D array in C order"),
+        (ARRAY.ravel(), "not one array of rows in C order"),
+        (np.asfortranarray(ARRAY), "not one array of rows in C order"),
         (ARRAY[:2], r"float32 \[2, 4\] beside 3"),
         (ARRAY[:, :3], "says feature_dim 4, but vgg16-fc7 has 3"),
     ],
@@ -142,7 +175,7 @@ def test_an_array_of_another_form_is_refused(folder, array, message):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("block_rows", [1, 2, 1024])
 def test_a_value_that_is_no_number_is_refused_with_its_image(folder, monkeypatch, value, block_rows):
-    monkeypatch.setattr(features, "_BLOCK_ROWS", block_rows)
+    monkeypatch.setattr(features, "_BLOCK_VALUES", block_rows * ARRAY.shape[1])
     broken = ARRAY.copy()
     broken[1, 2] = value
     np.save(folder / "features.npy", broken)

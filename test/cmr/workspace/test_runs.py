@@ -237,3 +237,19 @@ def test_damaged_metrics_are_refused(run):
 def test_epochs_are_no_limit_where_every_rate_depends_on_their_number():
     assert "train.max_epochs" in limits.names(CaptionerTrainConfig(decay="none"))
     assert "train.max_epochs" not in limits.names(CaptionerTrainConfig(decay="cosine"))
+
+
+def test_blocks_of_scores_are_of_the_best_weights_as_they_are(tmp_path):
+    run = Run(tmp_path)
+    folders = [run.blocks_dir("test")]
+    for weights in (b"first", b"second"):
+        run.best_weights.write_bytes(weights)
+        run.seal_best_weights()
+        folders.append(run.blocks_dir("test"))
+    for folder in folders:
+        folder.mkdir()
+
+    run.remove_blocks()
+
+    assert len(set(folders)) == 3
+    assert not any(folder.exists() for folder in folders)

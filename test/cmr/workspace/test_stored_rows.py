@@ -57,3 +57,13 @@ def test_a_file_that_got_shorter_is_refused(tmp_path):
 
     with pytest.raises(WorkspaceError, match="got shorter while it was read"):
         stored[np.array([3])]
+
+
+def test_rows_of_several_axes_are_those_of_the_array(tmp_path):
+    array = np.arange(5 * 3 * 2, dtype=np.float16).reshape(5, 3, 2)
+    np.save(tmp_path / "a.npy", array)
+    stored = StoredRows(tmp_path / "a.npy")
+
+    np.testing.assert_array_equal(stored[np.array([4, 0, 4])], array[[4, 0, 4]])
+    np.testing.assert_array_equal(stored[1:3], array[1:3])
+    assert stored.shape == (5, 3, 2)

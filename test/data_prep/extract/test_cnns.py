@@ -14,7 +14,7 @@ from cmr.errors import WorkspaceError
 from cmr.pictures import files
 from cmr.pictures.cnn import read_cnn, write_cnn
 from cmr.workspace import features
-from data_prep.extract import cnns, efficientnet_lite, hub_module
+from data_prep.extract import cnns, efficientnet_lite, hub_module, layers
 
 # ImageNet's classes 151 to 268 are breeds of dogs.
 _DOGS = range(151, 269)
@@ -82,6 +82,57 @@ def test_inception_v3_gives_2048_values(tmp_path):
     assert rows.shape == (1, 2048)
     np.testing.assert_allclose(rows, _run(reference, pictures / 127.5 - 1), rtol=1e-3, atol=1e-4)
     assert (cnn.name, cnn.input_size, cnn.stand_in) == ("inception_v3", 299, "")
+
+
+def test_a_grid_is_the_map_that_the_pooled_feature_is_the_mean_of():
+    pairs = [
+        (cnns.vgg("vgg16", "pool5_avg", "random", 1, 1), cnns.vgg("vgg16", "fc7", "random", 1, 1, layers.grid(0)), 49),
+        (cnns.inception_v3("random", 1, 1), cnns.inception_v3("random", 1, 1, layers.grid(3)), 9),
+        (cnns.efficientnet_lite2("random", 1, 1), cnns.efficientnet_lite2("random", 1, 1, layers.grid(4)), 16),
+    ]
+    for pooled, with_places, cells in pairs:
+        pictures = _noise(pooled.input_size, 1)
+
+        rows = _run(with_places.build(), pictures)
+
+        expected = _run(pooled.build(), pictures)
+        assert rows.shape == (1, cells, expected.shape[1])
+        np.testing.assert_allclose(rows.mean(axis=1), expected, rtol=1e-3, atol=1e-4)
+    described = [(grid.name, grid.layer, grid.stand_in) for _, grid, _ in pairs]
+    assert described == [
+        ("vgg16-grid-random", "grid", "R-CNN regions"),
+        ("inception_v3-grid3x3-random", "grid3x3", "R-CNN regions"),
+        ("efficientnet_lite2-grid4x4-random", "grid4x4", "R-CNN regions"),
+    ]
+
+
+def test_predictions_are_the_classes_probabilities(tmp_path):
+    keras.utils.set_random_seed(4)
+    reference = keras.applications.InceptionV3(weights=None)
+    reference.save_weights(tmp_path / "inception.weights.h5")
+    pictures = _noise(299, 1)
+    inception = cnns.inception_v3(str(tmp_path / "inception.weights.h5"), 0, 1, layers.PREDICTIONS)
+    lite = cnns.efficientnet_lite2("random", 1, 1, layers.PREDICTIONS)
+
+    np.testing.assert_allclose(
+        _run(inception.build(), pictures), _run(reference, pictures / 127.5 - 1), rtol=1e-3, atol=1e-5
+    )
+
+    squares = _noise(lite.input_size)
+    keras.utils.set_random_seed(1)
+    logits = _run_logits(efficientnet_lite.efficientnet_lite2(), squares).astype(np.float64)
+    expected = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(_run(lite.build(), squares), expected, rtol=1e-3)
+    assert (inception.name, inception.layer, inception.stand_in) == ("inception_v3-predictions", "predictions", "")
+    assert (lite.name, lite.stand_in) == ("efficientnet_lite2-predictions-random", "a trained classifier")
+
+
+def test_predictions_of_vgg_take_its_fully_connected_layers(tmp_path):
+    keras.applications.VGG16(include_top=False, weights=None).save_weights(tmp_path / "notop.weights.h5")
+    path = str(tmp_path / "notop.weights.h5")
+
+    with pytest.raises(WorkspaceError, match="vgg16's predictions; the probabilities take a file with the fully"):
+        cnns.vgg("vgg16", "fc7", path, 0, 1, layers.PREDICTIONS).build()
 
 
 def test_random_weights_follow_the_seed_and_are_named():

@@ -10,7 +10,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from coloured_pictures import SIZE, coloured_pictures, extract, mean_colour
+from coloured_pictures import SIZE, colour_grid, coloured_pictures, extract, mean_colour
 from commands import ROOT
 from PIL import Image
 
@@ -59,13 +59,32 @@ def test_ten_crops_are_averaged_over_each_image(tmp_path, image_batch):
     np.testing.assert_allclose(rows, crops.mean(axis=1), rtol=1e-5)
 
 
-def test_what_is_extracted_is_not_extracted_again(tmp_path):
+def test_every_image_has_its_grid(tmp_path):
+    random = np.random.default_rng(5)
+    paths = [tmp_path / f"{number}.png" for number in range(7)]
+    for path in paths:
+        Image.fromarray(random.integers(256, size=(SIZE, SIZE, 3)).astype(np.uint8)).save(path)
+    pictures = Pictures([path.name for path in paths], paths)
+
+    extract(pictures, tmp_path / "features", colour_grid())
+
+    written = features.read_grid(tmp_path / "features")
+    assert (written.array.dtype, written.cells, written.extractor["cells"]) == (np.float16, 4, 4)
+    half = SIZE // 2
+    squares = np.array([files.read_crops(str(path), SIZE, 1)[0] for path in paths], np.float64)
+    for cell, (top, left) in enumerate([(0, 0), (0, half), (half, 0), (half, half)]):
+        quarter = squares[:, top : top + half, left : left + half].mean(axis=(1, 2))
+        np.testing.assert_allclose(np.array(written.array)[:, cell], quarter, rtol=1e-3)
+
+
+@pytest.mark.parametrize("cnn_of", [mean_colour, colour_grid])
+def test_what_is_extracted_is_not_extracted_again(tmp_path, cnn_of):
     pictures, _ = coloured_pictures(tmp_path, 3)
-    first = extract(pictures, tmp_path / "features")
+    first = extract(pictures, tmp_path / "features", cnn_of())
     for path in pictures.paths:
         path.unlink()
 
-    again = extract(pictures, tmp_path / "features")
+    again = extract(pictures, tmp_path / "features", cnn_of())
 
     assert again == {**first, "seconds": 0.0}
 
@@ -142,6 +161,14 @@ def test_values_that_are_not_finite_are_refused(tmp_path):
     assert not (tmp_path / "features" / features.EXTRACTOR_JSON).exists()
 
 
+def test_what_half_precision_cannot_hold_is_refused(tmp_path):
+    pictures, _ = coloured_pictures(tmp_path, 3)
+
+    with pytest.raises(DataError, match="not finite as float16"):
+        extract(pictures, tmp_path / "features", colour_grid(scale=1e6))
+    assert not (tmp_path / "features" / features.EXTRACTOR_JSON).exists()
+
+
 _KILLED = """
 import os, pathlib, signal, sys, time
 import coloured_pictures
@@ -161,15 +188,17 @@ def read_or_die(path, *others):
 files.read_crops = read_or_die
 extraction._SECONDS_BETWEEN_SAVES = 0
 paths = [pictures / f"{number}.png" for number in range(40)]
-coloured_pictures.extract(extraction.Pictures([path.name for path in paths], paths), folder)
+cnn = getattr(coloured_pictures, sys.argv[3])()
+coloured_pictures.extract(extraction.Pictures([path.name for path in paths], paths), folder, cnn)
 """
 
 
-def test_an_extraction_that_was_killed_goes_on(tmp_path):
+@pytest.mark.parametrize("cnn_of", [mean_colour, colour_grid])
+def test_an_extraction_that_was_killed_goes_on(tmp_path, cnn_of):
     pictures, colours = coloured_pictures(tmp_path, 40)
     folder = tmp_path / "features"
     killed = subprocess.run(
-        [sys.executable, "-c", _KILLED, tmp_path, folder],
+        [sys.executable, "-c", _KILLED, tmp_path, folder, cnn_of.__name__],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "test" / "support"), *sys.path])},
         capture_output=True,
@@ -184,9 +213,12 @@ def test_an_extraction_that_was_killed_goes_on(tmp_path):
     for path in pictures.paths[:rows]:
         path.write_bytes(b"")
 
-    extract(pictures, folder)
+    extract(pictures, folder, cnn_of())
 
-    np.testing.assert_allclose(features.read_features(folder).array, colours, atol=1e-3)
+    written = features.read_stored(folder)
+    assert written.cells == (4 if cnn_of is colour_grid else None)
+    expected = colours if written.cells is None else colours[:, None].repeat(4, axis=1)
+    np.testing.assert_allclose(written.array, expected, atol=1e-3)
 
 
 def test_rows_of_other_settings_are_not_gone_on_from(tmp_path):
@@ -272,6 +304,30 @@ def test_damage_is_still_known_where_the_mending_was_stopped(tmp_path):
     extract(pictures, tmp_path / "features")
 
     np.testing.assert_allclose(features.read_features(tmp_path / "features").array, colours, atol=1e-3)
+
+
+_GRID_DAMAGES = [
+    lambda path: np.save(path, np.load(path).astype(np.float32)),
+    lambda path: np.save(path, np.load(path)[:, :3]),
+    lambda path: np.save(path, np.load(path)[:, :, :2]),
+    lambda path: np.save(path, np.load(path)[:, 0].astype(np.float32)),
+    lambda path: np.save(path, np.load(path)[:, :, :, None]),
+]
+
+
+@pytest.mark.parametrize("damage", _GRID_DAMAGES)
+def test_a_grid_of_another_shape_is_refused_and_extracted_again(tmp_path, damage):
+    pictures, colours = coloured_pictures(tmp_path, 5)
+    folder = tmp_path / "features"
+    extract(pictures, folder, colour_grid())
+    damage(folder / features.FEATURES_NPY)
+    with pytest.raises(WorkspaceError, match=r"run data_prep\.extract"):
+        features.read_grid(folder)
+
+    again = extract(pictures, folder, colour_grid())
+
+    assert again["seconds"] > 0
+    np.testing.assert_allclose(features.read_grid(folder).array, colours[:, None].repeat(4, axis=1), atol=1e-3)
 
 
 def _json(**changes):

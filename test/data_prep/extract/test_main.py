@@ -130,6 +130,18 @@ def test_flags_are_explained_and_refused_without_tensorflow(tmp_path, arguments,
         (["--cnn=image", "--image_model=efficientnet_lite2"], "give --cnn=image --weights=PATH of the .npz"),
         (["--cnn=vgg", "--weights=none.h5"], "--weights=none.h5 does not exist; give imagenet, random or a"),
         (["--cnn=image", "--weights=none.h5"], "--weights=none.h5 does not exist; give imagenet, random or a"),
+        (["--grid"], "--grid is of one CNN; give --cnn=vgg or --cnn=image with it"),
+        (["--cnn=image", "--grid_side=4"], "--grid_side is of a grid; give --grid with it"),
+        (["--cnn=image", "--grid", "--predictions"], "--grid and --predictions are two kinds of features"),
+        (["--grid", *VGG], "--grid takes a layer of its own; leave --vgg_layer out"),
+        (["--cnn=image", "--grid", "--crops=10"], "--grid keeps the places of one picture"),
+        (["--cnn=image", "--grid", "--weights=a.keras", "--features_name=a"], "--grid needs to know the CNN's layers"),
+        (["--cnn=image", "--predictions", "--image_model=hub"], "--predictions needs to know the CNN's layers"),
+        (["--cnn=vgg", "--predictions", "--vgg_model=scene_cnn"], "which scene_cnn does not know"),
+        (
+            ["--cnn=image", *LITE, "--grid", "--grid_side=10"],
+            "--grid_side=10 is more than the 9 of this CNN's last map",
+        ),
         (["--dataset=flickr30k", *VGG], "run: python -m data_prep.prepare --dataset=flickr30k"),
     ],
 )
@@ -194,6 +206,25 @@ def test_both_cnns_are_extracted_once(dataset, run):
         f"{dataset.features_dir(VGG_NAME)}: 4 images x 512, extracted before",
         f"{dataset.features_dir(LITE_NAME)}: 4 images x 1280, extracted before",
     ]
+
+
+def test_a_grid_and_predictions_are_extracted_beside_the_features(dataset, run):
+    image = "--cnn=image", *LITE
+    for arguments, system, said in (
+        (("--grid", "--grid_side=2"), "dvsa", "grid2x2-random: 4 images x 4 cells x 1280 in"),
+        (("--predictions",), "conse", "predictions-random: 4 images x 1000 in"),
+    ):
+        code, printed, error = run(*image, *arguments)
+
+        assert code == 0, error
+        summary, following = printed.splitlines()
+        assert f"efficientnet_lite2-{said}" in summary
+        assert following.startswith(f"next: python -m cmr.compare --system={system} --dataset=flickr8k")
+        assert following.endswith(f" --image_features=efficientnet_lite2-{said.split(':')[0]}")
+    grid = features.read_grid(dataset.features_dir("efficientnet_lite2-grid2x2-random"))
+    predictions = features.read_features(dataset.features_dir("efficientnet_lite2-predictions-random"))
+    assert grid.array.shape == (4, 4, 1280)
+    np.testing.assert_allclose(np.array(predictions.array).sum(axis=1), 1, rtol=1e-4)
 
 
 def test_a_trial_of_the_first_images_has_a_folder_of_its_own(dataset, run):

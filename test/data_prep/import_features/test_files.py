@@ -62,6 +62,23 @@ def test_rows_and_columns_read_back_in_order_from_every_format(tmp_path, ending,
     np.testing.assert_array_equal(read(path, True, block_images=block_images), ARRAY.T)
 
 
+@pytest.mark.parametrize("ending", [".npy", ".npz", ".mat", ".v73.mat", ".h5"])
+@pytest.mark.parametrize("block_images", [1, 3, 100])
+def test_regions_of_images_read_back_in_order_from_every_format(tmp_path, ending, block_images):
+    array = np.arange(4 * 3 * 5, dtype=np.float32).reshape(4, 3, 5) / 7
+    path = tmp_path / f"regions{ending}"
+    if ending == ".h5":
+        with h5py.File(path, "w") as file:
+            file["feats"] = array
+    else:
+        write(path, array)
+
+    file = files.describe(path)
+
+    assert (file.shape, file.row_shape(False)) == ((4, 3, 5), (3, 5))
+    np.testing.assert_array_equal(read(path, block_images=block_images), array)
+
+
 @pytest.mark.parametrize("ending", [".npy", ".npz", ".mat", ".v73.mat"])
 @settings(max_examples=15, deadline=None)
 @given(
@@ -137,8 +154,8 @@ def test_pickled_objects_are_never_opened(tmp_path, ending):
     assert "object values, not plain numbers" in refusal(path)
 
 
-@pytest.mark.parametrize("shape", [(), (4,), (4, 3, 2)])
-def test_only_2d_arrays_are_features(tmp_path, shape):
+@pytest.mark.parametrize("shape", [(), (4,), (4, 3, 2, 2)])
+def test_only_2d_and_3d_arrays_are_features(tmp_path, shape):
     assert f"is {len(shape)}-D, {list(shape)}" in refusal(write(tmp_path / "a.npy", np.zeros(shape)))
 
 

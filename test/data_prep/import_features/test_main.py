@@ -359,3 +359,27 @@ def test_the_real_shared_features_of_flickr8k(shared, tmp_path):
         importing.import_features(
             dataset, [folder / "efficientnet_lite2_first_1000.npy"], [folder / "image_ids.txt"], "other"
         )
+
+
+def test_scans_regions_become_a_grid(dataset):
+    regions = np.random.default_rng(0).normal(size=(3, 36, 20)).astype(np.float32)
+
+    report = import_arrays(dataset, [regions[:1].repeat(2, axis=0), regions[1:]], ["cc", "ab"], rows="caption")
+
+    written = features.read_grid(dataset.features_dir("shared"))
+    assert (written.cells, written.feature_dim, written.array.dtype) == (36, 20, np.float16)
+    np.testing.assert_array_equal(written.array, regions[[1, 2, 0]].astype(np.float16))
+    assert written.extractor["cells"] == 36
+    assert str(report).endswith(f"wrote {dataset.features_dir('shared')}: float16 [3, 36, 20]")
+
+
+def test_regions_that_do_not_fit_are_refused(dataset):
+    regions = np.zeros((3, 4, 5), np.float32)
+    large, broken = regions.copy(), regions.copy()
+    large[1, 2, 3], broken[1, 2, 3] = 1e6, np.nan
+
+    assert "part1.npy has [3, 5] values an image, " in refusal(dataset, [regions[:2], regions[:2, :3]], ["ab", "ca"])
+    assert "has [5] values an image" in refusal(dataset, [regions[:2], regions[:2, 0]], ["ab", "ca"])
+    assert "does not fit the number of image ids, 2" in refusal(dataset, [regions], ["ab"])
+    assert "NaN or infinite values (as float16) for b.jpg" in refusal(dataset, [large], ["abc"])
+    assert "NaN or infinite values (as float16) for b.jpg" in refusal(dataset, [broken], ["abc"])

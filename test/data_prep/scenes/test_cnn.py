@@ -51,6 +51,15 @@ def test_training_follows_its_seed(trained):
     assert np.abs(first - other).max() > 0.01
 
 
+def test_objects_are_the_mean_of_the_maps(trained_by_seed):
+    models = trained_by_seed[0]
+    picture = np.random.default_rng(0).uniform(0, 255, (1, cnn.INPUT_SIZE, cnn.INPUT_SIZE, 3)).astype(np.float32)
+
+    maps, objects = (keras.ops.convert_to_numpy(models[kind](picture)) for kind in ("maps", "objects"))
+
+    np.testing.assert_allclose(maps.mean(axis=(1, 2)), objects, rtol=1e-4, atol=1e-5)
+
+
 def test_layout_keeps_positions_that_objects_averages_away(trained):
     kind, (model, *_) = trained
     picture = np.zeros((1, cnn.INPUT_SIZE, cnn.INPUT_SIZE, 3), np.float32)

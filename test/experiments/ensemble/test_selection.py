@@ -3,10 +3,21 @@
 import numpy as np
 import pytest
 
+from cmr.data.examples import Examples
 from cmr.evaluation.encoding import Embeddings
+from cmr.evaluation.similarities import PairScores
 from experiments.ensemble import selection
 
 IMAGE_OF_CAPTION = np.repeat(np.arange(12), 3)
+SPLIT = Examples(
+    image_ids=[f"image{n}" for n in range(12)],
+    file_names=[f"{n}.jpg" for n in range(12)],
+    captions=[f"sentence {n}" for n in range(36)],
+    tokens=np.zeros(36, np.int32),
+    starts=np.arange(37),
+    image_of_caption=IMAGE_OF_CAPTION,
+    features={},
+)
 
 
 def unit(random, *shape):
@@ -35,12 +46,9 @@ def test_the_cosine_is_the_mean_of_the_members_cosines():
 
 def test_the_best_run_comes_first_and_every_member_gains():
     candidates = {f"run{seed}": noisy(seed, 0.35 + 0.05 * seed) for seed in range(5)}
-    alone = {
-        name: selection.ranks([embedded], IMAGE_OF_CAPTION).metrics().sum_of_recalls
-        for name, embedded in candidates.items()
-    }
+    alone = {name: selection.measure([embedded], SPLIT).sum_of_recalls for name, embedded in candidates.items()}
 
-    chosen = selection.select(candidates, IMAGE_OF_CAPTION, 5)
+    chosen = selection.select(candidates, SPLIT, 5)
 
     assert alone[chosen.members[0]] == max(alone.values()) == chosen.scores[0]
     assert len(chosen.members) > 1
@@ -48,7 +56,7 @@ def test_the_best_run_comes_first_and_every_member_gains():
 
 
 def test_a_copy_of_a_member_gains_nothing():
-    chosen = selection.select({"b": noisy(0, 0.4), "a": noisy(0, 0.4)}, IMAGE_OF_CAPTION, 5)
+    chosen = selection.select({"b": noisy(0, 0.4), "a": noisy(0, 0.4)}, SPLIT, 5)
 
     assert chosen.members == ("a",)
 
@@ -57,11 +65,34 @@ def test_a_copy_of_a_member_gains_nothing():
 def test_there_are_no_more_members_than_asked_for(limit):
     candidates = {f"run{seed}": noisy(seed, 0.6) for seed in range(4)}
 
-    assert len(selection.select(candidates, IMAGE_OF_CAPTION, limit).members) <= limit
+    assert len(selection.select(candidates, SPLIT, limit).members) <= limit
 
 
 def test_the_order_of_the_candidates_does_not_matter():
     candidates = {f"run{seed}": noisy(seed, 0.5) for seed in range(4)}
     turned = dict(reversed(candidates.items()))
 
-    assert selection.select(candidates, IMAGE_OF_CAPTION, 4) == selection.select(turned, IMAGE_OF_CAPTION, 4)
+    assert selection.select(candidates, SPLIT, 4) == selection.select(turned, SPLIT, 4)
+
+
+def scores_of(embeddings, scale=1.0, shift=0.0):
+    return PairScores((scale * (embeddings.images @ embeddings.captions.T).astype(np.float32) + shift,))
+
+
+def test_members_whose_score_is_no_cosine_are_added_in_units_of_their_spread():
+    first, second = noisy(0, 0.4), noisy(1, 0.4)
+
+    both = selection.mean([first, scores_of(second, scale=50.0, shift=-300.0)], SPLIT)
+
+    (matrix,) = both.folds
+    expected = sum(
+        (m - m.mean()) / m.std() for m in (first.images @ first.captions.T, second.images @ second.captions.T)
+    )
+    np.testing.assert_allclose(matrix, expected / 2, atol=1e-4)
+
+
+def test_the_scale_of_a_members_scores_changes_no_choice():
+    plain = {f"run{seed}": scores_of(noisy(seed, 0.4)) for seed in range(3)}
+    scaled = {name: PairScores((7 * each.folds[0] - 2,)) for name, each in plain.items()}
+
+    assert selection.select(plain, SPLIT, 3).members == selection.select(scaled, SPLIT, 3).members

@@ -5,8 +5,10 @@ import os
 import pytest
 
 from cmr.cli.flagfiles import installed_folder
+from cmr.comparators.settings.registry import SETTINGS
 from experiments.tables import paper
 from experiments.tables.table import OURS, PAPER, Cell, ResultTable, TableRow
+from experiments.trainings.preparation import features_read
 from experiments.trainings.training import Training
 
 
@@ -38,6 +40,47 @@ def test_every_row_of_ours_has_a_sentence(table):
 
     assert list(described) == list(paper.ROWS)
     assert all(sentence.endswith(".") for sentence in described.values())
+
+
+@pytest.mark.parametrize("table", list(paper.DATASETS))
+def test_all_rows_are_the_comparators_and_ours_each_described_by_its_flagfile(table):
+    names = paper.rows_of(table, ["all"])
+
+    rows = paper.row_trainings(table, names, [], seeds=1)
+
+    assert set(paper.ROWS) < set(names)
+    assert list(paper.descriptions(rows)) == list(names)
+    assert {trainings[0].dataset for trainings in rows.values()} == {paper.DATASETS[table]}
+    commands = {name: trainings[0].command for name, trainings in rows.items()}
+    assert {name for name, command in commands.items() if command == "cmr.train"} == set(paper.ROWS)
+    assert paper.file_stem(table, names).endswith("-all")
+
+
+def test_a_row_of_every_comparator_is_among_all_rows():
+    rows = paper.row_trainings("1", paper.rows_of("1", ["all"]), [], seeds=1)
+
+    assert {each.values.system for (each,) in rows.values() if each.command == "cmr.compare"} == set(SETTINGS)
+
+
+def test_an_overlay_of_cmr_train_says_to_a_comparator_what_it_has_too():
+    rows = paper.row_trainings("1", ["fv", "conse"], ["stand_ins", "laptop"], seeds=1)
+
+    (fv,), (conse,) = rows.values()
+
+    assert fv.values.vgg_layer == "pool5_avg"
+    assert features_read(fv.values) == ("vgg16-pool5_avg", "efficientnet_lite2")
+    assert features_read(conse.values) == ("", "efficientnet_lite2-predictions")
+
+
+def test_flags_of_other_systems_leave_a_runs_name_as_it_is(tmp_path):
+    flagfile = tmp_path / "cca.flags"
+    flagfile.write_text("--system=cca\n--dataset=scenes\n")
+
+    plain, others, own = (
+        Training("cca", (flagfile,), flags).run_name for flags in ((), ("--fv_dims=7",), ("--cca_dims=7",))
+    )
+
+    assert plain == others != own
 
 
 def test_our_best_models_go_beyond_the_paper_where_it_has_numbers():
@@ -92,3 +135,10 @@ def test_overlays_are_told_with_what_they_set():
 
     assert "stand_ins (--image_model=efficientnet_lite2 --vgg_layer=pool5_avg --vgg_model=vgg16); quick (" in told
     assert paper.overlay_notes([]) == []
+
+
+def test_the_table_of_all_rows_is_shown_before_that_of_ours_alone(tmp_path):
+    write(tmp_path, "table1", time=5)
+    write(tmp_path, "table1-all-stand_ins", rows=paper.rows_of("1", ["all"]), time=1)
+
+    assert paper.table_json(tmp_path, "1").name == "table1-all-stand_ins.json"

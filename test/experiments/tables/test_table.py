@@ -7,6 +7,7 @@ import finished_runs
 import measured_rows
 import pytest
 
+from cmr.config import ComparatorRunConfig, ComparatorTrainConfig
 from cmr.errors import DataError
 from cmr.evaluation import bootstrap, results_table
 from cmr.workspace.runs import Run
@@ -175,3 +176,31 @@ def test_a_table_comes_back_from_json_exactly(table):
 def test_other_json_is_refused(text):
     with pytest.raises(DataError, match="not a table of results"):
         ResultTable.from_json(text)
+
+
+def test_rows_of_ours_can_stand_beneath_the_papers_row_of_the_same_system(tmp_path):
+    rows = []
+    for name, system in (("fv", "fv"), ("w2vv", "w2vv"), ("vse_paper", "vse"), ("vse_repository", "vse")):
+        row = measured_rows.row(tmp_path, name, seeds=1)
+        config = ComparatorRunConfig("flickr8k", system, {}, ComparatorTrainConfig(), "", "", {})
+        row.runs[0].run.config_json.write_text(config.to_json())
+        row.runs[0].run.write_history([{"epoch": 0, "val": measured_rows.RANDOM.to_dict()}])
+        rows.append(row)
+
+    labels = [row.label for row in build_table("T", "flickr8k", measured_rows.RANDOM, rows, beneath_paper=True).rows]
+
+    assert labels[labels.index("FV(GMM+HGLMM)") + 1] == "fv"
+    assert labels[labels.index("VSE") + 1 :][:2] == ["vse_paper", "vse_repository"]
+    assert labels[-1] == "w2vv"
+    assert len(labels) == 1 + 14 + 4
+
+
+def test_what_is_fitted_at_once_is_not_still_rising(tmp_path):
+    row = measured_rows.row(tmp_path, "cca", seeds=1)
+    config = ComparatorRunConfig("flickr8k", "cca", {}, ComparatorTrainConfig(), "", "", {})
+    row.runs[0].run.config_json.write_text(config.to_json())
+    row.runs[0].run.write_history([{"epoch": 0, "val": measured_rows.RANDOM.to_dict()}])
+
+    table = build_table("T", "flickr8k", measured_rows.RANDOM, [row])
+
+    assert not row_of(table, "cca").still_rising

@@ -142,3 +142,16 @@ def test_a_failed_command_ends_the_preparation(tmp_path):
 
     with pytest.raises(CmrError, match=r"data_prep.prepare .* ended with exit code 1; mend what it says"):
         preparation.carry_out([step])
+
+
+def test_comparators_lack_the_layers_that_they_read_and_nics_captioner(tmp_path):
+    for made in ("dataset.json", "features/inception_v3/extractor.json", "features/vgg16-fc7/extractor.json"):
+        (tmp_path / "flickr8k" / made).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "flickr8k" / made).touch()
+    rows = paper.row_trainings("1", ["conse", "dvsa", "cca", "nic"], [], 2)
+
+    steps = preparation.missing_steps([each for row in rows.values() for each in row], tmp_path, Sources())
+
+    assert [step.module for step in steps] == ["data_prep.extract", "data_prep.extract", "cmr.pretrain"]
+    assert "--predictions" in steps[0].arguments
+    assert "--grid" in steps[1].arguments

@@ -35,7 +35,7 @@ def record(tmp_path, monkeypatch) -> pathlib.Path:
     path.touch()
     root = str(pathlib.Path(queue.__file__).parents[1])
     (tmp_path / "fake_train.py").write_text(FAKE.format(root=root, record=str(path)))
-    monkeypatch.setattr(queue, "TRAIN", "fake_train")
+    monkeypatch.setattr(Training, "command", "fake_train")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     return path
 

@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 from absl import flags
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tiny_runs import own_flags
 
@@ -83,6 +83,7 @@ def bare_row(tmp_path_factory):
     return path
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_two_spellings_of_the_same_values_are_one_run(bare_row, data):
     meaning = data.draw(meanings())
@@ -91,6 +92,7 @@ def test_two_spellings_of_the_same_values_are_one_run(bare_row, data):
     assert training(bare_row, *first).run_name == training(bare_row, *second).run_name
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_any_changed_value_is_another_run(bare_row, data):
     one, other = data.draw(meanings()), data.draw(meanings())
@@ -147,6 +149,7 @@ def test_the_flags_a_flagfile_sets_are_listed_by_name(flagfile):
     assert train_flags.given(flagfile) == ("--dataset=scenes", "--margin=0.2", "--model=vse")
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 999), min_size=2, max_size=5, unique=True))
 def test_every_seed_is_a_run_of_its_own(seeds):
     path = find_flagfile("scenes/vse_paper")

@@ -1,0 +1,73 @@
+"""Finished runs whose scores another system adds up."""
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+
+from cmr import shell
+from cmr.config import ComparatorRunConfig
+from cmr.data.examples import Examples
+from cmr.data.inputs import Inputs
+from cmr.errors import ConfigError, WorkspaceError
+from cmr.evaluation import similarities
+from cmr.evaluation.similarities import PairScores
+from cmr.workspace.runs import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class Members:
+    """Runs of the same inputs.
+
+    Attributes:
+      runs: finished ones.
+      inputs: what they read.
+    """
+
+    runs: Sequence[Run]
+    inputs: Inputs
+
+    def similarities(self, split: Examples, folds: int) -> list[PairScores]:
+        """What each run said of `val` or `test`, cut as the runs were measured.
+
+        Raises:
+          WorkspaceError: a run's file of them is missing or damaged.
+        """
+        (name,) = (name for name in ("val", "test") if self.inputs.split(name).image_ids == split.image_ids)
+        said = [similarities.read(run.similarities_npz(name)) for run in self.runs]
+        if any(len(scores.folds) != folds for scores in said):
+            raise ValueError(f"the runs were not measured in {folds} folds")
+        return said
+
+
+def find_members(runs_dir: pathlib.Path, run_configs: Sequence[ComparatorRunConfig], inputs: Inputs) -> Members:
+    """Finds the finished run of each configuration, whatever its name.
+
+    Args:
+      runs_dir: where runs lie.
+      run_configs: one a member.
+      inputs: what they read.
+
+    Raises:
+      ConfigError: there is no such run, with the command that trains it.
+    """
+    finished = {}
+    for path in sorted(runs_dir.glob("*")):
+        run = Run(path)
+        # A damaged run of something else is none of this system's business.
+        with contextlib.suppress(WorkspaceError):
+            if run.is_finished and isinstance(config := run.read_measured_config(), ComparatorRunConfig):
+                finished[_key(config)] = run
+    for config in run_configs:
+        if _key(config) not in finished:
+            command = shell.python_command("cmr.compare", f"--system={config.system}")
+            raise ConfigError(
+                f"{runs_dir} has no finished run of {config.system} with these settings, features and seed; train it "
+                f"with the same flags first ({command} ...)"
+            )
+    return Members([finished[_key(config)] for config in run_configs], inputs)
+
+
+def _key(config: ComparatorRunConfig) -> str:
+    """All that decides the numbers; how often the state is saved does not."""
+    return dataclasses.replace(config, train=dataclasses.replace(config.train, checkpoint_steps=0)).to_json()
