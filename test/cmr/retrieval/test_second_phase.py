@@ -51,6 +51,10 @@ def flags_of(begins_with: Run, **changed) -> types.SimpleNamespace:
         "finetune_rate": 0.5,
         "finetune_crops": 3,
         "max_pixels": config.MAX_PIXELS,
+        "text_levels": "gru",
+        "min_ngram_count": 3,
+        "ngram_dropout": 0.0,
+        "word_vectors": "",
     }
     return types.SimpleNamespace(**{**before["train"], "precision": "float32", **before["model"], **own, **changed})
 
