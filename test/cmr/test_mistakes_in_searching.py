@@ -21,7 +21,6 @@ MISTAKES = {
     "weights of another kind": ("pack", ["--run_dir={run}", "--to={empty}/a.cmr", "--weights_dtype=int8"], "float16"),
     "two folders to index": ("index", ["{photos}", "{photos}"], "one folder at a time"),
     "no folder to index": ("index", ["--model={model}"], "name the folder of pictures"),
-    "no model to index": ("index", ["{empty}"], "has no index; run: python -m cmr.index"),
     "another model to index": ("index", ["{photos}", "--model={run}"], "was indexed with another model"),
     "a folder that can't be written to index": (
         "index",
@@ -65,7 +64,6 @@ MISTAKES = {
     "a flag that is none": ("search", ["a dog", "--topp=3"], "topp"),
     "a damaged gallery": ("search", ["a dog", "--pictures={damaged}"], "gallery.json is not JSON"),
     "a gallery of rows of no size": ("search", ["a dog", "--pictures={strange}"], "dim is 0, not a whole number of at"),
-    "no model to export": ("export", ["--to={empty}/1"], "--model is missing"),
     "no folder to export to": ("export", ["--model={model}"], "--to is missing"),
     "a model to export that is not there": ("export", ["--model={empty}/a.cmr", "--to={empty}/1"], "does not exist"),
     "a picture to export": ("export", ["--model={photos}/0.png", "--to={empty}/1"], "no model of cmr.pack"),

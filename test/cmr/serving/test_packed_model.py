@@ -155,7 +155,7 @@ def test_the_card_ends_with_the_command_that_trains_the_run_again(vse):
     words = shlex.split(command)
 
     assert words[:3] == ["python", "-m", "cmr.train"]
-    assert {"--dataset=flickr8k", "--model=vse", "--seed=0"} <= set(words)
+    assert {"--dataset=scenes", "--model=vse", "--seed=0"} <= set(words)
     assert not [word for word in words if word.startswith(("--workspace_dir", "--run_name")) or word.endswith("=")]
 
 
