@@ -41,8 +41,10 @@ def load(gallery: Gallery, model: str = "") -> Retriever:
     retriever = packed_model.load(model)
     if retriever.parts.checksum != gallery.description.model_checksum:
         anew = shell.python_command("cmr.index", gallery.place.pictures, f"--model={model}", "--rebuild")
+        indexed = f"{gallery.place.folder} was indexed with"
+        if model == gallery.description.model:
+            raise WorkspaceError(f"{indexed} {model} as it was before it changed; index anew: {anew}")
         raise WorkspaceError(
-            f"{gallery.place.folder} was indexed with another model ({gallery.description.model}); search with that "
-            f"one, or index anew: {anew}"
+            f"{indexed} another model ({gallery.description.model}); search with that one, or index anew: {anew}"
         )
     return retriever

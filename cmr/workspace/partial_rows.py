@@ -92,7 +92,9 @@ class PartialRows:
         with np.errstate(over="ignore"):
             kept = rows.astype(self._dtype)
         if not np.isfinite(kept).all():
-            raise DataError(f"{self._path} would hold values that are not finite as {self._dtype}; check the CNN's weights")
+            raise DataError(
+                f"{self._path} would hold values that are not finite as {self._dtype}; check the CNN's weights"
+            )
         self._file.write(kept.tobytes())
         self._state.rows += len(rows)
         self._state.blank_images += blank_images

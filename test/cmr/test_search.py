@@ -55,6 +55,24 @@ def test_the_scores_are_cosines_with_the_sentence(photos, model):
         assert float(score) == pytest.approx(float(retriever.embed_pictures([path])[0] @ query), abs=2e-3)
 
 
+def test_a_model_that_has_changed_since_the_index_was_made_is_said(run, tmp_path):
+    Image.new("RGB", (30, 20), (9, 120, 200)).save(tmp_path / "a.png")
+    model = tmp_path / "model.cmr"
+
+    def pack(*flags):
+        ended = tiny_runs.call_command("cmr.pack", f"--run_dir={run.path}", f"--to={model}", *flags)
+        assert ended.returncode == 0, ended.stderr
+
+    pack()
+    assert tiny_runs.call_command("cmr.index", tmp_path, f"--model={model}").returncode == 0
+    pack("--sentences_per_image=1")
+
+    ended = search("a red dog", f"--pictures={tmp_path}")
+
+    assert ended.returncode == 1
+    assert f"was indexed with {model} as it was before it changed; index anew: python -m cmr.index" in ended.stderr
+
+
 def test_words_need_no_quotes_and_flags_may_follow_them(photos):
     assert (
         search("a", "red", "dog", f"--pictures={photos}").stdout == search("a red dog", f"--pictures={photos}").stdout
