@@ -7,7 +7,7 @@ from commands import ROOT
 from tiny_runs import read_json, run_main
 
 from experiments.ablations import __main__ as ablations
-from experiments.trainings import queue
+from experiments.trainings.training import Training
 
 FAKE = """
 import pathlib, sys
@@ -35,7 +35,7 @@ def record(tmp_path, monkeypatch) -> pathlib.Path:
     path.touch()
     paths = [str(ROOT), str(ROOT / "test" / "support")]
     (tmp_path / "fake_train.py").write_text(FAKE.format(paths=paths, record=str(path)))
-    monkeypatch.setattr(queue, "TRAIN", "fake_train")
+    monkeypatch.setattr(Training, "command", "fake_train")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     for made in MADE:
         (tmp_path / "scenes" / made).parent.mkdir(parents=True, exist_ok=True)

@@ -244,14 +244,17 @@ def test_no_setting_of_a_paper_row_is_left_to_a_default():
     for path in (path for path in ROWS if path.parent.name != "scenes"):
         settings = {flag[2:].partition("=")[0] for flag in train_flags.given(path)}
         values = training(path).values
-        for name in ("model", "crops", "word_dim", "gru_units", "gru_reset_after", "normalize_features", "dropout"):
+        for name in ("model", "word_dim", "gru_units", "gru_reset_after", "normalize_features", "dropout"):
             assert name in settings, (path, name)
         # The softmax loss knows no margin.
         assert ("margin" in settings) == (values.loss != "softmax"), path
         for name in ("negatives", "reduction", "image_norm_in_loss", "batch_size", "learning_rate"):
             assert name in settings, (path, name)
         assert ("image_embedding" in settings) == (values.model != "vse"), path
-        assert ("vgg_layer" in settings) == (values.model != "single"), path
+        # The name of features says their CNN, layer and crops.
+        if not settings & {"vgg_features", "image_features"}:
+            assert "crops" in settings, path
+            assert ("vgg_layer" in settings) == (values.model != "single"), path
 
 
 def test_a_flagfile_with_a_missing_nested_one_is_an_error_of_ours(tmp_path):
