@@ -40,7 +40,7 @@ DEFAULTS = {
         "learning_rate": 1e-3,
         "max_epochs": 15,
         "lstm_units": 256,
-        "pretrain_epochs": 6,
+        "pretrain_epochs": 8,
         "pretrain_batch_size": 64,
         "captioner_rate": 4e-3,
         "caption_dropout": 0.1,
