@@ -10,13 +10,11 @@ from cmr.data import examples, input_names
 from cmr.data.examples import Examples
 from cmr.errors import WorkspaceError
 from cmr.workspace import paths
-from cmr.workspace.captions import images_of, in_split, read_captions
+from cmr.workspace.captions import EVALUATED, images_of, in_split, read_captions
 from cmr.workspace.checksums import files_sha256
 from cmr.workspace.features import Features, read_stored
 from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import Vocabulary
-
-_EVALUATED = ("val", "test")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +89,7 @@ class Inputs:
             return self
         images = images_of(self.captions)
         place = images.groupby("split").cumcount()
-        left_out = images["image_id"][images["split"].isin(_EVALUATED) & (place >= number)]
+        left_out = images["image_id"][images["split"].isin(EVALUATED) & (place >= number)]
         return dataclasses.replace(self, captions=self.captions[~self.captions["image_id"].isin(left_out)])
 
     def feature_dim(self, name: str) -> int:

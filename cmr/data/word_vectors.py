@@ -19,8 +19,6 @@ from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import SPECIAL, Vocabulary, tokenize
 
 # Splits whose sentences no word vector may have learnt from.
-_EVALUATED = ("val", "test")
-
 # Of skip-gram: word2vec's own but for the epochs, whose 5 are meant for corpora a thousand times as large.
 _WINDOW, _NEGATIVES, _EPOCHS = 5, 5, 20
 
@@ -191,18 +189,12 @@ def train(sentences: Sequence[str], dim: int, seed: int) -> StoredWordVectors:
 
 def _leak(path: pathlib.Path, inputs: Inputs, allow_leak: bool) -> str:
     """What is to be said of images whose sentences a file's vectors learnt from and that are measured on."""
-    learnt = set(word_vector_files.read_image_ids(path))
-    if not learnt:
+    shared = captions.evaluated_among(inputs.captions, word_vector_files.read_image_ids(path))
+    if shared is None:
         return ""
-    images = captions.images_of(inputs.captions)
-    met = images[images["split"].isin(_EVALUATED) & images["image_id"].isin(learnt)]
-    if met.empty:
-        return ""
-    counts = [(int((met["split"] == split).sum()), split) for split in _EVALUATED]
-    shared = " and ".join(f"{count} of the {split} split" for count, split in counts if count)
     if not allow_leak:
         raise ConfigError(
-            f"the word vectors {path} learnt from sentences of images that are measured on: {shared}, such as "
-            f"{met['image_id'].iloc[0]}; leave --word_vectors out, or give --allow_leak for a deliberate ablation"
+            f"the word vectors {path} learnt from sentences of images that are measured on: {shared.counts}, such as "
+            f"{shared.example}; leave --word_vectors out, or give --allow_leak for a deliberate ablation"
         )
-    return f"LEAK (--allow_leak): the word vectors learnt from sentences of evaluated images: {shared}."
+    return f"LEAK (--allow_leak): the word vectors learnt from sentences of evaluated images: {shared.counts}."

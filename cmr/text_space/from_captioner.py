@@ -15,8 +15,6 @@ from cmr.workspace import captions
 from cmr.workspace.features import Features
 
 # Splits on which retrieval is chosen and measured.
-_EVALUATED = ("val", "test")
-
 _UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile, OSError, TypeError, IndexError)
 
 
@@ -155,16 +153,13 @@ def leak(text_space: CaptionerTextSpace, dataset: str, table: pd.DataFrame, allo
             )
         warning = "POSSIBLE LEAK (--allow_leak): " if text_space.dataset == dataset else ""
         return f"{warning}{unknown[0].upper()}{unknown[1:]}; a leak can't be ruled out."
-    learnt, images = set(text_space.train_image_ids), captions.images_of(table)
-    met = images[images["split"].isin(_EVALUATED) & images["image_id"].isin(learnt)]
-    if met.empty:
+    shared = captions.evaluated_among(table, text_space.train_image_ids)
+    if shared is None:
         return ""
-    counts = [(int((met["split"] == split).sum()), split) for split in _EVALUATED]
-    shared = " and ".join(f"{count} of the {split} split" for count, split in counts if count)
     if not allow_leak:
         raise ConfigError(
-            f"the captioner {text_space.path} learnt from images that retrieval is measured on: {shared}, such as "
-            f"{met['image_id'].iloc[0]}; train one on the training split alone (cmr.pretrain), or give --allow_leak "
-            "for a deliberate ablation"
+            f"the captioner {text_space.path} learnt from images that retrieval is measured on: {shared.counts}, such "
+            f"as {shared.example}; train one on the training split alone (cmr.pretrain), or give --allow_leak for a "
+            "deliberate ablation"
         )
-    return f"LEAK (--allow_leak): the captioner learnt from evaluated images: {shared}."
+    return f"LEAK (--allow_leak): the captioner learnt from evaluated images: {shared.counts}."

@@ -4,12 +4,17 @@ import csv
 import io
 import os
 import pathlib
+from collections.abc import Collection
+from typing import NamedTuple
 
 import pandas as pd
 
 from cmr.errors import WorkspaceError
 from cmr.workspace import atomic_files, line_files
 from cmr.workspace.paths import CAPTIONING, SPLITS
+
+# What retrieval is measured on.
+EVALUATED = ("val", "test")
 
 COLUMNS = ("image_id", "file_name", "split", "caption_id", "caption")
 
@@ -82,6 +87,34 @@ def images_of(captions: pd.DataFrame) -> pd.DataFrame:
     """One row an image (image_id, file_name, split), in the order of the images' first sentences."""
     columns = ["image_id", "file_name", "split"]
     return captions.drop_duplicates("image_id")[columns].reset_index(drop=True)
+
+
+class EvaluatedImages(NamedTuple):
+    """Images of the val and test splits.
+
+    Attributes:
+      counts: such as `3 of the val split and 1 of the test split`.
+      example: id of one of them.
+    """
+
+    counts: str
+    example: str
+
+
+def evaluated_among(captions: pd.DataFrame, learnt: Collection[str]) -> EvaluatedImages | None:
+    """The images of the val and test splits that something has learnt from; None where it has learnt from none.
+
+    Args:
+      captions: the schema above.
+      learnt: ids of the images that it learnt from.
+    """
+    images = images_of(captions)
+    met = images[images["split"].isin(EVALUATED) & images["image_id"].isin(set(learnt))]
+    if met.empty:
+        return None
+    counts = [(int((met["split"] == split).sum()), split) for split in EVALUATED]
+    text = " and ".join(f"{count} of the {split} split" for count, split in counts if count)
+    return EvaluatedImages(text, met["image_id"].iloc[0])
 
 
 def captioner_split(captions: pd.DataFrame) -> str:
