@@ -4,7 +4,7 @@
   gallery.json              see `Description`
   index-<n>/                an index; a second one only while the gallery is built anew
   thumbnails/<SHA-256>.jpg
-  writer.lock
+  .lock
 """
 
 import contextlib
