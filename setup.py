@@ -52,6 +52,7 @@ setuptools.setup(
         "tfds": ["tensorflow-datasets>=4.9.4"],
         "test": [
             "pytest>=8.0",
+            "pytest-xdist>=3.5",
             "hypothesis>=6.100",
             "ruff>=0.6",
             "tf2onnx>=1.17",

@@ -13,6 +13,9 @@ from cmr.workspace.runs import Run
 # ConSE sees five of a dozen planted words, and no colours or places.
 LIFT = {"conse": 30}
 
+# Systems of one class are trained alike, and the sum of m-CNN's scores is trained by its members.
+ONE_OF_A_CLASS = sorted({kind: name for name, kind in SYSTEMS.items() if name != "m_cnn_ens"}.values())
+
 
 @pytest.fixture(scope="module")
 def systems(scenes_inputs, tmp_path_factory):
@@ -57,7 +60,7 @@ def test_a_system_gives_one_score_a_pair_of_each_fold(systems, scenes_inputs, na
             np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1.0, rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", ONE_OF_A_CLASS)
 def test_a_seed_gives_the_same_system_again(systems, scenes_inputs, tmp_path, name):
     test = comparators.planted(name, scenes_inputs).split("test")
 
