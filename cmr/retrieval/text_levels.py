@@ -18,8 +18,8 @@ class NgramLevel(keras.layers.Layer):
     """A linear map of a sentence's n-grams, weighted by tf-idf: a bag of words and pairs of words.
 
     The vector of n-grams is as long as their list and nearly all zeros: the map is the weighted sum of some two dozen
-    rows of its kernel. The vector has length 1; n-grams that no training sentence holds are not in it, and a sentence
-    of such alone is the zero vector.
+    rows of its kernel. Its weights are scaled so that their squares, an n-gram's as often as it stands there, sum to 1;
+    n-grams that no training sentence holds are not in it, and a sentence of such alone is the zero vector.
 
     Args:
       rows: the n-grams, see `ngrams.Ngrams`.
@@ -139,6 +139,8 @@ def word_level(caption, embed, units: int, precision: str):
       `[batch, units]` float32.
     """
     is_word = ops.logical_and(ops.not_equal(caption, vocabulary.PAD_ID), ops.not_equal(caption, vocabulary.END_ID))
-    mean = keras.layers.GlobalAveragePooling1D(name="mean_word")(embed(caption), mask=is_word)
+    weights = ops.expand_dims(ops.cast(is_word, "float32"), axis=2)
+    # A sentence without a word is the zero vector.
+    mean = ops.sum(embed(caption) * weights, axis=1) / ops.maximum(ops.sum(weights, axis=1), 1.0)
     level = keras.layers.Dense(units, use_bias=False, dtype=precision, name="words_fuse")(mean)
     return ops.cast(level, "float32")

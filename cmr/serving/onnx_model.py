@@ -19,7 +19,7 @@ from cmr.errors import ConfigError
 from cmr.pictures.cnn import Cnn
 from cmr.serving.saved_model import features_of_squares, unit
 from cmr.trained.retriever import RetrieverParts
-from cmr.workspace.vocabulary import PAD_ID
+from cmr.workspace.vocabulary import END_ID, PAD_ID
 
 SENTENCES_ONNX, PICTURES_ONNX, VOCABULARY_TXT = "sentences.onnx", "pictures.onnx", "vocabulary.txt"
 
@@ -88,27 +88,75 @@ def _sentences(encoder: keras.Model, config: ModelConfig):
     """The text encoder made of ONNX's operators: see `text_encoder.text_encoder`."""
     from onnx import TensorProto, helper
 
-    graph = _Graph()
-    ids = graph.add("Cast", "word_ids", to=TensorProto.INT64)
+    graph, terms = _Graph(), []
+    if "ngrams" in config.levels:
+        terms.append(_ngram_level(graph, encoder))
+    if "gru" in config.levels or "words" in config.levels:
+        ids = graph.add("Cast", "word_ids", to=TensorProto.INT64)
+        words = graph.add("Gather", graph.array(encoder.get_layer("word_embedding").embeddings), ids)
+    if "gru" in config.levels:
+        terms.append(_gru_level(graph, encoder, config, ids, words))
+    if "words" in config.levels:
+        terms.append(_word_level(graph, encoder, ids, words))
+    graph.add("LpNormalization", graph.add("Sum", *terms), axis=1, p=2, name="embeddings")
+    inputs = [helper.make_tensor_value_info("word_ids", TensorProto.INT32, ["n", "time"])]
+    outputs = [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", config.gru_units])]
+    made = helper.make_graph(graph.nodes, "sentences", inputs, outputs, graph.arrays)
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
+
+
+def _gru_level(graph: "_Graph", encoder: keras.Model, config: ModelConfig, ids: str, words: str) -> str:
+    from onnx import TensorProto
+
     is_word = graph.add("Not", graph.add("Equal", ids, graph.array(PAD_ID)))
     lengths = graph.add("ReduceSum", graph.add("Cast", is_word, to=TensorProto.INT32), graph.array([1]), keepdims=0)
-    words = graph.add("Gather", graph.array(encoder.get_layer("word_embedding").embeddings), ids)
     # [time, batch, size], as ONNX's GRU reads them.
     words = graph.add("Transpose", words, perm=[1, 0, 2])
     directions = (("gru", "forward"), ("backward_gru", "reverse"))[: 1 + config.bidirectional]
     # Of each reader the states behind every word, [batch, time, units], and the last one, [batch, units].
     every, last = zip(*(_gru(graph, encoder, config, *each, words, lengths) for each in directions), strict=True)
     if config.text_pooling == "last":
-        state = graph.add("Mean", *last)
-    else:
-        states = graph.add("Mean", *every)
-        weighted = graph.add("Mul", states, _weights(graph, encoder, config, states, is_word))
-        state = graph.add("ReduceSum", weighted, graph.array([1]), keepdims=0)
-    graph.add("LpNormalization", state, axis=1, p=2, name="embeddings")
-    inputs = [helper.make_tensor_value_info("word_ids", TensorProto.INT32, ["n", "time"])]
-    outputs = [helper.make_tensor_value_info("embeddings", TensorProto.FLOAT, ["n", config.gru_units])]
-    made = helper.make_graph(graph.nodes, "sentences", inputs, outputs, graph.arrays)
-    return helper.make_model(made, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION)
+        return graph.add("Mean", *last)
+    states = graph.add("Mean", *every)
+    weighted = graph.add("Mul", states, _weights(graph, encoder, config, states, is_word))
+    return graph.add("ReduceSum", weighted, graph.array([1]), keepdims=0)
+
+
+def _ngram_level(graph: "_Graph", encoder: keras.Model) -> str:
+    """See `text_levels.NgramLevel`; ONNX's own operator counts the n-grams."""
+    level = encoder.get_layer("ngrams_fuse")
+    singles = [(row, first) for row, (first, second) in enumerate(level.rows) if second == PAD_ID]
+    pairs = [(row, *ngram) for row, ngram in enumerate(level.rows) if ngram[1] != PAD_ID]
+    counts = graph.add(
+        "TfIdfVectorizer",
+        "word_ids",
+        mode="TF",
+        min_gram_length=1,
+        max_gram_length=2,
+        max_skip_count=0,
+        ngram_counts=[0, len(singles)],
+        ngram_indexes=[row for row, *_ in (*singles, *pairs)],
+        pool_int64s=[word for _, *words in (*singles, *pairs) for word in words],
+    )
+    inverse = np.array(level.inverse_frequencies, np.float32)
+    squares = graph.add("MatMul", counts, graph.array(np.square(inverse)[:, None]))
+    # A sentence without a known n-gram is the zero vector.
+    length = graph.add("Max", graph.add("Sqrt", squares), graph.array(np.float32(1e-12)))
+    bags = graph.add("Div", graph.add("Mul", counts, graph.array(inverse)), length)
+    return graph.add("MatMul", bags, graph.array(np.array(level.kernel)))
+
+
+def _word_level(graph: "_Graph", encoder: keras.Model, ids: str, words: str) -> str:
+    """See `text_levels.word_level`."""
+    from onnx import TensorProto
+
+    no_word = graph.add("Or", *(graph.add("Equal", ids, graph.array(number)) for number in (PAD_ID, END_ID)))
+    is_word = graph.add("Cast", graph.add("Not", no_word), to=TensorProto.FLOAT)
+    weights = graph.add("Unsqueeze", is_word, graph.array([2]))
+    total = graph.add("ReduceSum", graph.add("Mul", words, weights), graph.array([1]), keepdims=0)
+    count = graph.add("ReduceSum", is_word, graph.array([1]), keepdims=1)
+    mean = graph.add("Div", total, graph.add("Max", count, graph.array(np.float32(1))))
+    return graph.add("MatMul", mean, graph.array(np.array(encoder.get_layer("words_fuse").kernel)))
 
 
 class _Graph:

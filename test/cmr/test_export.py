@@ -54,10 +54,13 @@ def served_by_a_stranger(model, sentences, pictures, folder) -> dict[str, np.nda
         return dict(arrays)
 
 
-@pytest.fixture(scope="module", params=["vse", "fusion"])
+LEVELS = ("--text_levels=gru,ngrams,words", "--min_ngram_count=2")
+
+
+@pytest.fixture(scope="module", params=[("vse",), ("fusion",), ("vse", *LEVELS)], ids=["vse", "fusion", "levels"])
 def model(request, pictured_root, tmp_path_factory) -> pathlib.Path:
-    path = tmp_path_factory.mktemp("packed") / f"{request.param}.cmr"
-    run = pictured_runs.trained(pictured_root, request.param)
+    path = tmp_path_factory.mktemp("packed") / "model.cmr"
+    run = pictured_runs.trained(pictured_root, *request.param)
     ended = tiny_runs.call_command("cmr.pack", f"--run_dir={run.path}", f"--to={path}")
     assert ended.returncode == 0, ended.stderr
     return path
@@ -114,7 +117,7 @@ def test_onnx_gives_the_retrievers_vectors(model, pictures, tmp_path):
 
     words = (tmp_path / "onnx" / onnx_model.VOCABULARY_TXT).read_text(encoding="utf-8").splitlines()
     ids = {line.split("\t")[0]: place for place, line in enumerate(words)}
-    tokens = [[ids["a"], ids.get("dog", 1), 2], [1, 2]]
+    tokens = [[ids["a"], ids.get("dog", 1), 2], [1, 2], [2]]
     (sentences,) = texts.run(None, {"word_ids": padded(tokens)})
     squares = {
         onnx_model.input_name(name): np.stack([files.read_crops(path, cnn.input_size, cnn.crops) for path in pictures])
@@ -122,7 +125,7 @@ def test_onnx_gives_the_retrievers_vectors(model, pictures, tmp_path):
     }
     (embeddings,) = images.run(None, squares)
 
-    np.testing.assert_allclose(sentences, retriever.embed_sentences(["a dog", "corgi"]), atol=1e-5)
+    np.testing.assert_allclose(sentences, retriever.embed_sentences(["a dog", "corgi", ""]), atol=1e-5)
     np.testing.assert_allclose(embeddings, retriever.embed_pictures(pictures), atol=1e-4)
 
 

@@ -17,6 +17,7 @@ from cmr.errors import ConfigError
 from cmr.retrieval import model
 from cmr.retrieval.text_encoder import text_encoder
 from cmr.retrieval.text_levels import NgramLevel
+from cmr.workspace import vocabulary
 from cmr.workspace.ngrams import Ngrams
 
 WORDS, WORD_DIM, UNITS = 9, 5, 4
@@ -166,6 +167,13 @@ def test_evaluation_leaves_out_no_ngram():
 
 def test_ngrams_and_nothing_known_is_the_zero_vector():
     np.testing.assert_array_equal(encoder(("ngrams",))(np.array([[6, 2], [1, 2]], np.int32)), np.zeros((2, UNITS)))
+
+
+@pytest.mark.parametrize("levels", [("words",), ("ngrams",), ("gru", "ngrams", "words")])
+def test_a_sentence_without_a_word_has_an_embedding_all_the_same(levels):
+    embeddings = encoder(levels)(np.array([[vocabulary.END_ID, 0], [vocabulary.UNK_ID, vocabulary.END_ID]], np.int32))
+
+    assert np.isfinite(embeddings).all()
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
