@@ -6,6 +6,7 @@
 Other machines reach it only with --host. Ctrl-C stops it. Needs the extra: pip install 'cmr[web]'.
 """
 
+import contextlib
 import importlib.util
 import ipaddress
 import os
@@ -79,11 +80,10 @@ def main() -> None:
                 # Whoever waits for the line can ask at once.
                 _tell(listening, gallery)
 
-        try:
+        # It is meant to end so; whether the interrupt comes out of asyncio is a matter of moments.
+        with contextlib.suppress(KeyboardInterrupt):
             Server(config).run(sockets=[listening])
-        except KeyboardInterrupt:
-            # It is meant to end so.
-            print("stopped", file=sys.stderr)
+        print("stopped", file=sys.stderr)
 
 
 def _bound(host: str, port: int) -> socket.socket:
