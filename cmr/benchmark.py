@@ -5,13 +5,11 @@
 It takes the flags of cmr.train. Read the ratios, which come from one run: the seconds are this machine's.
 """
 
-import importlib.util
-
 from absl import flags
 
+from cmr import extras
 from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
-from cmr.errors import ConfigError
 
 FLAGS = flags.FLAGS
 
@@ -55,8 +53,8 @@ def _print_shares(seconds: dict[str, float], of: str) -> None:
 
 def check_flags() -> None:
     """Refuses what can't work, before TensorFlow is imported."""
-    if FLAGS.against == "torch" and importlib.util.find_spec("torch") is None:
-        raise ConfigError("--against=torch needs the package torch: pip install 'cmr[peers]'")
+    if FLAGS.against == "torch":
+        extras.check_installed("--against=torch needs", "peers", "torch")
 
 
 if __name__ == "__main__":

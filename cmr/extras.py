@@ -1,9 +1,27 @@
-"""Packages of an extra, imported where they are needed."""
+"""Packages of an extra: asked for before long work, or imported where they are needed."""
 
 import importlib
+import importlib.util
 import types
 
 from cmr.errors import ConfigError
+
+
+def check_installed(what_needs: str, extra: str, *modules: str) -> None:
+    """Refuses to begin what would end for want of a package; imports none of them.
+
+    Args:
+      what_needs: begins the sentence, such as `--ann needs`.
+      extra: of setup.py, that installs the packages.
+      modules: their names as they are imported.
+
+    Raises:
+      ConfigError: one is not installed.
+    """
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            package = module.replace("_", "-")
+            raise ConfigError(f"{what_needs} the package {package}; run: pip install 'cmr[{extra}]'")
 
 
 def load(module: str, extra: str = "comparators") -> types.ModuleType:

@@ -7,7 +7,6 @@ Other machines reach it only with --host. Ctrl-C stops it. Needs the extra: pip 
 """
 
 import contextlib
-import importlib.util
 import ipaddress
 import os
 import socket
@@ -15,19 +14,13 @@ import sys
 
 from absl import flags
 
+from cmr import extras
 from cmr.cli import command, search_flags
 from cmr.errors import ConfigError
 
 FLAGS = flags.FLAGS
 
 GROUPS = (search_flags.served_gallery_flags, search_flags.serve_flags)
-
-_PACKAGES = {
-    "starlette": "starlette",
-    "uvicorn": "uvicorn",
-    "jinja2": "jinja2",
-    "python_multipart": "python-multipart",
-}
 
 # More answers at once are no sooner ready, and each holds memory of its own.
 _THREADS_A_CORE = 3
@@ -37,9 +30,7 @@ _SECONDS_IDLE = 30
 
 
 def check_flags() -> None:
-    for module, package in _PACKAGES.items():
-        if importlib.util.find_spec(module) is None:
-            raise ConfigError(f"cmr.serve needs the package {package}; run: pip install 'cmr[web]'")
+    extras.check_installed("cmr.serve needs", "web", "starlette", "uvicorn", "jinja2", "python_multipart")
 
 
 def main() -> None:

@@ -1,8 +1,6 @@
 """Packages that an experiment needs beyond those of the library: the extra `report`."""
 
-import importlib.util
-
-from cmr.errors import ConfigError
+from cmr import extras
 
 
 def check_installed(*packages: str) -> None:
@@ -11,6 +9,4 @@ def check_installed(*packages: str) -> None:
     Raises:
       ConfigError: one is missing.
     """
-    for package in packages:
-        if importlib.util.find_spec(package) is None:
-            raise ConfigError(f"tables, plots and pages need the package {package}; run: pip install 'cmr[report]'")
+    extras.check_installed("tables, plots and pages need", "report", *packages)

@@ -8,12 +8,11 @@ the paper's CIDEr-D); Chen et al., "Microsoft COCO Captions: Data Collection and
 """
 
 import dataclasses
-import importlib.util
 from collections.abc import Sequence
 
 import numpy as np
 
-from cmr.errors import ConfigError
+from cmr import extras
 from cmr.workspace import vocabulary
 
 BLEU_NAMES = ("BLEU-1", "BLEU-2", "BLEU-3", "BLEU-4")
@@ -47,8 +46,7 @@ class CaptionScores:
 
 def require_scorers() -> None:
     """Raises ConfigError if the scorers' package is not installed."""
-    if importlib.util.find_spec("pycocoevalcap") is None:
-        raise ConfigError("scoring captions needs the package pycocoevalcap: pip install 'cmr[captions]'")
+    extras.check_installed("scoring captions needs", "captions", "pycocoevalcap")
 
 
 def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:

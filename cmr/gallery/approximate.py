@@ -4,12 +4,12 @@ Rows that were indexed since it was built are searched exactly beside it.
 """
 
 import dataclasses
-import importlib.util
 import time
 
 import numpy as np
 
-from cmr.errors import ConfigError, WorkspaceError
+from cmr import extras
+from cmr.errors import WorkspaceError
 from cmr.gallery import similarity
 from cmr.gallery.store import ANN_FAISS, ANN_JSON, Store
 from cmr.workspace import atomic_files, json_files, json_kinds
@@ -136,8 +136,7 @@ def _recall(built, queries: np.ndarray, best: list[set[int]]) -> float:
 
 
 def _faiss():
-    if importlib.util.find_spec("faiss") is None:
-        raise ConfigError("--ann needs the package faiss: pip install 'cmr[index]'")
+    extras.check_installed("--ann needs", "index", "faiss")
     import faiss
 
     return faiss

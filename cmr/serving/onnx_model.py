@@ -7,15 +7,14 @@ ONNX has no tokenizer and no decoder of pictures that every runtime knows, so wo
 beside, has them) and pictures are decoded and resized by whoever sends them. The GRU is ONNX's own operator.
 """
 
-import importlib.util
 import pathlib
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from cmr import extras
 from cmr.config import ModelConfig
-from cmr.errors import ConfigError
 from cmr.pictures.cnn import Cnn
 from cmr.serving.saved_model import features_of_squares, unit
 from cmr.trained.retriever import RetrieverParts
@@ -33,9 +32,7 @@ def check_installed() -> None:
     Raises:
       ConfigError: it is not.
     """
-    for package in ("onnx", "tf2onnx"):
-        if importlib.util.find_spec(package) is None:
-            raise ConfigError(f"--format=onnx needs the package {package}: pip install 'cmr[onnx]'")
+    extras.check_installed("--format=onnx needs", "onnx", "onnx", "tf2onnx")
 
 
 def write(folder: pathlib.Path, parts: RetrieverParts) -> None:

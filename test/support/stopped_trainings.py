@@ -47,7 +47,7 @@ def check_that_stopping_changes_nothing(
     # The second time it goes on behind the second step, whose state was saved.
     for steps in (4, 6):
         with patch.context() as stopping, pytest.raises(KeyboardInterrupt):
-            _stop_before(steps, stopping)
+            stop_before(steps, stopping)
             fit(stopped, inputs, model, train, ngrams)
     fit(stopped, inputs, model, train, ngrams)
 
@@ -83,7 +83,8 @@ def fit(
     return built
 
 
-def _stop_before(count: int, patch: pytest.MonkeyPatch) -> None:
+def stop_before(count: int, patch: pytest.MonkeyPatch) -> None:
+    """Lets a training be interrupted where its step of this number, from 1 on, would begin."""
     step, batches = TrainingStep.__call__, []
 
     def counted(self, batch):

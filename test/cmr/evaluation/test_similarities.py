@@ -4,23 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_split import IMAGE_OF_CAPTION, SPLIT
 
-from cmr.data.examples import Examples
 from cmr.errors import DataError, WorkspaceError
 from cmr.evaluation import metrics, similarities
 from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.similarities import PairScores
-
-IMAGE_OF_CAPTION = np.repeat(np.arange(12), 3)
-SPLIT = Examples(
-    image_ids=[f"image{n}" for n in range(12)],
-    file_names=[f"{n}.jpg" for n in range(12)],
-    captions=[f"sentence {n}" for n in range(36)],
-    tokens=np.zeros(36, np.int32),
-    starts=np.arange(37),
-    image_of_caption=IMAGE_OF_CAPTION,
-    features={},
-)
 
 
 def embeddings(seed=0):

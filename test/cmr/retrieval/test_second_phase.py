@@ -8,6 +8,7 @@ import types
 import keras
 import numpy as np
 import pytest
+import stopped_trainings
 import tensorflow as tf
 import tiny_runs
 import tunable_runs
@@ -114,7 +115,7 @@ def test_a_stopped_training_ends_as_one_that_went_through(frozen, tmp_path, monk
     trainer_of(tmp_path / "whole", frozen, **settings).fit()
     for steps in (4, 7):
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            _stop_before(steps, patch)
+            stopped_trainings.stop_before(steps, patch)
             trainer_of(tmp_path / "stopped", frozen, **settings).fit()
     trainer_of(tmp_path / "stopped", frozen, **settings).fit()
 
@@ -123,18 +124,6 @@ def test_a_stopped_training_ends_as_one_that_went_through(frozen, tmp_path, monk
     expected, kept = (weights_of(kept_cnn(tmp_path / name)) for name in ("whole", "stopped"))
     for path, value in expected.items():
         np.testing.assert_array_equal(kept[path], value)
-
-
-def _stop_before(count: int, patch: pytest.MonkeyPatch) -> None:
-    step, batches = TrainingStep.__call__, []
-
-    def counted(self, batch):
-        batches.append(batch)
-        if len(batches) == count:
-            raise KeyboardInterrupt
-        return step(self, batch)
-
-    patch.setattr(TrainingStep, "__call__", counted)
 
 
 def test_two_replicas_train_what_one_trains(frozen, tmp_path):
