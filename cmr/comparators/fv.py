@@ -29,7 +29,7 @@ class Fv(EmbeddingSystem):
         words, counts = self._words(train)
         points = self.given.word_vectors.vectors[words].astype(np.float64)
         seed, components = self.given.seed, min(self.settings.components, len(points))
-        gaussian = mixtures.fit_gaussian(points, counts, components, seed)
+        gaussian = mixtures.fit_gaussian(points, components, seed)
         self._parts = []
         if self.settings.mixtures != "hglmm":
             self._parts.append(_Part(gaussian, points, words, self.settings, seed))
