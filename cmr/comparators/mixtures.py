@@ -92,7 +92,7 @@ def fit_gaussian(points: np.ndarray, components: int, seed: int) -> Mixture:
     return Mixture(model.weights_, model.means_, scales, np.zeros(scales.shape, bool))
 
 
-def fit_hybrid(points: np.ndarray, counts: np.ndarray, start: Mixture, iterations: int) -> tuple[Mixture, list[float]]:
+def fit_hybrid(points: np.ndarray, start: Mixture, iterations: int) -> tuple[Mixture, list[float]]:
     """Klein et al.'s hybrid Gaussian-Laplacian mixture by EM: each dimension of each component is what fits it better.
 
     Args:
@@ -105,14 +105,13 @@ def fit_hybrid(points: np.ndarray, counts: np.ndarray, start: Mixture, iteration
       The mixture, and the mean log-likelihood before each iteration and after the last, which never falls.
     """
     points = points.astype(np.float64)
-    weights = counts / counts.sum()
     order = np.argsort(points, axis=0, kind="stable")
-    least = np.maximum(_LEAST_SCALE * np.sqrt(np.average(np.square(points), axis=0, weights=weights)), 1e-6)
+    least = np.maximum(_LEAST_SCALE * np.sqrt(np.mean(np.square(points), axis=0)), 1e-6)
     mixture = dataclasses.replace(start, scales=np.maximum(start.scales, least))
-    likelihoods = [float(weights @ mixture.log_likelihood(points))]
+    likelihoods = [float(mixture.log_likelihood(points).mean())]
     for _ in range(iterations):
-        mixture = _maximised(points, order, mixture.responsibilities(points) * weights[:, None], least)
-        likelihoods.append(float(weights @ mixture.log_likelihood(points)))
+        mixture = _maximised(points, order, mixture.responsibilities(points) / len(points), least)
+        likelihoods.append(float(mixture.log_likelihood(points).mean()))
     return mixture, likelihoods
 
 
@@ -122,7 +121,7 @@ def _maximised(points: np.ndarray, order: np.ndarray, shares: np.ndarray, least:
     Args:
       points: `[n, dim]`.
       order: `[n, dim]` int64, each dimension's order.
-      shares: `[n, K]` of the text: responsibilities times weights.
+      shares: `[n, K]`: responsibilities, of all words together 1.
       least: `[dim]`, of a scale.
     """
     masses = np.maximum(shares.sum(axis=0), 1e-12)
