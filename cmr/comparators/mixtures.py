@@ -96,8 +96,7 @@ def fit_hybrid(points: np.ndarray, start: Mixture, iterations: int) -> tuple[Mix
     """Klein et al.'s hybrid Gaussian-Laplacian mixture by EM: each dimension of each component is what fits it better.
 
     Args:
-      points: `[n, dim]`, each distinct one once.
-      counts: `[n]` how often each stands in the text.
+      points: `[n, dim]`, each distinct word once, as for the Gaussians.
       start: the mixture to begin with.
       iterations: of EM.
 
