@@ -77,8 +77,20 @@ def all_of(count: int) -> list[Shard]:
 
 def begun(home: pathlib.Path) -> list[Shard]:
     """The shards that have a folder below `home`, of whatever counts; they need not be whole."""
-    named = [re.fullmatch(r"([0-9]+)-of-([0-9]+)", path.name) for path in (home / SHARDS).glob("*-of-*")]
-    return sorted(Shard(*map(int, numbers.groups())) for numbers in named if numbers)
+    shards = map(of_folder, (home / SHARDS).glob("*-of-*"))
+    return sorted(shard for shard in shards if shard is not None)
+
+
+def of_folder(folder: pathlib.Path) -> Shard | None:
+    """The shard that lies in a folder; None where the folder is no shard's."""
+    numbers = re.fullmatch(r"([0-9]{1,9})-of-([0-9]{1,9})", folder.name)
+    return Shard(*map(int, numbers.groups())) if numbers and folder.parent.name == SHARDS else None
+
+
+def flag_of(folder: pathlib.Path) -> str:
+    """` --shard=3/16` behind a command that writes a shard's folder; "" for another folder."""
+    shard = of_folder(folder)
+    return f" --shard={shard}" if shard else ""
 
 
 def count_of(home: pathlib.Path, count: int | None = None) -> int:

@@ -4,11 +4,10 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from cmr.errors import WorkspaceError
 from cmr.gallery.searching import Gallery
-from cmr.workspace import writer_lock
 
 # What was indexed is searched after so many seconds at the latest.
 _SECONDS_BETWEEN_LOOKS = 1.0
@@ -19,7 +18,7 @@ class _Opened:
     """A state of the gallery, which is closed when nobody searches it any more."""
 
     gallery: Gallery
-    version: int
+    state: Hashable
     users: int = 0
 
 
@@ -33,7 +32,7 @@ class LiveGallery:
     def __init__(self, gallery: Gallery):
         self._place, self._checksum = gallery.place, gallery.description.model_checksum
         self._lock = threading.Lock()
-        self._opened = _Opened(gallery, gallery.store.version())
+        self._opened = _Opened(gallery, gallery.state())
         self._looked = time.monotonic()
         self._has_other_model = False
 
@@ -45,7 +44,7 @@ class LiveGallery:
     @property
     def is_being_indexed(self) -> bool:
         """Whether a writer is at work."""
-        return writer_lock.is_held(self._place.folder)
+        return self._place.is_being_written
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Gallery]:
@@ -73,15 +72,15 @@ class LiveGallery:
         # A gallery that is damaged or gone is searched as it was.
         with contextlib.suppress(WorkspaceError):
             # Not the state that was seen before it was opened: what is committed in between would be missed.
-            version = before.gallery.store.version()
-            if self._place.read() == before.gallery.description and version == before.version:
+            state = before.gallery.state()
+            if state == before.state:
                 return
             gallery = Gallery.open(self._place.pictures, self._place.folder)
             self._has_other_model = gallery.description.model_checksum != self._checksum
             if self._has_other_model:
                 gallery.close()
                 return
-            self._opened = _Opened(gallery, gallery.store.version())
+            self._opened = _Opened(gallery, gallery.state())
             self._close_unused(before)
 
     def _close_unused(self, opened: _Opened) -> None:
