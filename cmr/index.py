@@ -93,8 +93,8 @@ def _index(place, retriever, model: str) -> None:
         of_shard = f", shard {place.shard}" if place.shard else ""
         print(
             f"{place.pictures}{of_shard}: {done.computed:,} pictures computed{rate}, {done.recognised:,} recognised by "
-            f"their content, {done.unchanged:,} unchanged, {done.gone:,} gone, {done.unreadable + done.still_unreadable:,} "
-            f"unreadable ({done.unreadable:,} of them new)",
+            f"their content, {done.unchanged:,} unchanged, {done.gone:,} gone, "
+            f"{done.unreadable + done.still_unreadable:,} unreadable ({done.unreadable:,} of them new)",
             flush=True,
         )
         _say_reclaimed(reclaimed)

@@ -122,7 +122,7 @@ def _print_answer(gallery, answer, sentences, unknown: list[str]) -> None:
     sys.stdout.flush()
     if not answer.stands_out:
         print(answer.says_nothing_stands_out(), file=sys.stderr)
-    of_shards = f" in {len(gallery.shards)} shards" if gallery.shards else ""
+    of_shards = f" in {len(gallery.shards)} of {gallery.shards[0].count} shards" if gallery.shards else ""
     print(
         f"{len(gallery):,} pictures{of_shards} searched in {answer.seconds:.3f} s, {time.monotonic() - _STARTED:.1f} s "
         "after the start",

@@ -9,8 +9,11 @@ from collections.abc import Hashable, Iterator
 from cmr.errors import WorkspaceError
 from cmr.gallery.searching import Gallery
 
-# What was indexed is searched after so many seconds at the latest.
+# What was indexed is searched after so many seconds, or a moment later.
 _SECONDS_BETWEEN_LOOKS = 1.0
+
+# Opening large shards takes seconds, in which nobody is answered: for so many times as long it is not done again.
+_OPENINGS_BETWEEN_LOOKS = 20
 
 
 @dataclasses.dataclass
@@ -33,7 +36,8 @@ class LiveGallery:
         self._place, self._checksum = gallery.place, gallery.description.model_checksum
         self._lock = threading.Lock()
         self._opened = _Opened(gallery, gallery.state())
-        self._looked = time.monotonic()
+        # Of the last look, where it was at shards.
+        self._looked, self._seconds = time.monotonic(), 0.0
         self._has_other_model = False
 
     @property
@@ -50,9 +54,11 @@ class LiveGallery:
     def opened(self) -> Iterator[Gallery]:
         """The gallery as it is now; it stays as it is until the block ends."""
         with self._lock:
-            if time.monotonic() - self._looked > _SECONDS_BETWEEN_LOOKS:
+            started = time.monotonic()
+            if started - self._looked > max(_SECONDS_BETWEEN_LOOKS, _OPENINGS_BETWEEN_LOOKS * self._seconds):
                 self._look()
                 self._looked = time.monotonic()
+                self._seconds = self._looked - started if self._opened.gallery.shards else 0.0
             opened = self._opened
             opened.users += 1
         try:
