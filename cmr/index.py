@@ -162,6 +162,7 @@ def _tell(place, retriever, model: str) -> None:
         changes = updating.find_changes(index, place.pictures, _remark, place.shard)
         recognised = updating.count_recognised(index, place.pictures, changes)
     else:
+        updating.refuse_unmerged(place)
         changes, recognised = updating.everything(place.pictures, _remark, place.shard), 0
     print(
         f"{place.pictures}: would compute {len(changes.to_read) - recognised:,} pictures, recognise "

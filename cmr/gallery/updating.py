@@ -234,12 +234,7 @@ def open_for_update(place: Place, retriever: Retriever, model: str, dtype: str, 
     """
     rows = Rows(retriever.parts.checksum, retriever.dim, dtype)
     if not place.gallery_json.exists():
-        if place.shard is None and place.shards_begun():
-            raise ConfigError(
-                f"{place.folder} holds shards that are not joined yet; run: "
-                f"{shell.python_command(*place.command, '--merge')} (then this command again, for what is new), or "
-                f"remove {place.folder / SHARDS}"
-            )
+        refuse_unmerged(place)
         place.remove_others("")
         place.mark_begun()
         fresh = Store.create(place.folder / "index-1", rows)
@@ -247,6 +242,20 @@ def open_for_update(place: Place, retriever: Retriever, model: str, dtype: str, 
         finish(place, fresh, model)
         return fresh
     return open_in_use(place, rows, model, rebuild)
+
+
+def refuse_unmerged(place: Place) -> None:
+    """Makes sure that shards are not indexed once more as a whole.
+
+    Raises:
+      ConfigError: there are shards, and no index of the whole.
+    """
+    if place.shard is None and not place.gallery_json.exists() and place.shards_begun():
+        raise ConfigError(
+            f"{place.folder} holds shards that are not joined yet; run: "
+            f"{shell.python_command(*place.command, '--merge')} (then this command again, for what is new), or "
+            f"remove {place.folder / SHARDS}"
+        )
 
 
 def open_in_use(place: Place, rows: Rows, model: str, rebuild: bool) -> Store:
