@@ -90,7 +90,10 @@ class ShardedStore:
 
     @functools.cached_property
     def _copies(self) -> dict[int, list[int]]:
-        """Row -> rows of the same content in other shards, whose files have greater paths."""
+        """Row -> rows of the same content in other shards, whose files have greater paths.
+
+        About a microsecond and 50 bytes a picture, once.
+        """
         ends, rows = [], []
         for place, store in self._of_place.items():
             ends_of_part, positions = store.shown_contents()
