@@ -9,15 +9,15 @@ searches add, of which 4 bytes a row are its score, and as many again while the 
 
     rows    one index: CPU s   own MiB    16 shards: CPU s   own MiB    first ten, their scores and order
     10^6                0.43        48                0.45        80    the same in every query
-    10^7             ONE_CPU   ONE_OWN              SH_CPU    SH_OWN    the same in every query
+    10^7                4.18       160                3.85       157    the same in every query
 
-So a row is 1,024 bytes and 0.43 µs of a core, or 2.4 GB/s a core. From there on it is arithmetic, nothing of it
+So a row is 1,024 bytes and 0.42 µs of a core, or 2.4 GB/s a core. From there on it is arithmetic, nothing of it
 measured, for machines of 32 cores (77 GB/s, less than their memory's bandwidth), 128 GB of memory, a disk of 3 GB/s:
 
     way, bytes a row          rows   memory    read a query   machines   time of a query
     exact, 1,024              10^8   102 GB    102 GB         1          102 / 77 = 1.3 s; from the disk 34 s
                               10^9   1,024 GB  1,024 GB       9          1,024 / (9 * 77) = 1.5 s
-    IVF,SQfp16, 1,024 + 8     10^8   103 GB    2% = 2 GB      1          2 / 2.4 = 0.9 s of one core
+    IVF,SQfp16, 1,024 + 8     10^8   103 GB    2% = 2.1 GB    1          2.1 / 2.4 = 0.9 s of one core
                               10^9   1,032 GB  2% = 21 GB     9          21 / (9 * 2.4) = 1.0 s of one core each
     IVF,PQ64, 64 + 8          10^8   7.2 GB    2% = 0.14 GB   1          2 * 10^6 * 64 sums = 0.1 s of one core
                               10^9   72 GB     2% = 1.4 GB    1          2 * 10^7 * 64 sums = 1.3 s of one core
