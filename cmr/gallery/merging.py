@@ -146,6 +146,7 @@ class _Joining:
             return
         self._done.changed += 1
         self._files.append((path, known))
+        # Of a file that is gone too: when it is back, its content is taken for known.
         if row is not None and known.sha256 not in self._new and not self._index.holds_content(known.sha256):
             if row >= len(self._rows[shard]):
                 raise WorkspaceError(_damaged(self._place.of_shard(shard)))

@@ -3,8 +3,35 @@
 Row `position` of the shard k of n is row `position * n + k - 1`: it keeps its number when any shard grows. Where a
 shard is shorter than the longest, a number is of no row.
 
-A query reads every row once, whether in one index or in shards, so its time is that of reading them. Measured by
-`python -m experiments.search_scale` and worked out from there: see `experiments/README.md`.
+A query reads every row once, in shards as in one index. Measured by `python -m experiments.search_scale --shards=16`
+(512 values in float16, two cores that had much other work, so seconds of CPU and not of the clock; "own" is memory that
+searches add, of which 4 bytes a row are its score, and as many again while the best are looked for):
+
+    rows    one index: CPU s   own MiB    16 shards: CPU s   own MiB    first ten, their scores and order
+    10^6                0.43        48                0.45        80    the same in every query
+    10^7                4.18       160                3.85       157    the same in every query
+
+So a row is 1,024 bytes and 0.42 µs of a core, or 2.4 GB/s a core. From there on it is arithmetic, nothing of it
+measured, for machines of 32 cores (77 GB/s, less than their memory's bandwidth), 128 GB of memory, a disk of 3 GB/s:
+
+    way, bytes a row          rows   memory    read a query   machines   time of a query
+    exact, 1,024              10^8   102 GB    102 GB         1          102 / 77 = 1.3 s; from the disk 34 s
+                              10^9   1,024 GB  1,024 GB       9          1,024 / (9 * 77) = 1.5 s
+    IVF,SQfp16, 1,024 + 8     10^8   103 GB    2% = 2.1 GB    1          2.1 / 2.4 = 0.9 s of one core
+                              10^9   1,032 GB  2% = 21 GB     9          21 / (9 * 2.4) = 1.0 s of one core each
+    IVF,PQ64, 64 + 8          10^8   7.2 GB    2% = 0.14 GB   1          2 * 10^6 * 64 sums = 0.1 s of one core
+                              10^9   72 GB     2% = 1.4 GB    1          2 * 10^7 * 64 sums = 1.3 s of one core
+
+A query costs machines times seconds: exact 1.3 machine-seconds at 10^8 and 13 at 10^9, with all cores busy; IVF a
+core's second and nine. Many queries at once read the rows once. The 8 bytes are a row's number. That 2% of the lists
+are enough is assumed: `cmr.index --ann` measures what gives 95% of the exact first ten, and says it. The coarse search
+adds the middles of sqrt(rows) lists, 2 kB each: 20 MB at 10^8 and 65 MB at 10^9. PQ64 is not built here; it loses more,
+which 1,000 rows read again exactly (1 MB) mend, and a sum of it is taken as 1 ns. Building lists takes rows * lists *
+1,024 operations: 10^15 for one index of 10^8 with 10^4 lists, a quarter of that for 16 shards with 2,500 lists each.
+Several machines are not one search here: each serves its shards by cmr.serve, whose answers bring scores to merge by.
+
+Opening shards that are not merged reads what is known of every content, to tell copies in several shards: about 1 µs of
+a core and 50 bytes a picture, once. At 10^7 that is ten seconds; larger galleries are better merged.
 """
 
 import heapq

@@ -90,6 +90,20 @@ def test_what_changed_in_a_shard_changes_in_the_whole_and_nothing_else_is_writte
     assert found[changed.path] == max(found.values())
 
 
+def test_a_file_that_changed_and_went_between_two_merges_has_its_row_when_it_is_back(tmp_path):
+    items = many(4)
+    place = sharded_galleries.write_shards(tmp_path, items, 2)
+    merge(place, 2)
+    shutil.rmtree(place.folder / shards.SHARDS)
+    sharded_galleries.write_shards(tmp_path, [Item(items[0].path, "changed", GONE, VECTORS[3]), *items[1:]], 2)
+
+    merge(place, 2)
+
+    index = Store(place.folder / place.read().index)
+    assert index.known_file(items[0].path.encode()).sha256 in index.rows_of_contents()
+    index.close()
+
+
 def test_what_the_whole_knows_better_than_a_shard_is_left(tmp_path):
     items = many()
     place = sharded_galleries.write_shards(tmp_path, items, 3)
