@@ -40,6 +40,7 @@ setuptools.setup(
         "pydot>=3.0",
     ],
     extras_require={
+        "beam": ["apache-beam>=2.77"],
         "comparators": ["scikit-learn>=1.4", "gensim>=4.3", "scipy>=1.11"],
         "captions": ["pycocoevalcap>=1.2"],
         "onnx": ["tf2onnx>=1.17", "onnx>=1.16"],
@@ -69,6 +70,7 @@ setuptools.setup(
             "python-multipart>=0.0.18",
             "httpx>=0.27",
             "selenium>=4.20",
+            "apache-beam>=2.77",
         ],
     },
 )

@@ -8,8 +8,13 @@ share a disk share the work; cmr.search looks through the shards, too:
 
     python -m cmr.index ~/Pictures --shard=3/16                  # and 1/16 ... 16/16, anywhere and in any order
     python -m cmr.index ~/Pictures --merge
+
+So do workers of a cluster, through Apache Beam:
+
+    python -m cmr.index ~/Pictures --runner=FlinkRunner --runner_options="--flink_master=host:8081"
 """
 
+import functools
 import pathlib
 import shlex
 import sys
@@ -19,13 +24,13 @@ import tqdm
 from absl import flags
 
 from cmr import shell
-from cmr.cli import command, search_flags, shard_flags
+from cmr.cli import command, pipeline_flags, search_flags, shard_flags
 from cmr.errors import ConfigError
 from cmr.workspace import shards
 
 FLAGS = flags.FLAGS
 
-GROUPS = (search_flags.gallery_flags, search_flags.index_flags, shard_flags.shard_flags)
+GROUPS = (search_flags.gallery_flags, search_flags.index_flags, shard_flags.shard_flags, pipeline_flags.pipeline_flags)
 
 _SECONDS_BETWEEN_LOOKS = 10.0
 
@@ -36,6 +41,9 @@ _OF_SHARDS = ("model", "rows_dtype", "ann")
 def check_flags() -> None:
     """Refuses flags that can't go together."""
     shard_flags.check()
+    pipeline_flags.check()
+    if FLAGS.runner and FLAGS.watch:
+        raise ConfigError("--watch looks again every ten seconds, which is no work for a pipeline; leave --runner out")
     for name in ("watch", "dry_run"):
         if FLAGS.merge and FLAGS[name].value:
             raise ConfigError(f"--merge joins the shards that are there; leave --{name} out")
@@ -81,7 +89,10 @@ def _index(place, retriever, model: str) -> None:
 
     with place.writing():
         index = updating.open_for_update(place, retriever, model, FLAGS.rows_dtype, FLAGS.rebuild)
-        done = updating.update(index, place.pictures, retriever, _remark, place.shard)
+        stream = _pipeline_stream(place, index, retriever, model)
+        done = updating.update(index, place.pictures, retriever, _remark, place.shard, stream)
+        if stream is not None:
+            stream.forget()
         updating.finish(place, index, model)
         if place.shard:
             place.mark_whole()
@@ -147,6 +158,19 @@ def _merge(place) -> None:
         if FLAGS.ann:
             _build_approximate(index, retriever)
         index.close()
+
+
+def _pipeline_stream(place, index, retriever, model: str):
+    """What lets the workers of a pipeline embed; None where this process does."""
+    runner = pipeline_flags.chosen_runner()
+    if runner is None:
+        return None
+    from cmr.gallery.pipeline import PipelineStream
+    from cmr.serving import packed_model
+
+    load = functools.partial(packed_model.load, model)
+    checksum = retriever.parts.checksum
+    return PipelineStream(runner, index.folder, place.pictures, load, checksum, retriever.dim)
 
 
 def _tell(place, retriever, model: str) -> None:

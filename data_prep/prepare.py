@@ -4,6 +4,8 @@ python -m data_prep.prepare
 python -m data_prep.prepare --dataset=flickr8k --data_dir=~/data/flickr8k
 python -m data_prep.prepare --dataset=mscoco --data_dir=~/data/mscoco --coco_protocol=karpathy_5k
 python -m data_prep.prepare --dataset=custom --data_dir=~/pictures --captions_file=~/sentences.csv
+
+With --runner the workers of a pipeline count the words; the raw files are read, and the workspace's written, here.
 """
 
 import contextlib
@@ -17,18 +19,20 @@ from typing import Any
 from absl import flags
 
 from cmr import shell
-from cmr.cli import command, datasets
+from cmr.cli import command, datasets, pipeline_flags
 from cmr.cli import flags as cmr_flags
 from cmr.errors import CmrError, ConfigError
-from cmr.workspace import dataset_files, vocabulary
+from cmr.workspace import captions, dataset_files
 from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import SPECIAL, Vocabulary
 from cmr.workspace.writer_lock import writer_lock
 from data_prep import flags as prep_flags
+from data_prep import word_counts
 from data_prep.datasets import readers
 from data_prep.datasets.raw_dataset import RawDataset
 from data_prep.datasets.readers import Choices
 from data_prep.scenes import contents, drawing, reader, scene
+from data_prep.word_counts import WordCounts
 
 FLAGS = flags.FLAGS
 
@@ -38,7 +42,16 @@ _MANY_UNKNOWN = 0.5
 # Scenes for captioning per other one: the paper's CNNs and captioner saw far more pictures than its models.
 _CAPTIONING_SHARE = 5
 
-GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags, prep_flags.split_flags)
+GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags, prep_flags.split_flags, pipeline_flags.pipeline_flags)
+
+
+def check_flags() -> None:
+    """Refuses flags that can't go together."""
+    pipeline_flags.check()
+    if FLAGS.runner and FLAGS.dataset == "scenes":
+        raise ConfigError(
+            "--dataset=scenes is drawn here in a moment, which is no work for a pipeline; leave --runner out"
+        )
 
 
 def main() -> None:
@@ -57,7 +70,8 @@ def _prepare(workspace: Workspace) -> None:
     raw = _read(workspace)
     if FLAGS.on_flaw == "refuse":
         raw.refuse_flaws()
-    _write(workspace, raw, _vocabulary(raw))
+    counts = _counts(workspace, raw)
+    _write(workspace, raw, counts, _vocabulary(counts))
 
 
 def _prepare_scenes(workspace: Workspace) -> None:
@@ -67,12 +81,13 @@ def _prepare_scenes(workspace: Workspace) -> None:
         )
     drawn = scene.make_scenes(FLAGS.scenes_seed, FLAGS.num_scenes, _num_captioning())
     raw = reader.raw_scenes(drawn)
-    words = _vocabulary(raw)
+    counts = word_counts.count(raw.captions)
+    words = _vocabulary(counts)
     # Named as half-written files are, which the next command removes.
     new_images = workspace.dataset_dir / f".{os.getpid()}.tmp.{reader.IMAGE_DIR}"
     try:
         drawing.draw_scenes(drawn, new_images)
-        _write(workspace, raw, words, new_images, {workspace.scene_contents_json: contents.contents(drawn)})
+        _write(workspace, raw, counts, words, new_images, {workspace.scene_contents_json: contents.contents(drawn)})
     finally:
         shutil.rmtree(new_images, ignore_errors=True)
 
@@ -128,9 +143,17 @@ def _said_if_forgotten(workspace: Workspace) -> Iterator[None]:
         raise
 
 
-def _vocabulary(raw: RawDataset) -> Vocabulary:
-    training = raw.captions[raw.captions["split"] == "train"]["caption"]
-    words = Vocabulary.from_captions(training, FLAGS.min_word_count)
+def _counts(workspace: Workspace, raw: RawDataset) -> WordCounts:
+    runner = pipeline_flags.chosen_runner()
+    if runner is None:
+        return word_counts.count(raw.captions)
+    from data_prep import word_pipeline
+
+    return word_pipeline.count(raw.captions, runner, workspace.dataset_dir)
+
+
+def _vocabulary(counts: WordCounts) -> Vocabulary:
+    words = Vocabulary.from_counts(counts.words["train"], counts.sentences["train"], FLAGS.min_word_count)
     if len(words) == len(SPECIAL):
         raise ConfigError(f"--min_word_count={FLAGS.min_word_count} leaves no word; give a smaller one")
     return words
@@ -139,6 +162,7 @@ def _vocabulary(raw: RawDataset) -> Vocabulary:
 def _write(
     workspace: Workspace,
     raw: RawDataset,
+    counts: WordCounts,
     words: Vocabulary,
     new_images: pathlib.Path | None = None,
     others: Mapping[pathlib.Path, dict[str, Any]] | None = None,
@@ -166,7 +190,7 @@ def _write(
     if raw.protocol:
         print(f"  splits: {raw.protocol}")
     print(f"  vocabulary of {len(words) - len(SPECIAL):,} words and {' '.join(SPECIAL)}")
-    unknown = {split: _unknown_share(raw, words, split) for split in ("val", "test")}
+    unknown = {split: counts.unknown_share(split, words) for split in captions.EVALUATED}
     print("  unknown words: " + ", ".join(f"{share:.1%} of {split}" for split, share in unknown.items()))
     for flaw in raw.flaws:
         print(f"dropped: {flaw}" + ("" if flaw.shows_all_names else f" (all in {workspace.dataset_json})"))
@@ -177,13 +201,5 @@ def _write(
         )
 
 
-def _unknown_share(raw: RawDataset, words: Vocabulary, split: str) -> float:
-    """Share of a split's words, each as often as it is said, that are `<unk>` to the vocabulary."""
-    said = [
-        word for text in raw.captions[raw.captions["split"] == split]["caption"] for word in vocabulary.tokenize(text)
-    ]
-    return sum(word not in words.ids for word in said) / len(said)
-
-
 if __name__ == "__main__":
-    command.run(main, __doc__, GROUPS, uses_tensorflow=False)
+    command.run(main, __doc__, GROUPS, check_flags, uses_tensorflow=False)

@@ -2,11 +2,14 @@
 
 import pathlib
 import sys
+from collections.abc import Iterator
 
+import beam_servers
 import pytest
 from commands import ROOT
 from tiny_workspaces import make_workspace
 
+from cmr.pipelines.runners import Runner
 from cmr.workspace.paths import Workspace
 
 SHARED = ROOT.parent / "shared"
@@ -31,6 +34,13 @@ def shared() -> pathlib.Path:
     if not SHARED.exists():
         pytest.skip("real data (../shared) is not on this machine")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def portable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
+    """Beam's own job service, with workers that are processes of their own, as an engine."""
+    with beam_servers.running(tmp_path_factory.mktemp("servers")) as runner:
+        yield runner
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ LAYERS = (
     ("cmr.errors",),
     ("cmr.progress", "cmr.config", "cmr.shell", "cmr.extras"),
     ("cmr.workspace",),
+    ("cmr.pipelines",),
     ("cmr.data", "cmr.pictures", "cmr.training", "cmr.cli"),
     ("cmr.recurrent",),
     ("cmr.finetuning",),
@@ -28,9 +29,20 @@ LAYERS = (
 )
 
 # What data_prep reads of cmr: the workspace and what stands on it, and the captioner's files.
-OF_CMR_FOR_DATA_PREP = ("errors", "progress", "config", "shell", "workspace", "data", "pictures", "cli", "captioner")
+OF_CMR_FOR_DATA_PREP = (
+    "errors",
+    "progress",
+    "config",
+    "shell",
+    "workspace",
+    "pipelines",
+    "data",
+    "pictures",
+    "cli",
+    "captioner",
+)
 
-WITHOUT_TENSORFLOW = (*LAYERS[0], *LAYERS[1], "cmr.workspace", "cmr.data", "cmr.cli")
+WITHOUT_TENSORFLOW = (*LAYERS[0], *LAYERS[1], "cmr.workspace", "cmr.pipelines", "cmr.data", "cmr.cli")
 
 
 def modules() -> list[str]:
@@ -46,9 +58,21 @@ def source(module: str) -> pathlib.Path:
     return ROOT.joinpath(*module.split(".")).with_suffix(".py")
 
 
-def imported(module: str) -> Iterator[str]:
-    """The project's modules that a module imports anywhere, lazily too; the names that packages hand on left out."""
-    for node in ast.walk(ast.parse(source(module).read_text(encoding="utf-8"))):
+def imported(module: str, is_later_too: bool = True) -> Iterator[str]:
+    """The project's modules that a module imports anywhere; the names that packages hand on left out.
+
+    Args:
+      module: its dotted name.
+      is_later_too: whether what functions import counts, which comes when they are called.
+    """
+    tree = ast.parse(source(module).read_text(encoding="utf-8"))
+    later = set()
+    if not is_later_too:
+        functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+        later = {inner for function in functions for inner in ast.walk(function)}
+    for node in ast.walk(tree):
+        if node in later:
+            continue
         if isinstance(node, ast.Import):
             named = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -152,3 +176,15 @@ def test_the_ground_the_workspace_and_the_data_import_no_tensorflow(module):
     ]
 
     assert not {"tensorflow", "keras"} & {str(name).split(".")[0] for name in named}
+
+
+def test_a_command_imports_apache_beam_only_where_it_runs_a_pipeline():
+    seen, waiting = set(), [module for module in MODULES if is_command(module)]
+    while waiting:
+        seen.add(module := waiting.pop())
+        waiting += {name for name in imported(module, is_later_too=False) if name in MODULES} - seen
+
+    assert "cmr.pipelines.runners" in seen
+    assert "cmr.pipelines.quiet_beam" not in seen
+    texts = {module: source(module).read_text(encoding="utf-8") for module in MODULES}
+    assert [module for module, text in texts.items() if "import apache_beam" in text] == ["cmr.pipelines.quiet_beam"]

@@ -2,10 +2,11 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence, Set
 
 from cmr import progress, shell
 from cmr.errors import ConfigError
@@ -118,12 +119,17 @@ def count_recognised(index: Store, pictures: pathlib.Path, changes: Changes) -> 
     return count
 
 
+# From paths and the contents that are known already to what became of each, in the order of the paths but for `others`.
+Stream = Callable[[Sequence[pathlib.Path], Set[bytes]], Iterator[Batch]]
+
+
 def update(
     index: Store,
     pictures: pathlib.Path,
     retriever: Retriever,
     on_remark: Callable[[str], None],
     shard: Shard | None = None,
+    stream: Stream | None = None,
 ) -> Update:
     """Reads and embeds what is new or changed, and commits as it goes.
 
@@ -133,6 +139,7 @@ def update(
       retriever: the model that made the index.
       on_remark: is told of each file that can't be read, once and with the reason.
       shard: the part of the folder that the index is of; None for all.
+      stream: reads and embeds; None: `streaming.stream` in this process.
     """
     changes = find_changes(index, pictures, on_remark, shard)
     known = index.known()
@@ -147,8 +154,14 @@ def update(
         unchanged=changes.unchanged - changes.unreadable,
     )
     if changes.to_read:
-        _Pass(index, pictures, retriever, on_remark, changes, known, done).run()
+        if stream is None:
+            stream = functools.partial(_in_this_process, retriever)
+        _Pass(index, pictures, stream, on_remark, changes, known, done).run()
     return done
+
+
+def _in_this_process(retriever: Retriever, paths: Sequence[pathlib.Path], contents: Set[bytes]) -> Iterator[Batch]:
+    return streaming.stream(retriever, paths, contents.__contains__)
 
 
 class _Pass:
@@ -158,13 +171,13 @@ class _Pass:
         self,
         index: Store,
         pictures: pathlib.Path,
-        retriever: Retriever,
+        stream: Stream,
         on_remark: Callable[[str], None],
         changes: Changes,
         known: dict[bytes, Known],
         done: Update,
     ):
-        self._index, self._pictures, self._retriever, self._on_remark = index, pictures, retriever, on_remark
+        self._index, self._pictures, self._stream, self._on_remark = index, pictures, stream, on_remark
         self._stamps, self._known, self._done = changes.to_read, known, done
         self._contents = set(index.rows_of_contents())
         sizes = {each.size for each in known.values() if each.sha256 in self._contents}
@@ -177,9 +190,10 @@ class _Pass:
     def run(self) -> None:
         started = committed = time.monotonic()
         files = [self._pictures / os.fsdecode(path) for path in self._paths]
+        batches = self._stream(files, self._contents)
         with progress.progress_bar(len(files), "picture", "index") as bar:
             try:
-                for batch in streaming.stream(self._retriever, files, self._contents.__contains__):
+                for batch in batches:
                     self._take(batch)
                     bar.update(len(batch.embedded) + len(batch.others))
                     if time.monotonic() - committed > _SECONDS_BETWEEN_COMMITS:

@@ -88,7 +88,7 @@ def read_cnn(folder: str | os.PathLike) -> Cnn:
     path = folder / CNN_KERAS
     if not path.exists():
         raise WorkspaceError(f"{path} is missing; run data_prep.extract again, which adds it")
-    return _load(path, crops, "remove it and run data_prep.extract again")
+    return load_cnn(path, crops, "remove it and run data_prep.extract again")
 
 
 def read_own_cnn(folder: str | os.PathLike) -> Cnn | None:
@@ -101,10 +101,20 @@ def read_own_cnn(folder: str | os.PathLike) -> Cnn | None:
       WorkspaceError: the file can't be read.
     """
     path = pathlib.Path(folder) / CNN_KERAS
-    return _load(path, 1, "remove the folder of its training and train again") if path.exists() else None
+    return load_cnn(path, 1, "remove the folder of its training and train again") if path.exists() else None
 
 
-def _load(path: pathlib.Path, crops: int, mend: str) -> Cnn:
+def load_cnn(path: pathlib.Path, crops: int, mend: str) -> Cnn:
+    """Reads a file of `write_cnn`.
+
+    Args:
+      path: of the file.
+      crops: as of `Cnn`.
+      mend: what the user can do where it can't be read; it ends the sentence.
+
+    Raises:
+      WorkspaceError: it can't be read.
+    """
     try:
         return Cnn(keras.saving.load_model(path, compile=False), crops)
     # Keras raises all of these for files that are cut off or of other kinds.

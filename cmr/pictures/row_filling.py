@@ -54,10 +54,27 @@ def fill_rows(
         for batch in batches:
             of_batch = list(itertools.islice(remaining, len(batch.rows)))
             if batch.failures and on_corrupt != "blank":
-                hint = "; mend it, or give --on_corrupt=blank to let a grey picture stand for it" if on_corrupt else ""
-                raise DataError(f"{next(iter(batch.failures.values()))}{hint}")
+                raise unreadable(next(iter(batch.failures.values())), on_corrupt)
             rows.append(batch.rows, [of_batch[place] for place in batch.failures])
             bar.update(len(batch.rows))
             if time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
                 rows.save()
                 saved = time.monotonic()
+
+
+def unreadable(reason: str, on_corrupt: str | None, count: int = 1) -> DataError:
+    """The error of pictures that can't be read.
+
+    Args:
+      reason: a sentence that names the first of them and says why.
+      on_corrupt: as of `fill_rows`; not `blank`.
+      count: how many are known to be unreadable.
+    """
+    if not on_corrupt:
+        return DataError(reason)
+    if count > 1:
+        return DataError(
+            f"{count:,} pictures can't be read, first of them: {reason}; mend them, or give --on_corrupt=blank to let "
+            "a grey picture stand for each"
+        )
+    return DataError(f"{reason}; mend it, or give --on_corrupt=blank to let a grey picture stand for it")

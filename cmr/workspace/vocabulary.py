@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cmr.errors import WorkspaceError
 from cmr.workspace import line_files
@@ -81,9 +81,20 @@ class Vocabulary:
         for caption in captions:
             counter.update(tokenize(caption))
             sentences += 1
-        kept = sorted((w for w in counter if counter[w] >= min_word_count), key=lambda w: (-counter[w], w))
-        unknown = sum(counter.values()) - sum(counter[word] for word in kept)
-        return cls((*SPECIAL, *kept), (0, unknown, sentences, *(counter[word] for word in kept)))
+        return cls.from_counts(counter, sentences, min_word_count)
+
+    @classmethod
+    def from_counts(cls, counts: Mapping[str, int], sentences: int, min_word_count: int = 1) -> "Vocabulary":
+        """The same of words that are counted already.
+
+        Args:
+          counts: word -> how often the training sentences say it.
+          sentences: how many those are.
+          min_word_count: as of `from_captions`.
+        """
+        kept = sorted((w for w in counts if counts[w] >= min_word_count), key=lambda w: (-counts[w], w))
+        unknown = sum(counts.values()) - sum(counts[word] for word in kept)
+        return cls((*SPECIAL, *kept), (0, unknown, sentences, *(counts[word] for word in kept)))
 
     def encode(self, caption: str) -> list[int]:
         """Ids of the sentence's words, closed by `<end>` (Eq. 1's s_1 ... s_T; there is no start word).

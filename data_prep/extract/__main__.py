@@ -9,6 +9,10 @@ An extraction that was stopped goes on when the same command is given again. Mac
 
     python -m data_prep.extract --dataset=mscoco --shard=3/16     # and 1/16 ... 16/16, anywhere and in any order
     python -m data_prep.extract --dataset=mscoco --merge
+
+So do workers of a cluster, through Apache Beam:
+
+    python -m data_prep.extract --dataset=mscoco --runner=FlinkRunner --runner_options="--flink_master=host:8081"
 """
 
 import contextlib
@@ -18,7 +22,7 @@ import pandas as pd
 from absl import flags
 
 from cmr import shell
-from cmr.cli import command, datasets, shard_flags
+from cmr.cli import command, datasets, pipeline_flags, shard_flags
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 from cmr.workspace import captions, paths, shards
@@ -35,6 +39,7 @@ GROUPS = (
     cmr_flags.cnn_flags,
     cmr_flags.picture_flags,
     shard_flags.shard_flags,
+    pipeline_flags.pipeline_flags,
 )
 
 
@@ -42,6 +47,7 @@ def check_flags() -> None:
     """Refuses flags that can't go together."""
     datasets.apply_defaults(FLAGS)
     shard_flags.check()
+    pipeline_flags.check()
     if FLAGS.cnn == "both" and (FLAGS.features_name or _is_path(FLAGS.weights)):
         flag = "features_name" if FLAGS.features_name else "weights=PATH"
         raise ConfigError(f"--{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
@@ -99,13 +105,14 @@ def main() -> None:
     images = all_images.head(FLAGS.limit) if FLAGS.limit else all_images
     image_dir = workspace.dataset_dir / description["image_dir"]
     pictures = Pictures(images["image_id"].tolist(), [image_dir / name for name in images["file_name"]])
+    runner = pipeline_flags.chosen_runner()
     extractions = {}
     for role, model_name in _models().items():
         cnn = _cnn(role, model_name, workspace)
         name = (FLAGS.features_name or cnn.name) + (f"-first{FLAGS.limit}" if FLAGS.limit else "")
         folder = workspace.features_dir(name)
         settings = int(FLAGS.crops), FLAGS.image_batch, FLAGS.on_corrupt, FLAGS.max_pixels
-        extractions[role] = Extraction(cnn, pictures, folder, *settings)
+        extractions[role] = Extraction(cnn, pictures, folder, *settings, runner=runner)
     if FLAGS.shard:
         _extract_shard([*extractions.values()])
         return
@@ -176,7 +183,7 @@ def _given(*left_out: str) -> list[str]:
 def _flag_names() -> list[str]:
     """The command's own flags, in the order of `--help`."""
     module_of = FLAGS.find_module_defining_flag
-    modules = cmr_flags.__name__, prep_flags.__name__, shard_flags.__name__
+    modules = cmr_flags.__name__, prep_flags.__name__, shard_flags.__name__, pipeline_flags.__name__
     return [name for name in FLAGS if module_of(name) in modules]
 
 

@@ -160,8 +160,11 @@ def hub(module: str, image_size: int, crops: int) -> CnnDescription:
     """
     from data_prep.extract import hub_module
 
+    # A worker of a pipeline has another working directory.
+    place = str(pathlib.Path(module).absolute()) if pathlib.Path(module).is_dir() else module
+    build = functools.partial(_hub_model, place, image_size)
     # Its size stands in the module itself, so it is loaded at once.
-    model, size = hub_module.hub_model(module, image_size)
+    size = build().input.shape[1]
     return CnnDescription(
         name=paths.image_features_name("hub", module, crops),
         model_name="hub",
@@ -170,10 +173,18 @@ def hub(module: str, image_size: int, crops: int) -> CnnDescription:
         weights_sha256=hub_module.module_checksum(module),
         input_size=size,
         stand_in="" if "inception_v3" in module else PAPER_IMAGE,
-        build=lambda: model,
+        build=build,
         # Its SavedModel is no Keras layer that a file could hold.
         is_saved=False,
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _hub_model(module: str, image_size: int) -> keras.Model:
+    from data_prep.extract import hub_module
+
+    model, _ = hub_module.hub_model(module, image_size)
+    return model
 
 
 def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int, output: Layer = FEATURES) -> CnnDescription:

@@ -10,6 +10,8 @@ from cmr.config import MAX_PIXELS
 from cmr.errors import DataError
 from cmr.pictures import row_filling
 from cmr.pictures.cnn import Cnn, write_cnn
+from cmr.pipelines import work
+from cmr.pipelines.runners import Runner
 from cmr.workspace import features
 from cmr.workspace.partial_rows import PartialRows
 from cmr.workspace.shards import Shard
@@ -43,6 +45,7 @@ class Extraction:
       on_corrupt: `refuse` or `blank`.
       max_pixels: as in `cmr.pictures.files.read_rgb`.
       shard: that the images are of; None where they are all.
+      runner: the engine whose workers run the CNN; None: this process does.
     """
 
     cnn: CnnDescription
@@ -53,6 +56,7 @@ class Extraction:
     on_corrupt: str
     max_pixels: int = MAX_PIXELS
     shard: Shard | None = None
+    runner: Runner | None = None
 
     def prepare(self) -> None:
         """Does all that can fail before the CNN runs, and writes nothing: looks at the pictures, builds the CNN.
@@ -98,6 +102,11 @@ class Extraction:
         image_ids, paths = self.pictures.image_ids, self.pictures.paths
 
         def run_cnn(rows: PartialRows) -> None:
+            if self.runner is not None:
+                from data_prep.extract import pipeline
+
+                pipeline.fill_rows(rows, self, cnn)
+                return
             row_filling.fill_rows(
                 rows, cnn, image_ids, paths, self._title, self.image_batch, self.max_pixels, self.on_corrupt
             )
@@ -134,6 +143,7 @@ class Extraction:
         }
         features.write_description(self.folder, image_ids, description)
         rows.forget()
+        work.remove(self.folder)
         # Known from now on, so that damage is noticed.
         features.read_stored(self.folder).checksum()
         return {**description, "seconds": time.monotonic() - started}
@@ -193,6 +203,7 @@ def extract(
     image_batch: int,
     on_corrupt: str,
     max_pixels: int = MAX_PIXELS,
+    runner: Runner | None = None,
 ) -> dict:
     """Runs one `Extraction`, whose attributes these are."""
-    return Extraction(cnn, pictures, folder, crops, image_batch, on_corrupt, max_pixels).run()
+    return Extraction(cnn, pictures, folder, crops, image_batch, on_corrupt, max_pixels, runner=runner).run()

@@ -407,7 +407,7 @@ def test_help_lists_the_commands_own_flags_first(without_tensorflow):
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
     titles = [line for line in lines if line.endswith(":") and not line.startswith(" ")]
-    assert titles == ["Data set and workspace:", "Raw data:", "Splits:", "Everywhere:"]
+    assert titles == ["Data set and workspace:", "Raw data:", "Splits:", "Pipeline:", "Everywhere:"]
     for flag in ("dataset", "workspace_dir", "data_dir", "on_flaw", "min_word_count"):
         assert any(line.startswith(f"  --{flag}") for line in lines)
 

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import pickle
 
 import h5py
 import keras
@@ -273,7 +274,9 @@ def test_a_hub_module_is_a_cnn(tmp_path, kind):
 
     assert cnn.input_size == 24
     assert len(cnn.weights_sha256) == 64
-    np.testing.assert_allclose(_run(cnn.build(), pictures), pictures.mean(axis=(1, 2)) / 255, rtol=1e-4)
+    # The second as the worker of a pipeline gets it.
+    for build in (cnn.build, pickle.loads(pickle.dumps(cnn.build))):
+        np.testing.assert_allclose(_run(build(), pictures), pictures.mean(axis=(1, 2)) / 255, rtol=1e-4)
 
 
 def test_a_hub_module_that_cannot_be_had_is_refused(tmp_path):

@@ -1,0 +1,1 @@
+"""Work that Apache Beam spreads over workers: which engine, what a worker does, what it leaves on the shared disk."""
