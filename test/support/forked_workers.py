@@ -16,10 +16,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 from commands import ROOT
 
-from cmr.training import distribution
-
 # Processes that wait for each other by mistake are ended after it.
-_LONGEST_SECONDS = 400
+_LONGEST_SECONDS = 600
 _CONNECT_SECONDS = 30
 
 
@@ -107,7 +105,7 @@ def _train(config: str, flags: list[str], fault: Fault | None, path: pathlib.Pat
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ["TF_CONFIG"] = config
-    distribution.CONNECT_SECONDS = _CONNECT_SECONDS
+    importlib.import_module("cmr.training.distribution").CONNECT_SECONDS = _CONNECT_SECONDS
     if fault is not None:
         _arrange(fault)
     sys.argv = ["cmr.train", *flags, "--strategy=multi_worker"]
