@@ -14,6 +14,9 @@ from cmr.workspace.runs import Settings
 
 Result = TypeVar("Result")
 
+# Sent at once; the largest weights of a CNN hold a hundred million values.
+_BLOCK_VALUES = 1 << 22
+
 
 class Workers:
     """The processes of a strategy; one alone agrees with itself at no cost.
@@ -66,7 +69,9 @@ class Workers:
         if self._is_alone:
             return
         for variable in _variables(trackables):
-            value = self._of_chief(tf.reshape(tf.cast(variable, tf.float64), [-1]).numpy())
+            value = tf.reshape(tf.cast(variable, tf.float64), [-1]).numpy()
+            for start in range(0, len(value), _BLOCK_VALUES):
+                value[start : start + _BLOCK_VALUES] = self._of_chief(value[start : start + _BLOCK_VALUES])
             variable.assign(tf.cast(value.reshape(variable.shape), variable.dtype))
 
     def in_turn(self, function: Callable[[], Result]) -> Result:
