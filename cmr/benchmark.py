@@ -65,12 +65,12 @@ def _print_workers(model, config, train) -> None:
     for number, parts in timed.items():
         print(f"{number:>16}" + "".join(f"{value / alone:16.3f}" for value in (*parts.values(), sum(parts.values()))))
     exchanges = exchange.of_step(model, config)
-    print(f"\nexchanged in a step{'MB':>41}")
+    print(f"\n{'exchanged in a step':<52}{'MB':>8}")
     for each in exchanges:
         print(f"  {each.what:<50}{each.num_bytes / 1e6:8.3f} {'summed' if each.is_sum else 'joined'}")
     for number in workers:
         sent = sum(each.sent(number) for each in exchanges)
-        print(f"  each of {number} workers in a ring sends and receives{sent / 1e6:>17.3f}")
+        print(f"  {f'each of {number} workers in a ring sends and receives':<50}{sent / 1e6:8.3f}")
 
 
 def _print_shares(seconds: dict[str, float], of: str) -> None:
