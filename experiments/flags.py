@@ -178,6 +178,14 @@ def ensemble_flags() -> None:
     flags.DEFINE_integer("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)
 
 
+@command.flag_group("Text space")
+def text_space_flags() -> None:
+    flag_kinds.define_path(
+        "captioner", "", "Folder, .keras or .npz whose W_img is looked at; by default the workspace's."
+    )
+    flag_kinds.define_seed("seed", 0, "Seed of the random W_img and of the n-grams' SVD.")
+
+
 @command.flag_group("Report")
 def report_flags() -> None:
     cmr_flags.define_folder_name(

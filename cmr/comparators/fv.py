@@ -26,15 +26,15 @@ class Fv(EmbeddingSystem):
     settings: FvSettings
 
     def fit(self, train: Examples, val: Examples) -> None:
-        words, counts = self._words(train)
+        words = self._words(train)
         points = self.given.word_vectors.vectors[words].astype(np.float64)
         seed, components = self.given.seed, min(self.settings.components, len(points))
-        gaussian = mixtures.fit_gaussian(points, counts, components, seed)
+        gaussian = mixtures.fit_gaussian(points, components, seed)
         self._parts = []
         if self.settings.mixtures != "hglmm":
             self._parts.append(_Part(gaussian, points, words, self.settings, seed))
         if self.settings.mixtures != "gmm":
-            hybrid, _ = mixtures.fit_hybrid(points, counts, gaussian, self.settings.em_iterations)
+            hybrid, _ = mixtures.fit_hybrid(points, gaussian, self.settings.em_iterations)
             self._parts.append(_Part(hybrid, points, words, self.settings, seed))
         texts = np.concatenate([part.fit(train) for part in self._parts], axis=1)
         settings = self.settings
@@ -44,11 +44,10 @@ class Fv(EmbeddingSystem):
         texts = np.concatenate([part.vectors(split) for part in self._parts], axis=1)
         return Embeddings(self._maps.embed_images(side_by_side(split)), self._maps.embed_texts(texts))
 
-    def _words(self, train: Examples) -> tuple[np.ndarray, np.ndarray]:
-        """The known words of the training sentences, and how often each stands there."""
-        counts = np.bincount(train.tokens, minlength=len(self.given.vocabulary))
-        words = np.flatnonzero(self.given.word_vectors.is_known & (counts > 0))
-        return words, counts[words]
+    def _words(self, train: Examples) -> np.ndarray:
+        """The known words of the training sentences, each once."""
+        stands_there = np.bincount(train.tokens, minlength=len(self.given.vocabulary)) > 0
+        return np.flatnonzero(self.given.word_vectors.is_known & stands_there)
 
 
 class _Part:

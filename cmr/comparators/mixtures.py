@@ -71,35 +71,32 @@ class Mixture:
         return np.concatenate([part.reshape(len(points), -1) for part in (by_center, by_scale)], 1).astype(np.float32)
 
 
-def fit_gaussian(points: np.ndarray, counts: np.ndarray, components: int, seed: int, samples: int = 50_000) -> Mixture:
-    """scikit-learn's mixture of Gaussians, on a sample of the text.
+def fit_gaussian(points: np.ndarray, components: int, seed: int) -> Mixture:
+    """scikit-learn's mixture of Gaussians, on each word once.
+
+    By how often the words stand in the text most components would lie on single frequent ones ("a", "in"), and the
+    Fisher vectors of two sentences would differ in little else.
 
     Args:
       points: `[n, dim]`, each distinct one once.
-      counts: `[n]` how often each stands in the text.
       components: K.
-      seed: of the sample and the start.
-      samples: points drawn by their counts, since scikit-learn takes no weights.
+      seed: of the start.
     """
     mixture = extras.load("sklearn.mixture")
-    random = np.random.default_rng(seed)
-    drawn = np.repeat(np.arange(len(points)), counts)
-    drawn = random.choice(drawn, min(samples, len(drawn)), replace=False)
     # Without a word twice in a component its variance would be 0.
-    floor = float(_LEAST_SCALE * points[drawn].var(axis=0).mean())
+    floor = float(_LEAST_SCALE * points.var(axis=0).mean())
     model = mixture.GaussianMixture(
         components, covariance_type="diag", reg_covar=floor, random_state=seed, max_iter=50, tol=1e-2
-    ).fit(points[drawn])
+    ).fit(points)
     scales = np.sqrt(model.covariances_)
     return Mixture(model.weights_, model.means_, scales, np.zeros(scales.shape, bool))
 
 
-def fit_hybrid(points: np.ndarray, counts: np.ndarray, start: Mixture, iterations: int) -> tuple[Mixture, list[float]]:
+def fit_hybrid(points: np.ndarray, start: Mixture, iterations: int) -> tuple[Mixture, list[float]]:
     """Klein et al.'s hybrid Gaussian-Laplacian mixture by EM: each dimension of each component is what fits it better.
 
     Args:
-      points: `[n, dim]`, each distinct one once.
-      counts: `[n]` how often each stands in the text.
+      points: `[n, dim]`, each distinct word once, as for the Gaussians.
       start: the mixture to begin with.
       iterations: of EM.
 
@@ -107,14 +104,13 @@ def fit_hybrid(points: np.ndarray, counts: np.ndarray, start: Mixture, iteration
       The mixture, and the mean log-likelihood before each iteration and after the last, which never falls.
     """
     points = points.astype(np.float64)
-    weights = counts / counts.sum()
     order = np.argsort(points, axis=0, kind="stable")
-    least = np.maximum(_LEAST_SCALE * np.sqrt(np.average(np.square(points), axis=0, weights=weights)), 1e-6)
+    least = np.maximum(_LEAST_SCALE * np.sqrt(np.mean(np.square(points), axis=0)), 1e-6)
     mixture = dataclasses.replace(start, scales=np.maximum(start.scales, least))
-    likelihoods = [float(weights @ mixture.log_likelihood(points))]
+    likelihoods = [float(mixture.log_likelihood(points).mean())]
     for _ in range(iterations):
-        mixture = _maximised(points, order, mixture.responsibilities(points) * weights[:, None], least)
-        likelihoods.append(float(weights @ mixture.log_likelihood(points)))
+        mixture = _maximised(points, order, mixture.responsibilities(points) / len(points), least)
+        likelihoods.append(float(mixture.log_likelihood(points).mean()))
     return mixture, likelihoods
 
 
@@ -124,7 +120,7 @@ def _maximised(points: np.ndarray, order: np.ndarray, shares: np.ndarray, least:
     Args:
       points: `[n, dim]`.
       order: `[n, dim]` int64, each dimension's order.
-      shares: `[n, K]` of the text: responsibilities times weights.
+      shares: `[n, K]`: responsibilities, of all words together 1.
       least: `[dim]`, of a scale.
     """
     masses = np.maximum(shares.sum(axis=0), 1e-12)

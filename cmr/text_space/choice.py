@@ -65,14 +65,26 @@ def from_flags(values: flags.FlagValues, workspace: Workspace, inputs: Inputs, i
         dim = inputs.feature_dim(input_names.IMAGE_FEATURES)
         kernel = random_kernel(dim, values.text_space_dim, values.seed)
         return TextSpace(f"random, seed {values.seed}", kernel)
-    kernel = linear.linear_kernel(
+    kernel = linear_kernel(workspace, inputs, image_features, values.text_space_dim)
+    return TextSpace("linear", kernel)
+
+
+def linear_kernel(workspace: Workspace, inputs: Inputs, image_features: str, units: int) -> np.ndarray:
+    """The plain linear W_img of these inputs, `[feature_dim, units]` float32, trained where the workspace has none.
+
+    Args:
+      workspace: of the data set.
+      inputs: with `image_features`.
+      image_features: folder name of those.
+      units: size of the text space.
+    """
+    return linear.linear_kernel(
         workspace.linear_text_space_npz(image_features),
         inputs.split("train"),
         len(inputs.vocabulary),
-        values.text_space_dim,
+        units,
         " ".join(inputs.checksums[name] for name in ("captions.csv", "vocabulary", image_features)),
     )
-    return TextSpace("linear", kernel)
 
 
 def _default_kind(values: flags.FlagValues, workspace: Workspace) -> str:

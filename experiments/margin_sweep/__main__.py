@@ -55,6 +55,7 @@ def main() -> None:
 
 
 def _write(sweep: Sweep, folder: pathlib.Path) -> None:
+    from experiments import figures
     from experiments.margin_sweep import plot
 
     path = folder / "margin_sweep.json"
@@ -62,8 +63,7 @@ def _write(sweep: Sweep, folder: pathlib.Path) -> None:
     atomic_files.write_text(path.with_suffix(".csv"), sweep.to_csv())
     chosen = sweep.choice.margin if sweep.choice else None
     figure = plot.draw(sweep.scores(True) + sweep.scores(False), chosen, sweep.row)
-    plot.write_png(figure, path.with_suffix(".png"))
-    atomic_files.write_text(path.with_suffix(".svg"), plot.svg_text(figure))
+    figures.write(figure, path)
     # Once all is trained: while trainings run, this process needs no TensorFlow.
     startup.import_tensorflow(FLAGS.tensorflow_logs)
     from experiments.margin_sweep import hparams

@@ -1,19 +1,16 @@
 """The plot of a margin sweep, readable in grey: recalls on validation over the margin, with and without unit images.
 
     figure = margin_plot.draw(sweep.scores(True) + sweep.scores(False), chosen=0.2, title="flickr8k/fusion")
-    margin_plot.svg_text(figure)
+    figures.write(figure, folder / "margin_sweep.png")
 
 Needs matplotlib (`pip install 'cmr[report]'`), through its figures alone: no window, no state of pyplot's.
 """
 
-import io
-import pathlib
 from collections.abc import Callable, Sequence
 
 from matplotlib import axes as axes_lib
 from matplotlib import figure as figure_lib
 
-from cmr.workspace import atomic_files
 from experiments.margin_sweep import points
 from experiments.margin_sweep.points import MarginScore
 
@@ -26,7 +23,6 @@ _SETTINGS = {True: "unit images", False: "images as they are"}
 _X_LABEL = "margin (cosine distance; without unit images, dot product)"
 
 _SIZE_INCHES = (10.0, 4.4)
-_DPI = 150
 
 
 def draw(scores: Sequence[MarginScore], chosen: float | None, title: str) -> figure_lib.Figure:
@@ -57,19 +53,6 @@ def draw(scores: Sequence[MarginScore], chosen: float | None, title: str) -> fig
         panel.margins(y=0.12)
     figure.legend(*_entries(sums, firsts), loc="outside lower center", ncols=4, fontsize=8)
     return figure
-
-
-def write_png(figure: figure_lib.Figure, path: pathlib.Path) -> None:
-    """Writes a figure as a picture."""
-    with atomic_files.atomic_path(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=_DPI)
-
-
-def svg_text(figure: figure_lib.Figure) -> str:
-    """A figure as SVG, to stand in a file or, from its `<svg` on, in a page."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg")
-    return text.getvalue()
 
 
 def _mark_margins(panel: axes_lib.Axes, chosen: float | None) -> None:

@@ -57,7 +57,8 @@ class FvSettings(Settings):
     dims: int = setting(256, "Canonical directions that are kept; no paper names them.", lower=1)
     ridge: float = setting(
         0.3,
-        "Added to the variances, in parts of each side's mean variance; that of CCA on word vectors, not chosen anew.",
+        "Added to the variances, in parts of each side's mean variance. Of 0.1, 0.3, 1 and 3 the best on Flickr8K's "
+        "validation split.",
         lower=1e-6,
     )
 

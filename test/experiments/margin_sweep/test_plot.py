@@ -8,6 +8,7 @@ import pytest
 from fabricated_sweeps import point, sweep
 from matplotlib import colors, image
 
+from experiments import figures
 from experiments.margin_sweep import plot
 
 
@@ -72,13 +73,13 @@ def test_a_sweep_without_a_choice_marks_none():
 
 
 def test_the_svg_is_whole(figure):
-    root = xml.etree.ElementTree.fromstring(plot.svg_text(figure))
+    root = xml.etree.ElementTree.fromstring(figures.svg_text(figure))
 
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
 
 
 def test_the_png_is_a_picture_with_something_on_it(figure, tmp_path):
-    plot.write_png(figure, tmp_path / "plot.png")
+    figures.write(figure, tmp_path / "plot.png")
 
     picture = image.imread(tmp_path / "plot.png")
     assert picture.shape[:2] == (660, 1500)
@@ -88,6 +89,6 @@ def test_the_png_is_a_picture_with_something_on_it(figure, tmp_path):
 def test_drawing_changes_no_setting_of_matplotlibs():
     before = dict(matplotlib.rcParams)
 
-    plot.svg_text(plot.draw(sweep(point(0.2, 11, 4)).scores(True), chosen=0.2, title="flickr8k/fusion"))
+    figures.svg_text(plot.draw(sweep(point(0.2, 11, 4)).scores(True), chosen=0.2, title="flickr8k/fusion"))
 
     assert dict(matplotlib.rcParams) == before
