@@ -3,7 +3,11 @@
     python -m cmr.index ~/Pictures
     python -m cmr.index ~/Pictures --model=flickr8k.cmr
 
-Given again it computes only what is new or changed; stopped at any time it goes on from where it was.
+Given again it computes only what is new or changed; stopped at any time it goes on from where it was. Machines that
+share a disk share the work; cmr.search looks through the shards, too:
+
+    python -m cmr.index ~/Pictures --shard=3/16                  # and 1/16 ... 16/16, anywhere and in any order
+    python -m cmr.index ~/Pictures --merge
 """
 
 import pathlib
@@ -14,14 +18,27 @@ import time
 import tqdm
 from absl import flags
 
-from cmr.cli import command, search_flags
+from cmr import shell
+from cmr.cli import command, search_flags, shard_flags
 from cmr.errors import ConfigError
+from cmr.workspace import shards
 
 FLAGS = flags.FLAGS
 
-GROUPS = (search_flags.gallery_flags, search_flags.index_flags)
+GROUPS = (search_flags.gallery_flags, search_flags.index_flags, shard_flags.shard_flags)
 
 _SECONDS_BETWEEN_LOOKS = 10.0
+
+# What all shards are indexed with.
+_OF_SHARDS = ("model", "rows_dtype", "ann")
+
+
+def check_flags() -> None:
+    """Refuses flags that can't go together."""
+    shard_flags.check()
+    for name in ("watch", "dry_run"):
+        if FLAGS.merge and FLAGS[name].value:
+            raise ConfigError(f"--merge joins the shards that are there; leave --{name} out")
 
 
 def main() -> None:
@@ -32,11 +49,11 @@ def main() -> None:
         given = shlex.join(FLAGS.pictures)
         raise ConfigError(f"one folder at a time, not {given}; give the folder above them, or run the command for each")
     gallery_dir = pathlib.Path(FLAGS.gallery_dir) if FLAGS.gallery_dir else None
-    place = Place.of(pathlib.Path(FLAGS.pictures[0]) if FLAGS.pictures else None, gallery_dir)
-    if FLAGS.model:
-        model = packed_model.absolute(FLAGS.model)
-    else:
-        model = place.read().model if place.gallery_json.exists() else packed_model.PRETRAINED
+    place = Place.of(pathlib.Path(FLAGS.pictures[0]) if FLAGS.pictures else None, gallery_dir, FLAGS.shard)
+    if FLAGS.merge:
+        _merge(place)
+        return
+    model = packed_model.absolute(FLAGS.model) if FLAGS.model else _model_of(place)
     retriever = packed_model.load(model)
     if FLAGS.dry_run:
         _tell(place, retriever, model)
@@ -48,34 +65,87 @@ def main() -> None:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
 
 
+def _model_of(place) -> str:
+    """The model that the gallery is of; of a new shard that of the others."""
+    from cmr.serving import packed_model
+
+    of_shards = place.shards_begun() if FLAGS.shard or FLAGS.merge else []
+    for each in of_shards if FLAGS.merge else [place, *of_shards]:
+        if each.gallery_json.exists():
+            return each.read().model
+    return packed_model.PRETRAINED
+
+
 def _index(place, retriever, model: str) -> None:
-    from cmr.gallery import approximate, updating
+    from cmr.gallery import updating
 
     with place.writing():
         index = updating.open_for_update(place, retriever, model, FLAGS.rows_dtype, FLAGS.rebuild)
-        done = updating.update(index, place.pictures, retriever, _remark)
+        done = updating.update(index, place.pictures, retriever, _remark, place.shard)
         updating.finish(place, index, model)
+        if place.shard:
+            place.mark_whole()
         # Before the approximate index, which is of these rows.
         index, reclaimed = updating.reclaim(place, index, model, keeps_approximate=not FLAGS.ann)
         if FLAGS.watch and done.is_nothing:
             return
         rate = f" ({done.computed / done.seconds:.1f}/s)" if done.computed else ""
+        of_shard = f", shard {place.shard}" if place.shard else ""
         print(
-            f"{place.pictures}: {done.computed:,} pictures computed{rate}, {done.recognised:,} recognised by their "
-            f"content, {done.unchanged:,} unchanged, {done.gone:,} gone, {done.unreadable + done.still_unreadable:,} "
-            f"unreadable ({done.unreadable:,} of them new)",
+            f"{place.pictures}{of_shard}: {done.computed:,} pictures computed{rate}, {done.recognised:,} recognised by "
+            f"their content, {done.unchanged:,} unchanged, {done.gone:,} gone, "
+            f"{done.unreadable + done.still_unreadable:,} unreadable ({done.unreadable:,} of them new)",
             flush=True,
         )
-        if reclaimed:
-            print(f"{reclaimed:,} rows of deleted and changed pictures reclaimed", flush=True)
+        _say_reclaimed(reclaimed)
+        # A shard may have no picture, which is no mistake.
+        if FLAGS.ann and (index.num_rows() or not place.shard):
+            _build_approximate(index, retriever)
+        index.close()
+    if place.shard:
+        print(f"next: {_next(place)}", flush=True)
+
+
+def _build_approximate(index, retriever) -> None:
+    from cmr.gallery import approximate
+
+    built = approximate.build(index, retriever.sentences.rows if retriever.sentences else None)
+    print(
+        f"approximate index: {built.num_rows:,} pictures in {built.lists:,} lists, {built.lists_searched:,} of "
+        f"them searched; it has {100 * built.recall:.1f}% of the exact search's first ten "
+        f"({built.seconds:.0f} s)",
+        flush=True,
+    )
+
+
+def _next(place) -> str:
+    from cmr.gallery import sharded_store
+
+    whole = type(place)(place.pictures, place.home)
+    words = [*whole.command, *(FLAGS[name].serialize() for name in _OF_SHARDS if FLAGS[name].present)]
+    unmade = [*sharded_store.lacking(whole, place.shard.count)]
+    return shards.making(unmade, words) if unmade else shell.python_command(*whole.command, "--merge")
+
+
+def _merge(place) -> None:
+    from cmr.gallery import merging, updating
+    from cmr.serving import packed_model
+
+    count = shards.count_of(place.folder, FLAGS.shards)
+    with place.writing():
+        # Before it is merged, so that a model that is not there is said at once.
+        retriever = packed_model.load(FLAGS.model or _model_of(place)) if FLAGS.model or FLAGS.ann else None
+        index, done = merging.merge(place, count, FLAGS.rebuild, retriever.parts.checksum if retriever else None)
+        index, reclaimed = updating.reclaim(place, index, done.model, keeps_approximate=not FLAGS.ann)
+        print(
+            f"{place.pictures}: {done.files:,} files of {count} shards, {done.changed:,} of them new or changed in the "
+            f"index of the whole, {done.added:,} pictures added to it; {place.folder / shards.SHARDS} is no longer "
+            "needed, unless more is to be indexed by shards",
+            flush=True,
+        )
+        _say_reclaimed(reclaimed)
         if FLAGS.ann:
-            built = approximate.build(index, retriever.sentences.rows if retriever.sentences else None)
-            print(
-                f"approximate index: {built.num_rows:,} pictures in {built.lists:,} lists, {built.lists_searched:,} of "
-                f"them searched; it has {100 * built.recall:.1f}% of the exact search's first ten "
-                f"({built.seconds:.0f} s)",
-                flush=True,
-            )
+            _build_approximate(index, retriever)
         index.close()
 
 
@@ -89,15 +159,21 @@ def _tell(place, retriever, model: str) -> None:
         if description.model_checksum != retriever.parts.checksum:
             raise updating.other_model(place, model)
         index = Store(place.folder / description.index)
-        changes = updating.find_changes(index, place.pictures, _remark)
+        changes = updating.find_changes(index, place.pictures, _remark, place.shard)
         recognised = updating.count_recognised(index, place.pictures, changes)
     else:
-        changes, recognised = updating.everything(place.pictures, _remark), 0
+        updating.refuse_unmerged(place)
+        changes, recognised = updating.everything(place.pictures, _remark, place.shard), 0
     print(
         f"{place.pictures}: would compute {len(changes.to_read) - recognised:,} pictures, recognise "
         f"{recognised + len(changes.returned):,} by their content, leave {changes.unchanged:,} as they are and drop "
         f"{len(changes.gone):,} that are gone; nothing was written"
     )
+
+
+def _say_reclaimed(rows: int) -> None:
+    if rows:
+        print(f"{rows:,} rows of deleted and changed pictures reclaimed", flush=True)
 
 
 def _remark(text: str) -> None:
@@ -107,4 +183,4 @@ def _remark(text: str) -> None:
 
 
 if __name__ == "__main__":
-    command.run(main, __doc__, GROUPS)
+    command.run(main, __doc__, GROUPS, check_flags)

@@ -16,7 +16,6 @@ import time
 
 from absl import flags
 
-from cmr import shell
 from cmr.cli import command, search_flags
 from cmr.errors import ConfigError, DataError
 
@@ -62,10 +61,7 @@ def _gallery():
 
     gallery = Gallery.open(search_flags.pictures_folder(), FLAGS.gallery_dir or None)
     if not len(gallery):
-        raise DataError(
-            f"{gallery.place.pictures} has no picture in its index; run "
-            + shell.python_command("cmr.index", gallery.place.pictures)
-        )
+        raise DataError(f"{gallery.place.pictures} has no picture in its index; run {gallery.indexing_command()}")
     return gallery
 
 
@@ -80,17 +76,18 @@ def _model_for_sentences() -> str:
     place = Place.of(
         pathlib.Path(pictures) if pictures else None, pathlib.Path(FLAGS.gallery_dir) if FLAGS.gallery_dir else None
     )
-    return gallery_model.path_of(_gallery()) if place.gallery_json.exists() else packed_model.PRETRAINED
+    has_index = place.gallery_json.exists() or place.shards_begun()
+    return gallery_model.path_of(_gallery()) if has_index else packed_model.PRETRAINED
 
 
 def _approximate_score(gallery):
-    from cmr.gallery.approximate import ApproximateSearch
+    from cmr.gallery import approximate
 
-    search = ApproximateSearch(gallery.store)
+    search = approximate.open_search(gallery.store)
 
     def score(query):
         # Some may be hidden, or the query itself.
-        scores = search.scores(gallery.embeddings, query, 2 * FLAGS.top + len(gallery.hidden) + 10)
+        scores = search.scores(gallery.embeddings, query, 2 * FLAGS.top + gallery.num_hidden + 10)
         scores[gallery.hidden] = float("-inf")
         return scores
 
@@ -125,11 +122,15 @@ def _print_answer(gallery, answer, sentences, unknown: list[str]) -> None:
     sys.stdout.flush()
     if not answer.stands_out:
         print(answer.says_nothing_stands_out(), file=sys.stderr)
+    of_shards = f" in {len(gallery.shards)} of {gallery.shards[0].count} shards" if gallery.shards else ""
     print(
-        f"{len(gallery):,} pictures searched in {answer.seconds:.3f} s, {time.monotonic() - _STARTED:.1f} s after the "
-        "start",
+        f"{len(gallery):,} pictures{of_shards} searched in {answer.seconds:.3f} s, {time.monotonic() - _STARTED:.1f} s "
+        "after the start",
         file=sys.stderr,
     )
+    lacks = gallery.says_what_to_run()
+    if lacks:
+        print(lacks, file=sys.stderr)
 
 
 def _as_json(gallery, answer, sentences, unknown: list[str]) -> dict:

@@ -105,6 +105,9 @@ def _tell(listening: socket.socket, gallery) -> None:
             file=sys.stderr,
         )
     shown = f"[{host}]" if address.version == 6 else host
+    lacks = gallery.says_what_to_run()
+    if lacks:
+        print(lacks, file=sys.stderr)
     print(f"http://{shown}:{port}  {len(gallery):,} pictures of {gallery.place.pictures}; Ctrl-C stops", flush=True)
 
 

@@ -72,11 +72,18 @@ def gallery_size_flags() -> None:
         "give whole numbers from 1: --rows=10000,1000000",
     )
     flag_kinds.define_size("dim", 512, "Size of an embedding.", lower_bound=1)
+    flags.DEFINE_integer(
+        "shards",
+        0,
+        "Search the rows in so many shards, too, and in one index beside them, without faiss; 0: no.",
+        0,
+    )
     flags.DEFINE_integer("queries", 20, "Queries timed at each size; their median is printed.", lower_bound=1)
     flag_kinds.define_path(
         "work_dir",
         "",
-        "Folder that the simulated vectors go into (2 GB), removed at the end; by default a temporary one.",
+        "Folder that the simulated vectors go into (1 GB a million, with --shards or faiss twice that), removed at the "
+        "end; by default a temporary one.",
     )
 
 

@@ -54,6 +54,7 @@ def main() -> None:
         paper.descriptions(rows),
         made_with,
         beneath_paper=paper.ALL in FLAGS.rows,
+        readings=paper.READINGS,
     )
     stem = paper.file_stem(FLAGS.table, list(rows), [path.stem for path in overlays])
     path = trainings[0].workspace(workspace_dir).experiments_dir / stem

@@ -1,6 +1,7 @@
-"""Measures time and memory of a search in galleries of up to a million pictures, on simulated vectors.
+"""Measures time and memory of a search in galleries of up to ten million pictures, on simulated vectors.
 
     python -m experiments.search_scale --rows=10000,100000,1000000
+    python -m experiments.search_scale --rows=10000000 --shards=16
 
 Exact search, and faiss's where the extra `index` is installed. Memory is read from Linux's /proc.
 """
@@ -8,12 +9,13 @@ Exact search, and faiss's where the extra `index` is installed. Memory is read f
 import importlib.util
 import pathlib
 import tempfile
+import time
 
 from absl import flags
 
 from cmr.cli import command
 from experiments import flags as experiments_flags
-from experiments.scale import own_process, simulated_gallery
+from experiments.scale import own_process, simulated_gallery, simulated_shards
 
 FLAGS = flags.FLAGS
 
@@ -21,6 +23,47 @@ GROUPS = (experiments_flags.gallery_size_flags,)
 
 
 def main() -> None:
+    if FLAGS.shards:
+        _compare_shards()
+    else:
+        _measure()
+
+
+def _compare_shards() -> None:
+    print(f"{FLAGS.dim} values a row, float16; median of {FLAGS.queries} queries, first ten results\n")
+    print(f"{'rows':>12}  {'':<10}{'written s':>10}{'first s':>9}{'s':>9}{'CPU s':>9}", end="")
+    print(f"{'own MiB':>9}{'of it rows':>12}{'total MiB':>11}{'time':>7}")
+    for text in FLAGS.rows:
+        with tempfile.TemporaryDirectory(prefix="search_scale-", dir=FLAGS.work_dir or None) as name:
+            folder, started = pathlib.Path(name), time.monotonic()
+            simulated_shards.write(folder, int(text), FLAGS.dim, FLAGS.shards)
+            written = time.monotonic() - started
+            one, peak = own_process.call(simulated_shards.search_one, folder, FLAGS.queries)
+            _print_searches(int(text), "one index", f"{written:.0f}", one, peak, 1.0)
+            sharded, peak = own_process.call(simulated_shards.search_shards, folder, FLAGS.queries, FLAGS.shards)
+            _print_searches(int(text), f"{FLAGS.shards} shards", "", sharded, peak, sharded.seconds / one.seconds)
+            differing = sum(first != second for first, second in zip(one.results, sharded.results, strict=True))
+            print(
+                f"{'':>12}  results, scores and their order: "
+                + (f"other in {differing} of {len(one.results)} queries" if differing else "the same in every query")
+            )
+    print(
+        "\nwritten s: both, in blocks. own MiB: the process's own memory at its peak (RssAnon), TensorFlow's included;"
+        "\nof it rows: what searches added to it. total MiB: with pages of the files, which Linux takes back"
+        "\nwhen it needs them. time: in the unit of one index."
+    )
+
+
+def _print_searches(rows: int, of: str, written: str, searches, peak, ratio: float) -> None:
+    print(
+        f"{rows:>12,}  {of:<10}{written:>10}{searches.first:>9.3f}{searches.seconds:>9.3f}"
+        f"{searches.cpu_seconds:>9.3f}{peak.anonymous:>9.0f}{peak.anonymous - searches.own_mib:>12.0f}"
+        f"{peak.total:>11.0f}{ratio:>7.2f}",
+        flush=True,
+    )
+
+
+def _measure() -> None:
     has_faiss = importlib.util.find_spec("faiss") is not None
     print(f"{FLAGS.dim} values a row, float16; median of {FLAGS.queries} queries, first ten results\n")
     print(f"{'':>10}  {'exact':^48}{'  faiss IVF,SQfp16' if has_faiss else ''}")

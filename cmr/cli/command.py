@@ -242,8 +242,8 @@ def _os_error(error: OSError) -> str:
 
 
 def _is_full_disk(error: Exception) -> bool:
-    # TensorFlow's writers report a full disk as an error of their own, h5py as a plain RuntimeError.
-    return "No space left on device" in str(error)
+    # TensorFlow's writers and SQLite report a full disk as errors of their own, h5py as a plain RuntimeError.
+    return "No space left on device" in str(error) or "database or disk is full" in str(error)
 
 
 def _is_out_of_memory(error: Exception) -> bool:

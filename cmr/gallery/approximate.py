@@ -11,8 +11,10 @@ import numpy as np
 from cmr import extras
 from cmr.errors import WorkspaceError
 from cmr.gallery import similarity
+from cmr.gallery.sharded_rows import ShardedRows
+from cmr.gallery.sharded_store import ShardedStore
 from cmr.gallery.store import ANN_FAISS, ANN_JSON, Store
-from cmr.workspace import atomic_files, json_files, json_kinds
+from cmr.workspace import atomic_files, json_files, json_kinds, shards
 
 # Of what the exact search has among its first ten, so many shall be found.
 _WANTED_RECALL = 0.95
@@ -97,7 +99,7 @@ class ApproximateSearch:
 
     def __init__(self, index: Store):
         faiss = _faiss()
-        mend = "run cmr.index --ann, or search without --ann"
+        mend = f"run cmr.index{shards.flag_of(index.folder.parent)} --ann, or search without --ann"
         path = index.folder / ANN_FAISS
         values = json_files.read_workspace_json(index.folder / ANN_JSON, _APPROXIMATION, mend)
         self.description = Approximation(**values)
@@ -127,6 +129,39 @@ class ApproximateSearch:
             late = rows[self.description.num_rows :]
             scores[self.description.num_rows :] = similarity.similarities(late, query[None])[:, 0]
         return scores
+
+
+class ShardedApproximateSearch:
+    """The same of a gallery in shards: each is searched by its own ann.faiss, in parallel.
+
+    Args:
+      index: the gallery's shards.
+
+    Raises:
+      ConfigError, WorkspaceError: as of `ApproximateSearch`, of any shard that has rows.
+    """
+
+    def __init__(self, index: ShardedStore):
+        rows = index.embeddings()
+        self._of_place = {
+            shard.index - 1: ApproximateSearch(store)
+            for shard, store in index.stores.items()
+            if len(rows.parts[shard.index - 1])
+        }
+
+    def scores(self, rows: ShardedRows, query: np.ndarray, count: int) -> np.ndarray:
+        """As `ApproximateSearch.scores`; `count` rows of each shard are looked for."""
+        return rows.fill(lambda place: self._of_place[place].scores(rows.parts[place], query, count))
+
+
+def open_search(index: Store | ShardedStore) -> ApproximateSearch | ShardedApproximateSearch:
+    """Opens ann.faiss of an index, or of each shard.
+
+    Raises:
+      ConfigError: faiss is not installed.
+      WorkspaceError: it was not built, or is damaged.
+    """
+    return ShardedApproximateSearch(index) if isinstance(index, ShardedStore) else ApproximateSearch(index)
 
 
 def _recall(built, queries: np.ndarray, best: list[set[int]]) -> float:

@@ -4,6 +4,8 @@
   gallery.json              see `Description`
   index-<n>/                an index; a second one only while the gallery is built anew
   thumbnails/<SHA-256>.jpg
+  shards/<k>-of-<n>/        galleries of a part of the pictures each, of `cmr.index --shard=k/n`
+    shard.json              see `Place.mark_whole`
   .lock
 """
 
@@ -13,9 +15,9 @@ import pathlib
 
 from cmr import shell
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files, json_files
+from cmr.workspace import atomic_files, json_files, shards, writer_lock
 from cmr.workspace.json_kinds import OneOf, Record, Text
-from cmr.workspace.writer_lock import writer_lock
+from cmr.workspace.shards import Shard
 
 FORMAT = 1
 FOLDER = ".cmr"
@@ -51,18 +53,23 @@ class Place:
     Attributes:
       pictures: folder of the pictures, absolute.
       folder: of the index, absolute.
+      shard: the part of the pictures that it is of; None for all.
     """
 
     pictures: pathlib.Path
     folder: pathlib.Path
+    shard: Shard | None = None
 
     @classmethod
-    def of(cls, pictures: pathlib.Path | None, gallery_dir: pathlib.Path | None = None) -> "Place":
-        """The gallery of a folder of pictures.
+    def of(
+        cls, pictures: pathlib.Path | None, gallery_dir: pathlib.Path | None = None, shard: Shard | None = None
+    ) -> "Place":
+        """The gallery of a folder of pictures, or of a part of them.
 
         Args:
           pictures: their folder; None where `gallery_dir` knows it.
           gallery_dir: folder of the index, where it does not lie below the pictures.
+          shard: the part.
 
         Raises:
           WorkspaceError: the folder is not there.
@@ -70,13 +77,40 @@ class Place:
         if pictures is None:
             if gallery_dir is None:
                 raise WorkspaceError("name the folder of pictures: python -m cmr.index ~/Pictures")
-            known = cls(gallery_dir.resolve().parent, gallery_dir.resolve()).read()
+            home = cls(gallery_dir.resolve().parent, gallery_dir.resolve())
+            begun = [each for each in home.shards_begun() if each.gallery_json.exists()]
+            known = (begun[0] if begun and not home.gallery_json.exists() else home).read()
             pictures = pathlib.Path(known.pictures) if known.pictures else gallery_dir.resolve().parent
         pictures = pictures.expanduser().resolve()
         if not pictures.is_dir():
             kind = "is no folder" if pictures.exists() else "does not exist"
             raise WorkspaceError(f"{pictures} {kind}; give the folder that holds the pictures")
-        return cls(pictures, gallery_dir.resolve() if gallery_dir else pictures / FOLDER)
+        home = cls(pictures, gallery_dir.resolve() if gallery_dir else pictures / FOLDER)
+        return home if shard is None else home.of_shard(shard)
+
+    @property
+    def home(self) -> pathlib.Path:
+        """The gallery's folder; of a shard that of the whole."""
+        return self.folder if self.shard is None else self.folder.parent.parent
+
+    def of_shard(self, shard: Shard) -> "Place":
+        """The place of a part."""
+        return Place(self.pictures, shard.folder(self.home), shard)
+
+    def shards_begun(self) -> list["Place"]:
+        """The places of all shards that have a folder."""
+        return [self.of_shard(shard) for shard in shards.begun(self.home)]
+
+    @property
+    def command(self) -> list[str]:
+        """Module and arguments of the command that indexes the pictures, of a shard that shard's."""
+        elsewhere = [] if self.home == self.pictures / FOLDER else [f"--gallery_dir={self.home}"]
+        return [
+            "cmr.index",
+            str(self.pictures),
+            *elsewhere,
+            *([f"--shard={self.shard}"] if self.shard else []),
+        ]
 
     @property
     def gallery_json(self) -> pathlib.Path:
@@ -84,7 +118,24 @@ class Place:
 
     @property
     def thumbnails(self) -> pathlib.Path:
-        return self.folder / "thumbnails"
+        return self.home / "thumbnails"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether a shard has gone through all its pictures once."""
+        return self._shard_json.exists()
+
+    def mark_whole(self) -> None:
+        """Writes shard.json: a shard is known by it to have gone through all its pictures."""
+        json_files.write_json(self._shard_json, {"format": FORMAT, "shard": str(self.shard)})
+
+    def mark_begun(self) -> None:
+        """Takes back `mark_whole`."""
+        self._shard_json.unlink(missing_ok=True)
+
+    @property
+    def _shard_json(self) -> pathlib.Path:
+        return self.folder / "shard.json"
 
     def read(self) -> Description:
         """Reads gallery.json.
@@ -95,9 +146,9 @@ class Place:
         if not self.gallery_json.exists():
             raise WorkspaceError(
                 f"{self.folder.parent if self.folder.name == FOLDER else self.folder} has no index; run: "
-                + shell.python_command("cmr.index", self.pictures)
+                + shell.python_command(*self.command)
             )
-        mend = f"remove {self.folder} and run cmr.index again"
+        mend = f"remove {self.folder} and run cmr.index{shards.flag_of(self.folder)} again"
         values = json_files.read_workspace_json(self.gallery_json, _GALLERY, mend)
         return Description(**{name: value for name, value in values.items() if name != "format"})
 
@@ -122,4 +173,9 @@ class Place:
         Raises:
           WorkspaceError: another one is writing, or the folder can't be written.
         """
-        return writer_lock(self.folder, flag="gallery_dir")
+        return writer_lock.writer_lock(self.folder, flag="gallery_dir")
+
+    @property
+    def is_being_written(self) -> bool:
+        """Whether a process of this machine is writing it, or a shard of it."""
+        return any(writer_lock.is_held(place.folder) for place in (self, *self.shards_begun()))

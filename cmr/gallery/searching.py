@@ -9,14 +9,19 @@ for hit in gallery.search(retriever.embed_sentences(["a dog by the sea"])[0], to
 import dataclasses
 import os
 import pathlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 
 import numpy as np
 
+from cmr import shell
 from cmr.errors import WorkspaceError
-from cmr.gallery import similarity
+from cmr.gallery import sharded_store, similarity, store
 from cmr.gallery.place import Description, Place
+from cmr.gallery.sharded_rows import ShardedRows
+from cmr.gallery.sharded_store import ShardedStore
 from cmr.gallery.store import INDEXED, Store
+from cmr.workspace import shards
+from cmr.workspace.shards import Shard
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +47,7 @@ class Hit:
 
 @dataclasses.dataclass(frozen=True)
 class Gallery:
-    """An index opened to be searched; `open` it again to see what was indexed since.
+    """An index opened to be searched, or its shards as one; `open` it again to see what was indexed since.
 
     >>> gallery = cmr.Gallery.open("Pictures")
     >>> hits = gallery.search(query=np.array([0.6, 0.8], np.float32), top=2)
@@ -52,15 +57,15 @@ class Gallery:
     Attributes:
       place: its folders.
       description: gallery.json.
-      store: the index in use.
+      store: the index in use; of a gallery in shards that is not merged, all of theirs.
       embeddings: `[num_rows, dim]`, mapped from the disk.
       hidden: `[any]` int64, rows that no file has any more.
     """
 
     place: Place
     description: Description
-    store: Store
-    embeddings: np.ndarray
+    store: Store | ShardedStore
+    embeddings: np.ndarray | ShardedRows
     hidden: np.ndarray
 
     @classmethod
@@ -77,19 +82,64 @@ class Gallery:
         place = Place.of(
             pathlib.Path(pictures) if pictures else None, pathlib.Path(gallery_dir) if gallery_dir else None
         )
-        description, store = _in_use(place)
+        is_sharded = not place.gallery_json.exists() and place.shards_begun()
+        description, index = sharded_store.open_shards(place) if is_sharded else store.open_in_use(place)
         # In this order: what is hidden later is passed over when its file is looked for.
-        embeddings = store.embeddings()
-        hidden = store.hidden_rows()
-        return cls(place, description, store, embeddings, hidden[hidden < len(embeddings)])
+        embeddings = index.embeddings()
+        hidden = index.hidden_rows()
+        return cls(place, description, index, embeddings, hidden[hidden < len(embeddings)])
 
     def close(self) -> None:
         """Lets go of the database; a server that opens the gallery again closes the old one."""
         self.store.close()
 
+    @property
+    def shards(self) -> list[Shard]:
+        """The shards that are searched; none where there is an index of the whole."""
+        return [*self.store.stores] if isinstance(self.store, ShardedStore) else []
+
+    def state(self) -> Hashable:
+        """Another one once what is on the disk has changed; to be taken before what it is compared with is opened.
+
+        Raises:
+          WorkspaceError: the gallery is damaged or gone.
+        """
+        if not self.shards or self.place.gallery_json.exists():
+            return self.place.read(), self.store.version()
+        places = [place for place in self.place.shards_begun() if place.gallery_json.exists()]
+        return tuple(place.read() for place in places), self.store.version()
+
+    def lacking_shards(self) -> list[Shard]:
+        """The shards that are not there, or have not gone through all their pictures; none of an index of the whole."""
+        return [*sharded_store.lacking(self.place, self.shards[0].count)] if self.shards else []
+
+    def says_what_is_missing(self) -> str:
+        """The sentence about those; "" where there are none."""
+        lacking = self.lacking_shards()
+        if not lacking:
+            return ""
+        are = "is" if len(lacking) == 1 else "are"
+        return f"The gallery lacks pictures: {len(lacking)} of its {lacking[0].count} shards {are} not whole."
+
+    def says_what_to_run(self) -> str:
+        """The same for a terminal, with the line that makes them whole."""
+        sentence = self.says_what_is_missing()
+        return sentence and f"{sentence} Run: {shards.making(self.lacking_shards(), self.place.command)}"
+
+    def indexing_command(self, *arguments: str) -> str:
+        """The line for a shell that indexes the gallery, or each of its shards, with further arguments."""
+        words = [*self.place.command, *arguments]
+        return shards.making(self.shards, words) if self.shards else shell.python_command(*words)
+
     def __len__(self) -> int:
         """Different pictures that can be found."""
         return len(self.embeddings) - len(self.hidden)
+
+    @property
+    def num_hidden(self) -> int:
+        """Rows that no file has any more, and copies."""
+        num_rows = sum(map(len, self.embeddings.parts)) if self.shards else len(self.embeddings)
+        return num_rows - len(self)
 
     @property
     def num_files(self) -> int:
@@ -113,7 +163,10 @@ class Gallery:
                 f"{self.place.folder} holds embeddings of {self.embeddings.shape[1]} values and the query has "
                 f"{queries.shape[1]}; search with the model of the index, {self.description.model}"
             )
-        scores = similarity.similarities(self.embeddings, queries)
+        if isinstance(self.embeddings, ShardedRows):
+            scores = self.embeddings.similarities(queries)
+        else:
+            scores = similarity.similarities(self.embeddings, queries)
         scores[self.hidden] = -np.inf
         return scores
 
@@ -127,7 +180,8 @@ class Gallery:
           skip: first results to leave out, for the next page.
 
         Returns:
-          Best first; of equal scores the one that was indexed first. A file that has been deleted is not among them.
+          Best first; of equal scores the one that was indexed first, among shards that of the lesser path. A file that
+          has been deleted is not among them.
         """
         scores = self.scores(query[None])[:, 0]
         scores[list(without)] = -np.inf
@@ -145,7 +199,7 @@ class Gallery:
         wanted = skip + top
         # Files that were deleted since the last cmr.index are passed over, and others looked for in their place.
         while len(hits) < wanted:
-            rows = similarity.best(scores, looked_at + wanted - len(hits))[looked_at:]
+            rows = self._best(scores, looked_at + wanted - len(hits))[looked_at:]
             if not len(rows):
                 break
             looked_at += len(rows)
@@ -156,6 +210,11 @@ class Gallery:
                     hits.append(Hit(len(hits) + 1, int(row), float(scores[row]), share, paths[0], paths[1:]))
         return hits[skip:]
 
+    def _best(self, scores: np.ndarray, count: int) -> np.ndarray:
+        if isinstance(self.embeddings, ShardedRows):
+            return self.embeddings.best(scores, count, self.store.first_path)
+        return similarity.best(scores, count)
+
     def files_of_row(self, row: int) -> list[pathlib.Path]:
         """The files whose content a row embeds, sorted; they need not be there any more."""
         return [self.place.pictures / os.fsdecode(path) for path in self.store.paths_of_row(row)]
@@ -164,14 +223,3 @@ class Gallery:
         """The row of a picture's content; None where the gallery has no such picture."""
         row = self.store.row_of_content(sha256)
         return row if row is not None and row < len(self.embeddings) else None
-
-
-def _in_use(place: Place) -> tuple[Description, Store]:
-    """The index in use, opened; a writer may put another one in its place meanwhile."""
-    while True:
-        description = place.read()
-        try:
-            return description, Store(place.folder / description.index)
-        except WorkspaceError:
-            if place.read() == description:
-                raise

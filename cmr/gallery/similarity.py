@@ -25,8 +25,15 @@ def similarities(rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
     result = np.empty((len(rows), len(queries)), np.float32)
     transposed = tf.constant(np.ascontiguousarray(queries.T, np.float32))
     for block in _blocks(*rows.shape):
-        result[block] = tf.matmul(tf.cast(_shared(rows[block]), tf.float32), transposed).numpy()
+        result[block] = _product(rows[block], transposed)
     return result
+
+
+def _product(block: np.ndarray, transposed: tf.Tensor) -> np.ndarray:
+    # A single row takes another kernel, whose last bit may be another: a score must not depend on a row's neighbours.
+    if len(block) == 1:
+        return _product(np.repeat(block, 2, axis=0), transposed)[:1]
+    return tf.matmul(tf.cast(_shared(block), tf.float32), transposed).numpy()
 
 
 def best(scores: np.ndarray, count: int) -> np.ndarray:

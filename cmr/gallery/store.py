@@ -11,12 +11,13 @@ import dataclasses
 import os
 import pathlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import json_files
+from cmr.gallery.place import Description, Place
+from cmr.workspace import json_files, shards
 from cmr.workspace.json_kinds import OneOf, Record, Text, Whole
 
 _SCHEMA = """
@@ -37,6 +38,8 @@ INDEXED, UNREADABLE, GONE = "indexed", "unreadable", "gone"
 
 # A .npy header of version 1 whose size does not depend on the number of rows.
 _HEADER_BYTES = 128
+
+_CONTENTS_AT_ONCE = 65_536
 
 # A reader may meet a writer's commit, which takes a moment.
 _SECONDS_TO_WAIT = 30.0
@@ -95,7 +98,7 @@ _ROWS = Record(
 
 
 def _mend(folder: pathlib.Path) -> str:
-    return f"remove {folder.parent} and run cmr.index again"
+    return f"remove {folder.parent} and run cmr.index{shards.flag_of(folder.parent)} again"
 
 
 class Store:
@@ -150,6 +153,42 @@ class Store:
         rows = self._database.execute("SELECT path, size, mtime_ns, sha256, state, reason FROM pictures")
         return {path: Known(*rest) for path, *rest in rows}
 
+    def known_file(self, path: bytes) -> Known | None:
+        """What is known of one file."""
+        row = self._database.execute(
+            "SELECT size, mtime_ns, sha256, state, reason FROM pictures WHERE path = ?", (path,)
+        ).fetchone()
+        return Known(*row) if row else None
+
+    def files(self) -> Iterator[tuple[bytes, Known, int | None]]:
+        """All files in the order of their paths, one after the other: path, what is known, and the row of the content.
+
+        The row is None where the file could not be read.
+        """
+        rows = self._database.execute(
+            "SELECT path, size, mtime_ns, pictures.sha256, state, reason, row FROM pictures "
+            "LEFT JOIN contents ON contents.sha256 = pictures.sha256 ORDER BY path"
+        )
+        return ((path, Known(*known), row) for path, *known, row in rows)
+
+    def shown_contents(self) -> tuple[np.ndarray, np.ndarray]:
+        """The contents that a file has: the last eight bytes of each SHA-256 as a number, and its row.
+
+        Returns:
+          uint64 `[any]` and int64 `[any]`.
+        """
+        ends, rows = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
+        cursor = self._database.execute("SELECT substr(sha256, -8), row FROM contents WHERE is_shown")
+        while block := cursor.fetchmany(_CONTENTS_AT_ONCE):
+            texts, numbers = zip(*block, strict=True)
+            ends.append(np.frombuffer(b"".join(texts), np.uint64))
+            rows.append(np.array(numbers, np.int64))
+        return np.concatenate(ends), np.concatenate(rows)
+
+    def holds_content(self, sha256: bytes) -> bool:
+        """Whether a content has a row, be there a file of it or not."""
+        return self._database.execute("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)).fetchone() is not None
+
     def rows_of_contents(self) -> dict[bytes, int]:
         """SHA-256 of a content -> its row in the embeddings."""
         return dict(self._database.execute("SELECT sha256, row FROM contents"))
@@ -200,6 +239,10 @@ class Store:
         """Files in a state."""
         return self._database.execute("SELECT COUNT(*) FROM pictures WHERE state = ?", (state,)).fetchone()[0]
 
+    def count_files(self) -> int:
+        """Files in any state."""
+        return self._database.execute("SELECT COUNT(*) FROM pictures").fetchone()[0]
+
     def paths_of_row(self, row: int) -> list[bytes]:
         """The files whose content has this row, sorted."""
         rows = self._database.execute(
@@ -249,6 +292,21 @@ class Store:
                 os.truncate(self._npy, end)
                 with open(self._npy, "rb+") as file:
                     file.write(_header(self.rows, count))
+
+
+def open_in_use(place: Place) -> tuple[Description, Store]:
+    """The index in use, opened; a writer may put another one in its place meanwhile.
+
+    Raises:
+      WorkspaceError: there is none, or it is damaged.
+    """
+    while True:
+        description = place.read()
+        try:
+            return description, Store(place.folder / description.index)
+        except WorkspaceError:
+            if place.read() == description:
+                raise
 
 
 def _header(rows: Rows, count: int) -> bytes:

@@ -14,6 +14,7 @@ from cmr.gallery.place import Description, Place
 from cmr.gallery.store import ANN_JSON, GONE, INDEXED, UNREADABLE, Known, Rows, Store
 from cmr.gallery.streaming import Batch
 from cmr.trained.retriever import Retriever
+from cmr.workspace.shards import SHARDS, Shard
 
 # A kill loses at most this much work, and a batch.
 _SECONDS_BETWEEN_COMMITS = 5.0
@@ -66,25 +67,30 @@ class Update:
         return not (self.computed or self.recognised or self.gone or self.unreadable)
 
 
-def find_changes(index: Store, pictures: pathlib.Path, on_remark: Callable[[str], None]) -> Changes:
+def find_changes(
+    index: Store, pictures: pathlib.Path, on_remark: Callable[[str], None], shard: Shard | None = None
+) -> Changes:
     """Compares a folder with its index by sizes and times; no file is opened.
 
     Args:
       index: what is known.
       pictures: the folder.
       on_remark: is told of folders that can't be listed.
+      shard: the part of the folder that the index is of; None for all.
     """
-    return _compare(index.known(), pictures, on_remark)
+    return _compare(index.known(), pictures, on_remark, shard)
 
 
-def everything(pictures: pathlib.Path, on_remark: Callable[[str], None]) -> Changes:
-    """The same of a folder that has no index: all of it is to be read."""
-    return _compare({}, pictures, on_remark)
+def everything(pictures: pathlib.Path, on_remark: Callable[[str], None], shard: Shard | None = None) -> Changes:
+    """The same of a folder that has no index: all of it, or of the shard, is to be read."""
+    return _compare({}, pictures, on_remark, shard)
 
 
-def _compare(known: dict[bytes, Known], pictures: pathlib.Path, on_remark: Callable[[str], None]) -> Changes:
+def _compare(
+    known: dict[bytes, Known], pictures: pathlib.Path, on_remark: Callable[[str], None], shard: Shard | None
+) -> Changes:
     changes = Changes()
-    for path, status in walking.walk(pictures, on_remark):
+    for path, status in walking.walk(pictures, on_remark, shard):
         before, stamp = known.pop(path, None), (status.st_size, status.st_mtime_ns)
         is_as_it_was = before is not None and (before.size, before.mtime_ns) == stamp and before.sha256
         if not is_as_it_was or (before.state == GONE and before.reason):
@@ -112,7 +118,13 @@ def count_recognised(index: Store, pictures: pathlib.Path, changes: Changes) -> 
     return count
 
 
-def update(index: Store, pictures: pathlib.Path, retriever: Retriever, on_remark: Callable[[str], None]) -> Update:
+def update(
+    index: Store,
+    pictures: pathlib.Path,
+    retriever: Retriever,
+    on_remark: Callable[[str], None],
+    shard: Shard | None = None,
+) -> Update:
     """Reads and embeds what is new or changed, and commits as it goes.
 
     Args:
@@ -120,8 +132,9 @@ def update(index: Store, pictures: pathlib.Path, retriever: Retriever, on_remark
       pictures: the folder.
       retriever: the model that made the index.
       on_remark: is told of each file that can't be read, once and with the reason.
+      shard: the part of the folder that the index is of; None for all.
     """
-    changes = find_changes(index, pictures, on_remark)
+    changes = find_changes(index, pictures, on_remark, shard)
     known = index.known()
     index.commit(
         [(path, dataclasses.replace(known[path], state=GONE)) for path in changes.gone]
@@ -221,11 +234,32 @@ def open_for_update(place: Place, retriever: Retriever, model: str, dtype: str, 
     """
     rows = Rows(retriever.parts.checksum, retriever.dim, dtype)
     if not place.gallery_json.exists():
+        refuse_unmerged(place)
         place.remove_others("")
+        place.mark_begun()
         fresh = Store.create(place.folder / "index-1", rows)
         # Whatever is written from here on can be searched at once.
         finish(place, fresh, model)
         return fresh
+    return open_in_use(place, rows, model, rebuild)
+
+
+def refuse_unmerged(place: Place) -> None:
+    """Makes sure that shards are not indexed once more as a whole.
+
+    Raises:
+      ConfigError: there are shards, and no index of the whole.
+    """
+    if place.shard is None and not place.gallery_json.exists() and place.shards_begun():
+        raise ConfigError(
+            f"{place.folder} holds shards that are not joined yet; run: "
+            f"{shell.python_command(*place.command, '--merge')} (then this command again, for what is new), or "
+            f"remove {place.folder / SHARDS}"
+        )
+
+
+def open_in_use(place: Place, rows: Rows, model: str, rebuild: bool) -> Store:
+    """As `open_for_update`, of a gallery that is there."""
     current = place.read()
     if current.model_checksum == rows.model_checksum:
         return Store(place.folder / current.index, writable=True)
@@ -243,7 +277,7 @@ def open_for_update(place: Place, retriever: Retriever, model: str, dtype: str, 
 
 def other_model(place: Place, model: str) -> ConfigError:
     """The error of a gallery that was indexed with another model than the one given."""
-    anew = shell.python_command("cmr.index", place.pictures, f"--model={model}", "--rebuild")
+    anew = shell.python_command(*place.command, f"--model={model}", "--rebuild")
     return ConfigError(
         f"{place.folder} was indexed with another model ({place.read().model}); to index anew: {anew} "
         "(the old index can be searched until the new one is whole)"
@@ -252,7 +286,7 @@ def other_model(place: Place, model: str) -> ConfigError:
 
 def finish(place: Place, index: Store, model: str) -> None:
     """Makes an index the one in use, and removes the one that it follows."""
-    pictures = "" if place.folder.parent == place.pictures else str(place.pictures)
+    pictures = "" if place.home.parent == place.pictures else str(place.pictures)
     description = Description(index.folder.name, model, index.rows.model_checksum, pictures)
     before = place.read() if place.gallery_json.exists() else None
     if description != before:

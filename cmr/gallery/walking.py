@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from PIL import Image
 
 from cmr.pictures import files  # noqa: F401, registers HEIC where it can be read
+from cmr.workspace.shards import Shard
 
 # Pillow knows these by name and hands them to programs that are not there, or that must not see a stranger's file.
 _NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
@@ -29,12 +30,15 @@ def is_picture_name(name: str) -> bool:
     return pathlib.PurePath(name).suffix.lower() in suffixes()
 
 
-def walk(folder: pathlib.Path, on_unreadable: Callable[[str], None]) -> Iterator[tuple[bytes, os.stat_result]]:
+def walk(
+    folder: pathlib.Path, on_unreadable: Callable[[str], None], shard: Shard | None = None
+) -> Iterator[tuple[bytes, os.stat_result]]:
     """Finds pictures, in the order of their paths.
 
     Args:
       folder: to look in. Hidden files and folders are passed over, links to folders not followed.
       on_unreadable: is told of each folder that can't be listed.
+      shard: the part of the pictures that is wanted, by their paths below the folder; None for all.
 
     Yields:
       A picture's path below the folder as bytes, and its size and times.
@@ -49,9 +53,13 @@ def walk(folder: pathlib.Path, on_unreadable: Callable[[str], None]) -> Iterator
             if name.startswith(".") or not is_picture_name(name):
                 continue
             path = pathlib.Path(root, name)
+            below = os.fsencode(os.path.relpath(path, folder))
+            # Before the file system is asked about it: others ask about the rest.
+            if shard is not None and not shard.holds(below):
+                continue
             try:
                 status = path.stat()
             except OSError:
                 # It went away meanwhile, or is a link to nothing.
                 continue
-            yield os.fsencode(os.path.relpath(path, folder)), status
+            yield below, status

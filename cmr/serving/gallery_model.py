@@ -2,7 +2,6 @@
 
 import pathlib
 
-from cmr import shell
 from cmr.errors import WorkspaceError
 from cmr.gallery.searching import Gallery
 from cmr.serving import packed_model
@@ -40,7 +39,7 @@ def load(gallery: Gallery, model: str = "") -> Retriever:
     model = path_of(gallery, model)
     retriever = packed_model.load(model)
     if retriever.parts.checksum != gallery.description.model_checksum:
-        anew = shell.python_command("cmr.index", gallery.place.pictures, f"--model={model}", "--rebuild")
+        anew = gallery.indexing_command(f"--model={model}", "--rebuild")
         indexed = f"{gallery.place.folder} was indexed with"
         if model == gallery.description.model:
             raise WorkspaceError(f"{indexed} {model} as it was before it changed; index anew: {anew}")

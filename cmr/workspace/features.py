@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import json_files, line_files
+from cmr.workspace import json_files, line_files, shards
 from cmr.workspace.json_kinds import ByName, Listed, Nullable, OneOf, Record, Sha256, Text, Whole
 from cmr.workspace.stored_rows import StoredRows
 
@@ -184,6 +184,11 @@ def read_stored(path: str | os.PathLike) -> Features:
     path = pathlib.Path(path)
     for name in (FEATURES_NPY, IMAGE_IDS_TXT, EXTRACTOR_JSON):
         if not (path / name).exists():
+            if shards.begun(path):
+                raise WorkspaceError(
+                    f"{path / name} is missing, and there are shards in {path / shards.SHARDS}; run their "
+                    "data_prep.extract command with --merge in the place of --shard"
+                )
             made = sorted(folder.name for folder in path.parent.glob("*") if (folder / EXTRACTOR_JSON).exists())
             raise WorkspaceError(
                 f"{path / name} is missing; run data_prep.extract (or import_features) for it, or choose among "

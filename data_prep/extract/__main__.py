@@ -5,7 +5,10 @@
     python -m data_prep.extract --dataset=flickr8k --cnn=image --image_model=efficientnet_lite2 --weights=lite2.npz \\
         --grid --grid_side=4
 
-An extraction that was stopped goes on when the same command is given again.
+An extraction that was stopped goes on when the same command is given again. Machines that share a disk share the work:
+
+    python -m data_prep.extract --dataset=mscoco --shard=3/16     # and 1/16 ... 16/16, anywhere and in any order
+    python -m data_prep.extract --dataset=mscoco --merge
 """
 
 import contextlib
@@ -15,10 +18,10 @@ import pandas as pd
 from absl import flags
 
 from cmr import shell
-from cmr.cli import command, datasets
+from cmr.cli import command, datasets, shard_flags
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
-from cmr.workspace import captions, paths
+from cmr.workspace import captions, paths, shards
 from cmr.workspace.paths import Workspace
 from cmr.workspace.writer_lock import writer_lock
 from data_prep import flags as prep_flags
@@ -31,12 +34,14 @@ GROUPS = (
     prep_flags.features_name_flags,
     cmr_flags.cnn_flags,
     cmr_flags.picture_flags,
+    shard_flags.shard_flags,
 )
 
 
 def check_flags() -> None:
     """Refuses flags that can't go together."""
     datasets.apply_defaults(FLAGS)
+    shard_flags.check()
     if FLAGS.cnn == "both" and (FLAGS.features_name or _is_path(FLAGS.weights)):
         flag = "features_name" if FLAGS.features_name else "weights=PATH"
         raise ConfigError(f"--{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
@@ -101,23 +106,53 @@ def main() -> None:
         folder = workspace.features_dir(name)
         settings = int(FLAGS.crops), FLAGS.image_batch, FLAGS.on_corrupt, FLAGS.max_pixels
         extractions[role] = Extraction(cnn, pictures, folder, *settings)
+    if FLAGS.shard:
+        _extract_shard([*extractions.values()])
+        return
     # What is wrong with the second CNN is said before the first one runs for hours.
     with contextlib.ExitStack() as locks:
         for extraction in extractions.values():
             locks.enter_context(writer_lock(extraction.folder))
-            extraction.prepare()
+            if not FLAGS.merge:
+                extraction.prepare()
         for extraction in extractions.values():
-            print(_summary(extraction.folder, extraction.run()), flush=True)
+            print(_summary(extraction.folder, _merge(extraction) if FLAGS.merge else extraction.run()), flush=True)
     made = {role: extraction.folder.name for role, extraction in extractions.items()}
     print(f"next: {_next(workspace, made, all_images)}")
+
+
+def _extract_shard(wholes) -> None:
+    from data_prep.extract import sharding
+
+    parts = [sharding.part_of(whole, FLAGS.shard) for whole in wholes]
+    if not parts[0].pictures.image_ids:
+        print(f"shard {FLAGS.shard} has none of the {len(wholes[0].pictures.image_ids):,} images; nothing to do")
+    else:
+        with contextlib.ExitStack() as locks:
+            for part in parts:
+                locks.enter_context(writer_lock(part.folder))
+                sharding.refuse_another_cnn(part)
+                part.prepare()
+            for part in parts:
+                print(_summary(part.folder, part.run()), flush=True)
+    unmade = sorted({shard for whole in wholes for shard in sharding.unmade(whole, FLAGS.shard.count)})
+    given = _given(*shard_flags.NAMES)
+    print(f"next: {shards.making(unmade, given) if unmade else shell.python_command(*given, '--merge')}")
+
+
+def _merge(whole) -> dict:
+    from data_prep.extract import sharding
+
+    if whole.is_finished:
+        return whole.run()
+    return sharding.merge(whole, shards.count_of(whole.folder, FLAGS.shards), _given(*shard_flags.NAMES))
 
 
 def _next(workspace: Workspace, made: dict[str, str], all_images: pd.DataFrame) -> str:
     from data_prep.extract import following
 
     if FLAGS.limit:
-        given = [FLAGS[name].serialize() for name in _flag_names() if FLAGS[name].present and name != "limit"]
-        return shell.python_command("data_prep.extract", *given)
+        return shell.python_command(*_given("limit", *shard_flags.NAMES))
     usual = datasets.DEFAULTS[FLAGS.dataset.partition(":")[0]]
     defaults = {
         "vgg": paths.vgg_features_name(usual["vgg_model"], FLAGS["vgg_layer"].default),
@@ -132,10 +167,17 @@ def _next(workspace: Workspace, made: dict[str, str], all_images: pd.DataFrame) 
     return following.training(workspace, made, defaults, all_images["image_id"].tolist(), place, has_captioning_split)
 
 
+def _given(*left_out: str) -> list[str]:
+    """The command as it was given, but for some flags: its module and arguments."""
+    names = [name for name in _flag_names() if FLAGS[name].present and name not in left_out]
+    return ["data_prep.extract", *(FLAGS[name].serialize() for name in names)]
+
+
 def _flag_names() -> list[str]:
     """The command's own flags, in the order of `--help`."""
     module_of = FLAGS.find_module_defining_flag
-    return [name for name in FLAGS if module_of(name) in (cmr_flags.__name__, prep_flags.__name__)]
+    modules = cmr_flags.__name__, prep_flags.__name__, shard_flags.__name__
+    return [name for name in FLAGS if module_of(name) in modules]
 
 
 def _models() -> dict[str, str]:

@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cmr.config import MAX_PIXELS
 from cmr.errors import DataError
@@ -12,6 +12,7 @@ from cmr.pictures import row_filling
 from cmr.pictures.cnn import Cnn, write_cnn
 from cmr.workspace import features
 from cmr.workspace.partial_rows import PartialRows
+from cmr.workspace.shards import Shard
 from data_prep.extract import finished_features
 from data_prep.extract.cnns import CnnDescription
 
@@ -41,6 +42,7 @@ class Extraction:
       image_batch: images that go through the CNN at once.
       on_corrupt: `refuse` or `blank`.
       max_pixels: as in `cmr.pictures.files.read_rgb`.
+      shard: that the images are of; None where they are all.
     """
 
     cnn: CnnDescription
@@ -50,6 +52,7 @@ class Extraction:
     image_batch: int
     on_corrupt: str
     max_pixels: int = MAX_PIXELS
+    shard: Shard | None = None
 
     def prepare(self) -> None:
         """Does all that can fail before the CNN runs, and writes nothing: looks at the pictures, builds the CNN.
@@ -62,6 +65,20 @@ class Extraction:
             self._check_files()
         if self._finished is None or self._lacks_cnn:
             _ = self._model
+
+    def prepare_cnn(self) -> None:
+        """Builds the CNN, where the folder shall have it.
+
+        Raises:
+          WorkspaceError: the weights are missing or do not fit.
+        """
+        if self.cnn.is_saved:
+            _ = self._model
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether whole features of these settings are there."""
+        return self._finished is not None
 
     def run(self) -> dict:
         """Extracts what is not there yet.
@@ -77,14 +94,30 @@ class Extraction:
             if self._lacks_cnn:
                 write_cnn(self.folder, self._model)
             return {**self._finished, "seconds": 0.0}
-        started = time.monotonic()
         cnn = Cnn(self._model, self.crops)
         image_ids, paths = self.pictures.image_ids, self.pictures.paths
-        dtype = features.dtype_of(cnn.row_shape)
-        rows = PartialRows(self.folder / features.FEATURES_NPY, self._settings, image_ids, cnn.row_shape, dtype)
-        row_filling.fill_rows(
-            rows, cnn, image_ids, paths, self.folder.name, self.image_batch, self.max_pixels, self.on_corrupt
-        )
+
+        def run_cnn(rows: PartialRows) -> None:
+            row_filling.fill_rows(
+                rows, cnn, image_ids, paths, self._title, self.image_batch, self.max_pixels, self.on_corrupt
+            )
+
+        return self.write(cnn.row_shape, run_cnn)
+
+    def write(self, row_shape: tuple[int, ...], fill: Callable[[PartialRows], None]) -> dict:
+        """Writes the folder from rows that come from anywhere.
+
+        Args:
+          row_shape: of a picture's features: `(feature_dim,)`, or of a grid `(cells, feature_dim)`.
+          fill: adds the rows that are not there yet.
+
+        Returns:
+          As `run`.
+        """
+        started = time.monotonic()
+        image_ids, dtype = self.pictures.image_ids, features.dtype_of(row_shape)
+        rows = PartialRows(self.folder / features.FEATURES_NPY, self.settings, image_ids, row_shape, dtype)
+        fill(rows)
         # From here to the end the folder holds neither an old description nor a half new one.
         for name in (features.EXTRACTOR_JSON, features.CHECKED_JSON):
             (self.folder / name).unlink(missing_ok=True)
@@ -93,9 +126,9 @@ class Extraction:
         rows.finish()
         description = {
             "name": self.folder.name,
-            **self._settings,
-            "feature_dim": cnn.feature_dim,
-            **({"cells": cnn.row_shape[0]} if len(cnn.row_shape) == 2 else {}),
+            **self.settings,
+            "feature_dim": row_shape[-1],
+            **({"cells": row_shape[0]} if len(row_shape) == 2 else {}),
             "stand_in": self.cnn.stand_in,
             "blank_images": rows.blank_images,
         }
@@ -105,8 +138,9 @@ class Extraction:
         features.read_stored(self.folder).checksum()
         return {**description, "seconds": time.monotonic() - started}
 
-    @functools.cached_property
-    def _settings(self) -> dict:
+    @property
+    def of_cnn(self) -> dict:
+        """What extractor.json says of the CNN, the same whatever the images are."""
         return {
             "model": self.cnn.model_name,
             "layer": self.cnn.layer,
@@ -114,17 +148,29 @@ class Extraction:
             "weights_sha256": self.cnn.weights_sha256,
             "crops": self.crops,
             "input_size": self.cnn.input_size,
+        }
+
+    @functools.cached_property
+    def settings(self) -> dict:
+        """What extractor.json says of the CNN and the images."""
+        return {
+            **self.of_cnn,
             "images": len(self.pictures.image_ids),
             "image_ids_sha256": features.image_ids_sha256(self.pictures.image_ids),
         }
 
     @functools.cached_property
     def _finished(self) -> dict | None:
-        return finished_features.whole_features(self.folder, self._settings, self.pictures.image_ids)
+        return finished_features.whole_features(self.folder, self.settings, self.pictures.image_ids)
 
     @functools.cached_property
     def _lacks_cnn(self) -> bool:
         return self.cnn.is_saved and not finished_features.holds_cnn(self.folder)
+
+    @property
+    def _title(self) -> str:
+        # The folder of a shard is named like those of other CNNs.
+        return self.folder.name if self.shard is None else f"{self.folder.parent.parent.name} {self.shard}"
 
     @functools.cached_property
     def _model(self):

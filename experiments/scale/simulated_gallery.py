@@ -70,20 +70,27 @@ def write(folder: pathlib.Path, num_rows: int, dim: int) -> None:
     index.close()
 
 
+def clustered_rows(random: np.random.Generator, count: int, dim: int) -> np.ndarray:
+    """Unit rows in clusters: `[count, dim]` float32."""
+    middles = _unit(random.standard_normal((max(1, count // _ROWS_A_KIND), dim), np.float32))
+    noise = _unit(random.standard_normal((count, dim), np.float32))
+    return _unit(middles[random.integers(len(middles), size=count)] + noise)
+
+
 def search(folder: pathlib.Path, num_queries: int) -> Searches:
     """Times exact searches; made for a process of its own."""
     startup.import_tensorflow(show_logs=False)
     from cmr.gallery import similarity
 
-    own_mib = _own_mib()
+    own = own_mib()
     rows = Store(folder).embeddings()
     wall, cpu = [], []
-    for query in _queries(rows, num_queries + 1):
+    for query in queries(rows, num_queries + 1):
         started, used = time.monotonic(), time.process_time()
         similarity.best(similarity.similarities(rows, query[None])[:, 0], _TOP)
         wall.append(time.monotonic() - started)
         cpu.append(time.process_time() - used)
-    return Searches(wall[0], statistics.median(wall[1:]), statistics.median(cpu[1:]), own_mib)
+    return Searches(wall[0], statistics.median(wall[1:]), statistics.median(cpu[1:]), own)
 
 
 def search_approximately(folder: pathlib.Path, num_queries: int) -> Approximate:
@@ -94,7 +101,7 @@ def search_approximately(folder: pathlib.Path, num_queries: int) -> Approximate:
     index = Store(folder)
     built = approximate.build(index, None)
     opened, rows, wall = approximate.ApproximateSearch(index), index.embeddings(), []
-    for query in _queries(rows, num_queries + 1):
+    for query in queries(rows, num_queries + 1):
         started = time.monotonic()
         similarity.best(opened.scores(rows, query, _TOP), _TOP)
         wall.append(time.monotonic() - started)
@@ -102,7 +109,7 @@ def search_approximately(folder: pathlib.Path, num_queries: int) -> Approximate:
     return Approximate(built.seconds, statistics.median(wall[1:]), built.recall, built.lists, built.lists_searched, mib)
 
 
-def _queries(rows: np.ndarray, count: int) -> np.ndarray:
+def queries(rows: np.ndarray, count: int) -> np.ndarray:
     """Vectors near rows of the gallery, `[count, dim]` float32."""
     random = np.random.default_rng(1)
     near = np.asarray(rows[random.integers(len(rows), size=count)], np.float32)
@@ -113,6 +120,6 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def _own_mib() -> float:
+def own_mib() -> float:
     status = pathlib.Path("/proc/self/status").read_text()
     return int(status.partition("RssAnon:")[2].split()[0]) / 1024

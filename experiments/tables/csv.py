@@ -13,7 +13,8 @@ _PARTS = tuple(field.name for field in dataclasses.fields(Cell))
 
 
 def to_csv(table: ResultTable) -> str:
-    """Columns system, kind, features, description, stand_in, still_rising, seeds, runs, the numbers, notes, footnotes.
+    """Columns system, kind, heading, features, description, stand_in, still_rising, seeds, runs, the numbers, notes,
+    footnotes.
 
     A number's column is `<sentence|image>_<r1|r5|r10|med_r>_<part>`. The parts are mean, std, low, high and printed,
     empty where there is none. Runs are separated by spaces. The notes are the caption's, on the rows measured here.
@@ -30,6 +31,7 @@ def _line(table: ResultTable, row: TableRow) -> dict:
     line = {
         "system": row.label,
         "kind": row.kind,
+        "heading": row.heading,
         "features": row.features,
         "description": row.description,
         "stand_in": row.stand_in,

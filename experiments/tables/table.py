@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from cmr.errors import DataError
 from cmr.evaluation import bootstrap, metrics, results_table
@@ -18,6 +18,10 @@ DIRECTIONS = metrics.DIRECTIONS
 DIRECTION_TITLES = ("sentence retrieval", "image retrieval")
 
 RANDOM, PAPER, OURS = "random", "paper", "ours"
+
+# Where nothing else is asked for, rows of a kind stand together.
+_HEADINGS = {RANDOM: "Chance", PAPER: "The paper, as printed", OURS: "Measured here"}
+_WITH_OURS = "The paper's systems, as printed, and each beneath it measured here"
 
 STAND_IN_MARK = "†"
 STILL_RISING_MARK = "↑"
@@ -69,6 +73,7 @@ class TableRow:
       seeds: runs behind the numbers; 0 for other kinds.
       runs: names of their folders.
       footnotes: numbers of the table's, from 1, rising.
+      group: heading that it stands under; "": that of its kind.
     """
 
     label: str
@@ -81,6 +86,12 @@ class TableRow:
     seeds: int = 0
     runs: tuple[str, ...] = ()
     footnotes: tuple[int, ...] = ()
+    group: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What it stands under."""
+        return self.group or _HEADINGS[self.kind]
 
     @property
     def marks(self) -> str:
@@ -139,6 +150,7 @@ def build_table(
     descriptions: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
     beneath_paper: bool = False,
+    readings: Mapping[str, Sequence[str]] | None = None,
 ) -> ResultTable:
     """Puts what was measured beside what the paper printed.
 
@@ -150,6 +162,7 @@ def build_table(
       descriptions: name of a row -> a sentence on what it is; rows may be left out.
       notes: further sentences of the caption.
       beneath_paper: put each row of ours beneath the paper's row of the same system, and not behind all of the paper's.
+      readings: heading -> names of rows that stand under it, the paper's row of the same system above each.
 
     Returns:
       The table. A mean is that of the runs' test metrics, an interval `bootstrap.intervals` of their ranks.
@@ -159,7 +172,10 @@ def build_table(
       WorkspaceError: a run's file is missing or damaged.
     """
     table = _build(title, dataset, random, results_table.paper_table(dataset), rows, descriptions or {}, notes)
-    return _beneath_paper(table, rows) if beneath_paper else table
+    if not beneath_paper and not readings:
+        return table
+    system_of = {row.name: _paper_system(dataset, row) for row in rows}
+    return dataclasses.replace(table, rows=tuple(_arranged(table, system_of, beneath_paper, readings or {})))
 
 
 def build_table_without_paper(
@@ -196,17 +212,39 @@ def _build(
     return ResultTable(title, dataset, tuple(table_rows), tuple(notes), tuple(footnotes.sentences))
 
 
-def _beneath_paper(table: ResultTable, rows: Sequence[RowResult]) -> ResultTable:
-    """The same table in the paper's order; rows of systems that it does not have come last."""
-    system_of = {row.name: _paper_system(table.dataset, row) for row in rows}
-    ordered = []
-    for row in table.rows:
-        if row.kind != OURS:
-            ordered.append(row)
-        if row.kind == PAPER:
-            ordered += [ours for ours in table.rows if ours.kind == OURS and system_of[ours.label] == row.label]
-    ordered += [row for row in table.rows if row.kind == OURS and system_of[row.label] is None]
-    return dataclasses.replace(table, rows=tuple(ordered))
+def _arranged(
+    table: ResultTable, system_of: Mapping[str, str | None], beneath_paper: bool, readings: Mapping[str, Sequence[str]]
+) -> Iterator[TableRow]:
+    """The rows in the order of their headings; the paper's rows that a reading repeats stand there alone.
+
+    Args:
+      table: the paper's rows before ours.
+      system_of: name of a row of ours -> the paper's system; None where it has none.
+      beneath_paper: as in `build_table`.
+      readings: likewise.
+    """
+    ours = {row.label: row for row in table.rows if row.kind == OURS}
+    printed = {row.label: row for row in table.rows if row.kind == PAPER}
+    read = {heading: [name for name in names if name in ours] for heading, names in readings.items()}
+    repeated = {system_of[name] for names in read.values() for name in names}
+    rest = [name for name in ours if not any(name in names for names in read.values())]
+    yield from (row for row in table.rows if row.kind == RANDOM)
+    for system, row in printed.items():
+        beneath = [name for name in rest if beneath_paper and system_of[name] == system]
+        group = _WITH_OURS if beneath_paper else ""
+        if system not in repeated or beneath:
+            yield dataclasses.replace(row, group=group)
+        yield from (dataclasses.replace(ours[name], group=group) for name in beneath)
+        rest = [name for name in rest if name not in beneath]
+    for heading, names in read.items():
+        shown = set()
+        for name in names:
+            system = system_of[name]
+            if system in printed and system not in shown:
+                yield dataclasses.replace(printed[system], group=heading)
+                shown.add(system)
+            yield dataclasses.replace(ours[name], group=heading)
+    yield from (ours[name] for name in rest)
 
 
 def _paper_system(dataset: str, row: RowResult) -> str | None:

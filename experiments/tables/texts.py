@@ -1,15 +1,9 @@
 """What stands in the cells of a table of results, the same in every format: digits, spread, intervals, what is best."""
 
 import dataclasses
+import itertools
 
-from experiments.tables.table import DIRECTIONS, METRICS, OURS, PAPER, RANDOM, ResultTable, TableRow
-
-# Rows come in groups under these headings.
-GROUP_TITLES = {
-    RANDOM: "Chance",
-    PAPER: "The paper, as printed",
-    OURS: "Measured here",
-}
+from experiments.tables.table import DIRECTIONS, METRICS, OURS, RANDOM, ResultTable, TableRow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +37,9 @@ class RowText:
 
 
 def groups(table: ResultTable) -> list[tuple[str, list[RowText]]]:
-    """The rows by kind, each group with its heading; there is none without rows."""
-    texts = row_texts(table)
-    by_kind = [(title, [text for text in texts if text.row.kind == kind]) for kind, title in GROUP_TITLES.items()]
-    return [(title, rows) for title, rows in by_kind if rows]
+    """The rows in the table's order, each heading with those that stand under it."""
+    by_heading = itertools.groupby(row_texts(table), key=lambda text: text.row.heading)
+    return [(heading, list(texts)) for heading, texts in by_heading]
 
 
 def row_texts(table: ResultTable) -> list[RowText]:

@@ -15,6 +15,7 @@ from cmr.gallery import updating
 from cmr.gallery.place import Place
 from cmr.gallery.searching import Gallery
 from cmr.trained.sentences import Sentences
+from cmr.workspace.shards import Shard
 
 COLOURS = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250), "grey": (128, 128, 128)}
 CARD = "# colours: words\n\nKnows colours.\n\n## Bad at\n\n- <b>shapes</b>\n"
@@ -72,12 +73,14 @@ def save(path: pathlib.Path, colour: str | tuple[int, int, int], size: tuple[int
     Image.new("RGB", size, COLOURS.get(colour, colour)).save(path, **options)
 
 
-def index(folder: pathlib.Path, retriever: ColourRetriever | None = None) -> Gallery:
-    """Indexes a folder of pictures, or brings its index up to date, and opens it."""
-    place, retriever = Place.of(folder), retriever or ColourWords()
+def index(folder: pathlib.Path, retriever: ColourRetriever | None = None, shard: Shard | None = None) -> Gallery:
+    """Indexes a folder of pictures or a shard of it, or brings its index up to date, and opens the gallery."""
+    place, retriever = Place.of(folder, shard=shard), retriever or ColourWords()
     with place.writing():
         store = updating.open_for_update(place, retriever, "colours.cmr", "float16", rebuild=False)
-        updating.update(store, place.pictures, retriever, lambda remark: None)
+        updating.update(store, place.pictures, retriever, lambda remark: None, shard)
         updating.finish(place, store, "colours.cmr")
+        if shard:
+            place.mark_whole()
         store.close()
     return Gallery.open(folder)

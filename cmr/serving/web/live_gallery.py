@@ -4,14 +4,16 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 
 from cmr.errors import WorkspaceError
 from cmr.gallery.searching import Gallery
-from cmr.workspace import writer_lock
 
-# What was indexed is searched after so many seconds at the latest.
+# What was indexed is searched after so many seconds, or a moment later.
 _SECONDS_BETWEEN_LOOKS = 1.0
+
+# Opening large shards takes seconds, in which nobody is answered: for so many times as long it is not done again.
+_OPENINGS_BETWEEN_LOOKS = 20
 
 
 @dataclasses.dataclass
@@ -19,7 +21,7 @@ class _Opened:
     """A state of the gallery, which is closed when nobody searches it any more."""
 
     gallery: Gallery
-    version: int
+    state: Hashable
     users: int = 0
 
 
@@ -33,8 +35,9 @@ class LiveGallery:
     def __init__(self, gallery: Gallery):
         self._place, self._checksum = gallery.place, gallery.description.model_checksum
         self._lock = threading.Lock()
-        self._opened = _Opened(gallery, gallery.store.version())
-        self._looked = time.monotonic()
+        self._opened = _Opened(gallery, gallery.state())
+        # Of the last look, where it was at shards.
+        self._looked, self._seconds = time.monotonic(), 0.0
         self._has_other_model = False
 
     @property
@@ -45,15 +48,17 @@ class LiveGallery:
     @property
     def is_being_indexed(self) -> bool:
         """Whether a writer is at work."""
-        return writer_lock.is_held(self._place.folder)
+        return self._place.is_being_written
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Gallery]:
         """The gallery as it is now; it stays as it is until the block ends."""
         with self._lock:
-            if time.monotonic() - self._looked > _SECONDS_BETWEEN_LOOKS:
+            started = time.monotonic()
+            if started - self._looked > max(_SECONDS_BETWEEN_LOOKS, _OPENINGS_BETWEEN_LOOKS * self._seconds):
                 self._look()
                 self._looked = time.monotonic()
+                self._seconds = self._looked - started if self._opened.gallery.shards else 0.0
             opened = self._opened
             opened.users += 1
         try:
@@ -73,15 +78,15 @@ class LiveGallery:
         # A gallery that is damaged or gone is searched as it was.
         with contextlib.suppress(WorkspaceError):
             # Not the state that was seen before it was opened: what is committed in between would be missed.
-            version = before.gallery.store.version()
-            if self._place.read() == before.gallery.description and version == before.version:
+            state = before.gallery.state()
+            if state == before.state:
                 return
             gallery = Gallery.open(self._place.pictures, self._place.folder)
             self._has_other_model = gallery.description.model_checksum != self._checksum
             if self._has_other_model:
                 gallery.close()
                 return
-            self._opened = _Opened(gallery, gallery.store.version())
+            self._opened = _Opened(gallery, gallery.state())
             self._close_unused(before)
 
     def _close_unused(self, opened: _Opened) -> None:

@@ -162,7 +162,9 @@ class Site:
             return "The gallery was indexed anew with another model. Start cmr.serve again to search with that one."
         if self.live.is_being_indexed:
             return f"Indexing is under way: {len(gallery):,} pictures can be searched already."
-        return "" if len(gallery) else "No picture is indexed yet. Run cmr.index, and reload this page."
+        if not len(gallery):
+            return "No picture is indexed yet. Run cmr.index, and reload this page."
+        return gallery.says_what_is_missing()
 
 
 def site_of(request: Request) -> Site:

@@ -5,6 +5,7 @@ import io
 import os
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -247,6 +248,10 @@ def test_a_command_reads_its_flags_and_ends_with_0():
         (
             # As h5py says it.
             RuntimeError("Unable to write (errno = 28, error message = 'No space left on device')"),
+            "error: no space left on the disk; free some and run the same command again\n",
+        ),
+        (
+            sqlite3.OperationalError("database or disk is full"),
             "error: no space left on the disk; free some and run the same command again\n",
         ),
     ],

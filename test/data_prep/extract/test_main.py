@@ -1,6 +1,8 @@
 """The command data_prep.extract: what it prints and writes, and the one line that bad flags and pictures get."""
 
+import dataclasses
 import json
+import shutil
 import sys
 
 import keras
@@ -8,12 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from absl import flags
+from coloured_pictures import mean_colour
 from commands import run_command
 from PIL import Image
 
 from cmr.cli import command
 from cmr.errors import WorkspaceError
-from cmr.workspace import captions, features
+from cmr.workspace import captions, features, shards
 from cmr.workspace.paths import Workspace
 from data_prep.extract import __main__ as extract
 
@@ -121,6 +124,9 @@ def test_flags_are_explained_and_refused_without_tensorflow(tmp_path, arguments,
     [
         (["--cnn=vgg", "--weights=a.keras"], "name its features with --features_name"),
         (["--max_pixels=0"], "flag --max_pixels=0: "),
+        (["--shard=17/16"], "flag --shard=17/16: '17/16' is no shard; they are 1/16 to 16/16 of 16"),
+        (["--shard=1/2", "--merge"], "--merge joins all shards and --shard makes one; give one of them"),
+        (["--merge", *VGG], f"{VGG_NAME}/shards holds no shards; make them with --shard=1/16 and so on"),
         (["--cnn=both", "--features_name=mine"], "--features_name is of one CNN; give --cnn=vgg or --cnn=image"),
         (["--cnn=image", "--image_model=hub"], "--image_model=hub needs --hub_module=PATH_OR_URL"),
         (["--cnn=image", "--image_model=hub", "--hub_module=m", "--weights=random"], "hub brings its own weights"),
@@ -297,3 +303,67 @@ def test_damaged_features_are_extracted_by_the_command_that_their_reader_names(d
 
     assert "extracted before" not in printed
     assert array.read_bytes() == whole
+
+
+@pytest.fixture
+def quick_cnn(monkeypatch):
+    """A CNN of three numbers in the place of each that flags name."""
+    monkeypatch.setattr(extract, "_cnn", lambda role, *_: dataclasses.replace(mean_colour(), name=f"{role}_colour"))
+
+
+def test_shards_are_merged_to_what_one_extraction_writes(dataset, run, quick_cnn):
+    assert run()[0] == 0
+    names = ("vgg_colour", "image_colour")
+    whole = {name: (dataset.features_dir(name) / features.FEATURES_NPY).read_bytes() for name in names}
+    for name in names:
+        shutil.rmtree(dataset.features_dir(name))
+
+    code, printed, error = run("--shard=2/2")
+
+    assert code == 0, error
+    given = f"--dataset=flickr8k --workspace_dir={dataset.root}"
+    of_vgg, of_image, following = printed.splitlines()
+    assert of_vgg.startswith(f"{dataset.features_dir('vgg_colour')}/shards/2-of-2: 1 images x 3 in ")
+    assert of_image.startswith(f"{dataset.features_dir('image_colour')}/shards/2-of-2: ")
+    assert following == f"next: python -m data_prep.extract {given} --shard=1/2"
+    code, printed, error = run("--merge")
+    assert (code, printed) == (1, "")
+    assert error == (
+        f"error: of the 2 shards of {dataset.features_dir('vgg_colour')} 1 is missing; run: python -m "
+        f"data_prep.extract {given} --shard=1/2\n"
+    )
+    assert run("--shard=1/2")[1].splitlines()[-1] == f"next: python -m data_prep.extract {given} --merge"
+    assert ": 3 images x 3, extracted before" in run("--shard=1/2")[1]
+    code, printed, error = run("--merge")
+    assert code == 0, error
+    assert printed.splitlines()[-1].startswith(f"next: {TRAIN} ")
+    assert {name: (dataset.features_dir(name) / features.FEATURES_NPY).read_bytes() for name in names} == whole
+    assert ": 4 images x 3, extracted before" in run("--merge")[1]
+
+
+def test_a_shard_of_no_image_is_no_mistake(dataset, run, quick_cnn):
+    empty = next(shard for shard in shards.all_of(9) if not any(map(shard.holds, IMAGE_IDS)))
+
+    code, printed, _ = run(f"--shard={empty}", "--cnn=vgg")
+
+    assert code == 0
+    assert printed.startswith(f"shard {empty} has none of the 4 images; nothing to do\nnext: ")
+    assert not (dataset.dataset_dir / "features").exists()
+
+
+def test_a_trial_is_followed_by_the_command_without_its_shard(dataset, run, quick_cnn):
+    assert run("--shard=1/1", "--limit=3")[0] == 0
+    assert run("--merge", "--limit=3")[0] == 0
+
+    assert features.read_features(dataset.features_dir("vgg_colour-first3")).image_ids == IMAGE_IDS[:3]
+
+
+def test_two_counts_are_refused_unless_one_is_told(dataset, run, quick_cnn):
+    for shard in ("1/1", "1/2", "2/2"):
+        assert run(f"--shard={shard}", "--cnn=vgg")[0] == 0
+
+    code, _, error = run("--merge", "--cnn=vgg")
+
+    assert code == 1
+    assert "holds shards of 1 and 2; remove those that are not wanted, or tell the command that merges" in error
+    assert run("--merge", "--cnn=vgg", "--shards=2")[0] == 0

@@ -11,6 +11,7 @@ from cmr.config import ComparatorRunConfig, ComparatorTrainConfig
 from cmr.errors import DataError
 from cmr.evaluation import bootstrap, results_table
 from cmr.workspace.runs import Run
+from experiments.tables import texts
 from experiments.tables.table import OURS, PAPER, RANDOM, ResultTable, build_table
 from experiments.trainings import results
 
@@ -178,29 +179,65 @@ def test_other_json_is_refused(text):
         ResultTable.from_json(text)
 
 
-def test_rows_of_ours_can_stand_beneath_the_papers_row_of_the_same_system(tmp_path):
+def measured(folder, **systems):
+    """A row a system, by its name."""
     rows = []
-    for name, system in (("fv", "fv"), ("w2vv", "w2vv"), ("vse_paper", "vse"), ("vse_repository", "vse")):
-        row = measured_rows.row(tmp_path, name, seeds=1)
+    for name, system in systems.items():
+        row = measured_rows.row(folder, name, seeds=1)
         config = ComparatorRunConfig("flickr8k", system, {}, ComparatorTrainConfig(), "", "", {})
         row.runs[0].run.config_json.write_text(config.to_json())
         row.runs[0].run.write_history([{"epoch": 0, "val": measured_rows.RANDOM.to_dict()}])
         rows.append(row)
+    return rows
 
-    labels = [row.label for row in build_table("T", "flickr8k", measured_rows.RANDOM, rows, beneath_paper=True).rows]
 
-    assert labels[labels.index("FV(GMM+HGLMM)") + 1] == "fv"
-    assert labels[labels.index("VSE") + 1 :][:2] == ["vse_paper", "vse_repository"]
-    assert labels[-1] == "w2vv"
-    assert len(labels) == 1 + 14 + 4
+def headings_of(table):
+    """Each heading with its rows, as every format prints them."""
+    return {title: [text.row.label for text in rows] for title, rows in texts.groups(table)}
+
+
+def test_rows_of_ours_can_stand_beneath_the_papers_row_of_the_same_system(tmp_path):
+    rows = measured(tmp_path, fv="fv", w2vv="w2vv", vse_paper="vse", vse_repository="vse")
+
+    table = build_table("T", "flickr8k", measured_rows.RANDOM, rows, beneath_paper=True)
+
+    _, together, measured_here = headings_of(table).values()
+    assert together[together.index("FV(GMM+HGLMM)") + 1] == "fv"
+    assert together[together.index("VSE") + 1 :][:2] == ["vse_paper", "vse_repository"]
+    assert measured_here == ["w2vv"]
+    assert len(table.rows) == 1 + 14 + 4
+
+
+def test_a_reading_has_the_papers_rows_above_ours_and_they_stand_nowhere_else(tmp_path):
+    rows = measured(tmp_path, fusion="fusion", vse_paper="vse", fv="fv", vse_repository="vse", vse_plus_plus="vse")
+    readings = {"Written": ("vse_paper", "single", "fusion"), "Run": ("vse_repository",)}
+
+    table = build_table("T", "flickr8k", measured_rows.RANDOM, rows, readings=readings)
+
+    standing = headings_of(table)
+    assert standing["Written"] == ["VSE", "vse_paper", "Ours_fusion", "fusion"]
+    assert standing["Run"] == ["VSE", "vse_repository"]
+    assert standing["Measured here"] == ["fv", "vse_plus_plus"]
+    # The paper's other rows, `single`'s among them, which nothing here was measured for.
+    printed = standing["The paper, as printed"]
+    assert "Ours_single" in printed and not {"VSE", "Ours_fusion"} & set(printed)
+    assert ResultTable.from_json(table.to_json()) == table
+
+
+def test_readings_and_the_whole_table_go_together(tmp_path):
+    rows = measured(tmp_path, fv="fv", fusion="fusion", vse_plus_plus="vse")
+
+    table = build_table(
+        "T", "flickr8k", measured_rows.RANDOM, rows, beneath_paper=True, readings={"Written": ("fusion",)}
+    )
+
+    _, together, written = headings_of(table).values()
+    assert together[together.index("FV(GMM+HGLMM)") + 1] == "fv"
+    assert together[together.index("VSE") + 1] == "vse_plus_plus"
+    assert written == ["Ours_fusion", "fusion"]
 
 
 def test_what_is_fitted_at_once_is_not_still_rising(tmp_path):
-    row = measured_rows.row(tmp_path, "cca", seeds=1)
-    config = ComparatorRunConfig("flickr8k", "cca", {}, ComparatorTrainConfig(), "", "", {})
-    row.runs[0].run.config_json.write_text(config.to_json())
-    row.runs[0].run.write_history([{"epoch": 0, "val": measured_rows.RANDOM.to_dict()}])
-
-    table = build_table("T", "flickr8k", measured_rows.RANDOM, [row])
+    table = build_table("T", "flickr8k", measured_rows.RANDOM, measured(tmp_path, cca="cca"))
 
     assert not row_of(table, "cca").still_rising
