@@ -44,6 +44,33 @@ def main() -> None:
     print(f"\na training step of the text encoder alone, {pairs} sentences")
     forms = timing.time_text_encoders(config.model, train, pairs, FLAGS.steps, FLAGS.against == "torch")
     _print_shares(forms, of=next(iter(forms)))
+    if FLAGS.workers:
+        _print_workers(model, config.train, train)
+
+
+def _print_workers(model, config, train) -> None:
+    """What one of several workers computes in a step, and sends."""
+    import tensorflow as tf
+
+    from cmr.retrieval import exchange, timing
+    from cmr.retrieval.batches import check_replicas
+
+    workers = sorted(set(map(int, FLAGS.workers)))
+    for number in workers:
+        check_replicas(config, number)
+    timed = timing.time_workers(model, config, tf.distribute.get_strategy(), train, workers, FLAGS.steps)
+    alone = sum(timed[1].values())
+    print("\nwhat one of several workers computes in a step, as shares of what one alone does")
+    print("".join(f"{name:>16}" for name in ("workers", *timed[1], "all")))
+    for number, parts in timed.items():
+        print(f"{number:>16}" + "".join(f"{value / alone:16.3f}" for value in (*parts.values(), sum(parts.values()))))
+    exchanges = exchange.of_step(model, config)
+    print(f"\n{'exchanged in a step':<52}{'MB':>8}")
+    for each in exchanges:
+        print(f"  {each.what:<50}{each.num_bytes / 1e6:8.3f} {'summed' if each.is_sum else 'joined'}")
+    for number in workers:
+        sent = sum(each.sent(number) for each in exchanges)
+        print(f"  {f'each of {number} workers in a ring sends and receives':<50}{sent / 1e6:8.3f}")
 
 
 def _print_shares(seconds: dict[str, float], of: str) -> None:

@@ -47,10 +47,12 @@ def main() -> None:
 def _train(setup, strategy, second=None) -> None:
     import keras
 
-    from cmr.training import distribution
+    from cmr.training.workers import Workers
     from cmr.workspace.runs import Run, default_run
 
     run_config, workspace = setup.run_config, setup.workspace
+    workers = Workers(strategy)
+    workers.check_equal(run_config)
     run = (
         Run(workspace.run_dir(FLAGS.run_name))
         if FLAGS.run_name
@@ -62,26 +64,26 @@ def _train(setup, strategy, second=None) -> None:
     if FLAGS.print_model:
         _print_model(model, run)
         return
-    is_to_train = run.has_more_epochs(run_config) or not run.metrics_json.exists()
+    # The others may have another disk.
+    is_to_train = bool(workers.chiefs(run.has_more_epochs(run_config) or not run.metrics_json.exists()))
     if is_to_train:
         setup.check_training(strategy.num_replicas_in_sync)
-    chief = distribution.is_chief(strategy)
     # A finished run is only read, and may lie where nothing can be written.
-    with run.writer() if chief and (is_to_train or not run.is_finished) else contextlib.nullcontext():
-        _train_and_measure(model, run, setup, strategy, is_to_train, second)
+    with run.writer() if workers.is_chief and (is_to_train or not run.is_finished) else contextlib.nullcontext():
+        _train_and_measure(model, run, setup, strategy, workers.is_chief, is_to_train, second)
 
 
-def _train_and_measure(model, run, setup, strategy, is_to_train: bool, second) -> None:
+def _train_and_measure(model, run, setup, strategy, chief: bool, is_to_train: bool, second) -> None:
     from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
     from cmr.retrieval.trainer import Trainer
     from cmr.trained import final_evaluation, finished_run
-    from cmr.training import distribution
 
     inputs, run_config = setup.inputs, setup.run_config
     flags_text = cmr_flags.flagfile_text(FLAGS)
-    chief = distribution.is_chief(strategy)
-    changed = run.start(run_config, flags_text) if chief else ""
-    print(f"run {run.path}", flush=True)
+    changed = ""
+    if chief:
+        changed = run.start(run_config, flags_text)
+        print(f"run {run.path}", flush=True)
     if chief and setup.ngrams and not run.ngrams_txt.exists():
         setup.ngrams.write(run.ngrams_txt, inputs.vocabulary)
     if changed:

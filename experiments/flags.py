@@ -51,7 +51,13 @@ def size_flags() -> None:
     flag_kinds.define_path(
         "work_dir",
         "",
-        "Folder that the simulated data goes into (4 GB), removed at the end; by default a temporary one.",
+        "Folder that the simulated data goes into (7 GB), removed at the end; by default a temporary one.",
+    )
+    flags.DEFINE_list("shares", ["10", "1"], "Sizes: every how many of MSCOCO's images there is one; 1 is all of them.")
+    flags.register_validator(
+        "shares",
+        lambda texts: texts and all(text.isdecimal() and int(text) for text in texts) and _are_different(texts),
+        "give whole numbers from 1, each once: --shares=10,1",
     )
     flags.DEFINE_integer("steps", 20, "Steps timed at each size, in turn; their median is printed.", lower_bound=1)
     flags.mark_flag_as_required("data_dir")

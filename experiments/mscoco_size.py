@@ -1,42 +1,32 @@
-"""Measures memory and time of preparing and training at MSCOCO's size, beside a tenth of it, on simulated data.
+"""Goes through everything at MSCOCO's size, beside a tenth of it, on simulated data; prints memory and time.
 
     python -m experiments.mscoco_size --data_dir=~/data/mscoco
 
-Real sentences are sampled to MSCOCO's number, features are random: 123,287 images, 616,767 sentences, 3 GB of features.
-The model is the paper's fusion with a random W_img. Memory is read from Linux's /proc.
+Real sentences are sampled to MSCOCO's number, features are random: 123,287 images, 616,767 sentences, 3 GB of features
+that are imported. A small model is trained for an epoch of some hundred steps, killed and resumed, and measured on
+Karpathy's 5,000 test images with their 25,000 sentences; the paper's fusion with a random W_img is timed for some
+steps. Memory is read from Linux's /proc.
 """
 
-import dataclasses
 import json
 import pathlib
 import shutil
 import tempfile
-import time
+from collections.abc import Mapping
 
 from absl import flags
 
 from cmr.cli import command
 from cmr.errors import DataError
-from cmr.workspace.paths import Workspace
 from experiments import flags as experiments_flags
-from experiments.scale import own_process, simulated_mscoco, training_start
-from experiments.scale.process_memory import Peak, Watch
-from experiments.trainings import child
+from experiments.scale import own_process, size_stages, training_start
+from experiments.scale.size_stages import Measured
 
 FLAGS = flags.FLAGS
 
 GROUPS = (experiments_flags.size_flags,)
 
 _LIMIT_MIB = 3 * 1024
-_SHARES = {"a tenth": 10, "full size": 1}
-
-
-@dataclasses.dataclass(frozen=True)
-class _Measured:
-    """A stage at one size."""
-
-    seconds: float
-    peak: Peak
 
 
 def main() -> None:
@@ -44,19 +34,21 @@ def main() -> None:
     folder = pathlib.Path(tempfile.mkdtemp(prefix="mscoco_size-", dir=FLAGS.work_dir or None))
     try:
         workspaces, stages = {}, {}
-        for size, share in _SHARES.items():
-            workspaces[size], stages[size] = _measure(folder / size.replace(" ", "_"), sentences, share)
+        for share in map(int, FLAGS.shares):
+            size = "full size" if share == 1 else f"1/{share}"
+            print(f"\n{size}", flush=True)
+            workspaces[size], stages[size] = size_stages.measure(folder / str(share), sentences, share)
         _print_stages(stages)
-        print("\nmedian of a step for each word of its longest sentence, both sizes in turn")
+        print("\nmedian of a step for each word of its longest sentence, the sizes in turn")
         steps = own_process.call(training_start.time_steps, list(workspaces.values()), FLAGS.steps)[0]
         for size, seconds in zip(workspaces, steps, strict=True):
             print(f"  {size:10} {seconds:7.3f} s")
-        print(f"  ratio      {steps[1] / steps[0]:7.3f}")
     finally:
         shutil.rmtree(folder)
-    highest = max(measured.peak.total for measured in stages["full size"].values())
+    last = list(stages)[-1]
+    highest = max(measured.peak.total for measured in stages[last].values())
     verdict = "under" if highest < _LIMIT_MIB else "OVER"
-    print(f"\nhighest peak at full size: {highest:,.0f} MiB, {verdict} {_LIMIT_MIB:,} MiB")
+    print(f"\nhighest peak at {last}: {highest:,.0f} MiB, {verdict} {_LIMIT_MIB:,} MiB")
 
 
 def _sentences(data_dir: pathlib.Path) -> list[str]:
@@ -66,43 +58,15 @@ def _sentences(data_dir: pathlib.Path) -> list[str]:
     return [note["caption"] for note in json.loads(path.read_text(encoding="utf-8"))["annotations"]]
 
 
-def _measure(folder: pathlib.Path, sentences: list[str], share: int) -> tuple[Workspace, dict[str, _Measured]]:
-    """Makes a data set and goes through it, every stage in a process of its own."""
-    workspace = Workspace(folder / "workspace", "mscoco")
-    simulated_mscoco.write_raw(folder / "raw", sentences, share)
-    stages = {"prepare": _prepare(folder / "raw", workspace)}
-    simulated_mscoco.write_features(workspace)
-    for stage in ("first start of training", "later start of training"):
-        seconds, peak = own_process.call(training_start.seconds_to_first_step, workspace)
-        stages[stage] = _Measured(seconds, peak)
-    return workspace, stages
+def _print_stages(stages: Mapping[str, Mapping[str, Measured]]) -> None:
+    sizes = list(stages.values())
+    print(f"\n{'':32}" + "".join(f"{size:>30}" for size in stages))
+    print(f"{'':32}" + "".join(f"{'s   MiB (own, files)':>30}" for _ in stages))
+    for stage in sizes[0]:
+        print(f"{stage:32}" + "".join(f"{_cell(each[stage]):>30}" for each in sizes))
 
 
-def _prepare(raw: pathlib.Path, workspace: Workspace) -> _Measured:
-    arguments = [f"--data_dir={raw}", f"--workspace_dir={workspace.root}", "--coco_restval", "--pictures=optional"]
-    started = time.monotonic()
-    process = child.start("data_prep.prepare", ["--dataset=mscoco", *arguments])
-    watch = Watch(process.pid)
-    try:
-        code = process.wait()
-    finally:
-        child.stop(process)
-    if code:
-        raise DataError("data_prep.prepare failed on the simulated data; see its message")
-    return _Measured(time.monotonic() - started, watch.stop())
-
-
-def _print_stages(stages: dict[str, dict[str, _Measured]]) -> None:
-    small, full = (stages[size] for size in _SHARES)
-    print(f"\n{'':26}{'a tenth':>30}{'full size':>30}{'ratio':>16}")
-    print(f"{'':26}{'s   MiB (own, files)':>30}{'s   MiB (own, files)':>30}{'s    MiB':>16}")
-    for stage in full:
-        ratios = full[stage].seconds / small[stage].seconds, full[stage].peak.total / small[stage].peak.total
-        cells = [_cell(small[stage]), _cell(full[stage])]
-        print(f"{stage:26}{cells[0]:>30}{cells[1]:>30}{ratios[0]:>9.2f}{ratios[1]:>7.2f}")
-
-
-def _cell(measured: _Measured) -> str:
+def _cell(measured: Measured) -> str:
     peak = measured.peak
     return f"{measured.seconds:.1f}  {peak.total:,.0f} ({peak.anonymous:,.0f}, {peak.file:,.0f})"
 

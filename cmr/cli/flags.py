@@ -494,6 +494,16 @@ def benchmark_flags() -> None:
     flags.DEFINE_enum(
         "against", "keras", ("keras", "torch"), "Whose GRU is timed beside ours: Keras's, or PyTorch's too."
     )
+    flags.DEFINE_list(
+        "workers",
+        [],
+        "Numbers of workers to work out a step's exchange for, and to time one worker's part of it: 2,4,8.",
+    )
+    flags.register_validator(
+        "workers",
+        lambda texts: all(text.isdecimal() and int(text) > 1 for text in texts),
+        "give whole numbers from 2: --workers=2,4,8",
+    )
 
 
 @command.flag_group("What to caption")

@@ -8,7 +8,6 @@ import functools
 import math
 import pathlib
 import shutil
-import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -54,7 +53,6 @@ class MapsMaker:
       parts: the same, cut.
       cnn_sha256: of its file.
       max_pixels: as in `pictures.files.read_rgb`.
-      waits: whether another process makes them, as the first of several workers does for all.
     """
 
     folder: pathlib.Path
@@ -62,7 +60,6 @@ class MapsMaker:
     parts: CnnParts
     cnn_sha256: str
     max_pixels: int = MAX_PIXELS
-    waits: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -83,11 +80,7 @@ class MapsMaker:
           ConfigError: there is not enough room on the disk.
           WorkspaceError: another process makes them.
         """
-        missing = self._missing(images)
-        while missing and self.waits:
-            time.sleep(1.0)
-            missing = self._missing(images)
-        if missing:
+        if missing := self._missing(images):
             with writer_lock(self.folder):
                 self._announce([len(images[number][0]) for number in missing])
                 for number in missing:

@@ -1,6 +1,7 @@
 """The second phase of a run: what it begins with, and the CNNs that are trained with the model."""
 
 import dataclasses
+import functools
 import pathlib
 
 import keras
@@ -16,7 +17,7 @@ from cmr.finetuning.tuned_cnns import TunedCnns, tuned_cnn
 from cmr.retrieval.setup import RunSetup
 from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
 from cmr.retrieval.trainer import Trainer
-from cmr.training import distribution
+from cmr.training.workers import Workers
 from cmr.workspace import paths, runs
 from cmr.workspace.runs import Run
 
@@ -152,7 +153,7 @@ class SecondPhase:
                 trained = cnn_in_training.read_trained_cnn(features.path, inputs.image_dir, self.max_pixels)
                 parts = blocks.parts_of(trained.encoder.model, finetune.finetune_blocks)
             folder = self.setup.workspace.feature_maps_dir(features.name, finetune.finetune_blocks)
-            waits = not distribution.is_chief(strategy)
-            maker = MapsMaker(folder, trained.encoder, parts, finetune.cnns[name], self.max_pixels, waits)
-            cnns[name] = tuned_cnn(features.name, trained, parts, maker, splits, finetune.finetune_crops)
+            maker = MapsMaker(folder, trained.encoder, parts, finetune.cnns[name], self.max_pixels)
+            make = functools.partial(tuned_cnn, features.name, trained, parts, maker, splits, finetune.finetune_crops)
+            cnns[name] = Workers(strategy).in_turn(make)
         return TunedCnns(cnns, splits[0], self.setup.run_config.train.seed)

@@ -222,11 +222,10 @@ class TrainingStep:
           gradients: this replica's, one for each of `variables`.
         """
         gradients = [tf.convert_to_tensor(gradient) for gradient in gradients]
-        # The norm is that of the whole batch's gradient, so it is summed over replicas before it is clipped; the
-        # optimizer sums over replicas too, hence the division.
+        # The norm is that of the whole batch's gradient, so it is summed over replicas before it is clipped.
         gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        factor = 1.0 / self._num_replicas
         if self._config.precision != "mixed_float16":
             norm = tf.sqrt(2.0 * tf.add_n([tf.nn.l2_loss(gradient) for gradient in gradients]))
-            factor *= self._config.clip_norm / tf.maximum(norm, self._config.clip_norm)
-        self.optimizer.apply([gradient * factor for gradient in gradients], self.variables)
+            factor = self._config.clip_norm / tf.maximum(norm, self._config.clip_norm)
+            gradients = [gradient * factor for gradient in gradients]
+        self.optimizer.apply(gradients, self.variables)

@@ -3,7 +3,7 @@
 import itertools
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import keras
 import tensorflow as tf
@@ -62,6 +62,72 @@ def time_parts(
         }
 
     return {"input": _time_input(train, schedule, steps), **_medians(lambda: parts(next(dataset)), steps)}
+
+
+def time_workers(
+    model: keras.Model,
+    config: TrainConfig,
+    strategy: tf.distribute.Strategy,
+    train: Examples,
+    workers: Sequence[int],
+    steps: int,
+) -> dict[int, dict[str, float]]:
+    """Median seconds of what one worker of several computes in a step: its part of the batch, and what is everybody's.
+
+    Everybody compares its queries with the candidates of all, for which its own stand here several times over, and
+    updates all weights. `hardest` is timed as `batch`, whose similarities it takes the largest of.
+
+    Args:
+      model: of `model.retrieval_model`; its weights change.
+      config: the training's settings.
+      strategy: of one replica.
+      train: the training split.
+      workers: numbers of workers.
+      steps: how often each part runs; all take turns.
+
+    Returns:
+      By number of workers, 1 among them: `text encoder`, `image encoder`, `loss`, `optimizer`.
+    """
+    schedule = Schedule(train.lengths, config)
+    step = TrainingStep(model, config, strategy, schedule.steps_per_epoch)
+    gradients = [tf.fill(variable.shape, 1e-3) for variable in step.variables]
+    images, captions = model.get_layer("image_encoder"), model.get_layer("text_encoder")
+    image_gradient, caption_gradient = _gradient_of(images), _gradient_of(captions)
+    update = tf.function(lambda: step.update(gradients))
+    counts = sorted({1, *workers})
+    datasets = {n: iter(batches.training_batches(train, schedule, 0, 0, n, 0, n).repeat()) for n in counts}
+    losses = {n: _loss_of_worker(step, config, n) for n in counts}
+
+    def parts_of(number: int) -> dict[tuple[int, str], Callable[[], object]]:
+        batch = next(datasets[number])
+        inputs = {name: batch[name] for name in images.input}
+        embeddings = images(inputs), captions(batch[input_names.CAPTION]), batch[input_names.IMAGE_ROW]
+        return {
+            (number, "text encoder"): lambda: caption_gradient(batch[input_names.CAPTION]),
+            (number, "image encoder"): lambda: image_gradient(inputs),
+            (number, "loss"): lambda: losses[number](*embeddings),
+            (number, "optimizer"): update,
+        }
+
+    medians = _medians(lambda: {key: part for n in counts for key, part in parts_of(n).items()}, steps)
+    return {n: {part: seconds for (of, part), seconds in medians.items() if of == n} for n in counts}
+
+
+def _loss_of_worker(step: TrainingStep, config: TrainConfig, num_workers: int) -> Callable:
+    """A compiled function of one worker's embeddings and rows to the gradient of its loss."""
+    queries = config.batch_size // num_workers
+    candidates = slice(queries, None) if config.negatives == "epoch" else slice(0, queries)
+
+    def of_all(part: tf.Tensor) -> tf.Tensor:
+        return tf.concat([part[:queries], *[part[candidates]] * num_workers], axis=0)
+
+    def gradient(images, captions, rows):
+        with tf.GradientTape() as tape:
+            tape.watch((images, captions))
+            loss = loss_of_embeddings(step.loss, of_all(images), of_all(captions), of_all(rows), queries, "epoch")
+        return tape.gradient(loss, (images, captions))
+
+    return tf.function(gradient, reduce_retracing=True)
 
 
 def time_text_encoders(

@@ -16,8 +16,9 @@ from cmr.finetuning.tuned_cnns import TunedCnns
 from cmr.retrieval.batches import check_replicas, training_batches
 from cmr.retrieval.step import TrainingStep
 from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
-from cmr.training import distribution, loop
+from cmr.training import loop
 from cmr.training.loop import Limits, TrainingLoop, Validation
+from cmr.training.workers import Workers
 from cmr.workspace import atomic_files
 from cmr.workspace.runs import Run
 
@@ -80,8 +81,7 @@ class Trainer:
     def fit(self) -> None:
         """Trains until patience or epochs end; leaves the best weights in the run's folder."""
         limits = Limits(self._config.max_epochs, self._config.patience, self._config.checkpoint_steps)
-        chief = distribution.is_chief(self._strategy)
-        TrainingLoop(self, limits, self._run, self._recorder, chief).fit()
+        TrainingLoop(self, limits, self._run, self._recorder, Workers(self._strategy)).fit()
 
     @property
     def steps_per_epoch(self) -> int:

@@ -1,4 +1,4 @@
-"""The machines that train together, as the environment's TF_CONFIG names them: waited for, and asked who is gone.
+"""The machines that train together, as the environment's TF_CONFIG names them, and the sentence that says who is gone.
 
 The format is TensorFlow's: https://www.tensorflow.org/guide/distributed_training#TF_CONFIG
 """
@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,6 +24,11 @@ _CONNECT_SECONDS = 3.0
 # So long may the machine of a process that ended keep its port.
 _CLOSING_SECONDS = 3.0
 
+# How TensorFlow's coordination service says that a process sends no heartbeats, or that its leader answers none.
+_SILENT_TASK = re.compile(r"^/job:(\w+)/replica:\d+/task:(\d+)$", re.MULTILINE)
+_SILENT_LEADER = "CoordinationService/"
+_ABORTED = "Collective ops is aborted"
+
 
 class WorkerError(CmrError):
     """Another worker never came, or is gone."""
@@ -33,7 +39,7 @@ class Cluster:
     """The processes that train together.
 
     Attributes:
-      addresses: `host:port` of each by its name, such as `worker 1`.
+      addresses: `host:port` of each by its name, such as `worker 1`; the chief's, TensorFlow's leader, is the first.
       own: name of this process.
     """
 
@@ -52,8 +58,16 @@ class Cluster:
         if own not in names:
             raise ValueError(f"the cluster has no {own}")
         for address in names.values():
-            _split(address)
+            host_and_port(address)
         return cls(names, own)
+
+    @classmethod
+    def of_strategy(cls, strategy: tf.distribute.Strategy) -> "Cluster | None":
+        """The processes that a strategy trains in; None where it is this one alone."""
+        resolver = strategy.cluster_resolver
+        if resolver is None or resolver.task_type is None:
+            return None
+        return cls.of_jobs(resolver.cluster_spec().as_dict(), resolver.task_type, resolver.task_id)
 
     @classmethod
     def from_environment(cls) -> "Cluster":
@@ -77,66 +91,50 @@ class Cluster:
         except (ValueError, TypeError, AttributeError) as error:
             raise _unreadable(error) from error
 
-    def wait(self, seconds: float) -> None:
-        """Waits until every other process has come.
-
-        Each listens at its own address until it has reached all others, where TensorFlow's server listens afterwards.
-
-        Args:
-          seconds: the longest to wait.
-
-        Raises:
-          WorkerError: one has not come.
-          ConfigError: this process can't listen at its own address.
-        """
-        waited_for = self._others()
-        if not waited_for:
-            return
-        ends = time.monotonic() + seconds
-        with self._listening():
-            print(f"{self.own} waits for {self.described(waited_for)}", flush=True)
-            while waited_for := self._unreached(waited_for):
-                if time.monotonic() >= ends:
-                    raise WorkerError(
-                        f"{self.described(waited_for)} did not come in {seconds:g} seconds; give the same command on "
-                        "all workers of TF_CONFIG, or a longer --worker_timeout"
-                    )
-                time.sleep(_POLL_SECONDS)
-
-    def gone(self) -> list[str]:
-        """Names of the other processes that can't be reached; looks for a few seconds for one."""
-        ends = time.monotonic() + _CLOSING_SECONDS
-        while True:
-            unreached = self._unreached(self._others())
-            if unreached or time.monotonic() >= ends:
-                return unreached
-            time.sleep(_POLL_SECONDS)
+    @property
+    def others(self) -> list[str]:
+        """Names of the other processes."""
+        return [name for name in self.addresses if name != self.own]
 
     def described(self, names: Sequence[str]) -> str:
         """Names with their addresses, to be read."""
         return ", ".join(f"{name} ({self.addresses[name]})" for name in names)
 
-    def _others(self) -> list[str]:
-        return [name for name in self.addresses if name != self.own]
+    def loss(self, error: tf.errors.OpError) -> WorkerError | None:
+        """What an error of TensorFlow says of the other processes; None where it is not theirs.
 
-    def _unreached(self, names: Sequence[str]) -> list[str]:
-        return [name for name in names if not _is_reached(self.addresses[name])]
+        A process that ended can't be reached. One that stands still, or whose machine is cut off, is named by
+        TensorFlow, which has missed its heartbeats for some ten seconds.
+        """
+        gone = self._gone()
+        if gone:
+            what = f"{self.described(gone)} {'is' if len(gone) == 1 else 'are'} gone"
+        elif silent := self._silent(error.message):
+            what = f"{self.described(silent)} {'does' if len(silent) == 1 else 'do'} not answer any more"
+        elif _ABORTED in error.message:
+            what = "another worker reported an error"
+        else:
+            return None
+        return WorkerError(
+            f"{self.own} can't go on: {what}; give the same command again on all workers, which go on from the last "
+            "saved state"
+        )
 
-    @contextlib.contextmanager
-    def _listening(self) -> Iterator[None]:
-        address = self.addresses[self.own]
-        _, port = _split(address)
-        both = socket.has_dualstack_ipv6()
-        family = socket.AF_INET6 if both else socket.AF_INET
-        try:
-            listener = socket.create_server(("", port), family=family, backlog=len(self.addresses), dualstack_ipv6=both)
-        except OSError as error:
-            raise ConfigError(
-                f"{self.own} can't listen at {address} ({os.strerror(error.errno)}); end what uses the port, or name "
-                "another in every worker's TF_CONFIG"
-            ) from error
-        with listener:
-            yield
+    def _gone(self) -> list[str]:
+        """Names of the other processes that can't be reached; looks for a few seconds for one."""
+        ends = time.monotonic() + _CLOSING_SECONDS
+        while True:
+            unreached = [name for name in self.others if not _is_reached(self.addresses[name])]
+            if unreached or time.monotonic() >= ends:
+                return unreached
+            time.sleep(_POLL_SECONDS)
+
+    def _silent(self, message: str) -> list[str]:
+        named = [f"{job} {index}" for job, index in _SILENT_TASK.findall(message)]
+        leader = next(iter(self.addresses))
+        return [name for name in named if name in self.others] or [leader] * (
+            _SILENT_LEADER in message and leader in self.others
+        )
 
 
 @contextlib.contextmanager
@@ -152,18 +150,23 @@ def told_who_is_gone(strategy: tf.distribute.Strategy) -> Iterator[None]:
     try:
         yield
     except tf.errors.OpError as error:
-        resolver = strategy.cluster_resolver
-        if resolver is None:
+        cluster = Cluster.of_strategy(strategy)
+        loss = cluster.loss(error) if cluster else None
+        if loss is None:
             raise
-        cluster = Cluster.of_jobs(resolver.cluster_spec().as_dict(), resolver.task_type, resolver.task_id)
-        gone = cluster.gone()
-        if not gone:
-            raise
-        verb = "is" if len(gone) == 1 else "are"
-        raise WorkerError(
-            f"{cluster.own} can't go on: {cluster.described(gone)} {verb} gone; give the same command again on all "
-            "workers, which go on from the last saved state"
-        ) from error
+        raise loss from error
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Takes an address apart.
+
+    Raises:
+      ValueError: it is none.
+    """
+    host, _, port = str(address).rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        raise ValueError(f"{address!r} is no HOST:PORT")
+    return host.strip("[]"), int(port)
 
 
 def _unreadable(reason: object) -> ConfigError:
@@ -172,16 +175,9 @@ def _unreadable(reason: object) -> ConfigError:
     )
 
 
-def _split(address: str) -> tuple[str, int]:
-    host, _, port = str(address).rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 1 << 16:
-        raise ValueError(f"{address!r} is no HOST:PORT")
-    return host.strip("[]"), int(port)
-
-
 def _is_reached(address: str) -> bool:
     try:
-        socket.create_connection(_split(address), _CONNECT_SECONDS).close()
+        socket.create_connection(host_and_port(address), _CONNECT_SECONDS).close()
     except OSError:
         return False
     return True

@@ -2,10 +2,15 @@
 
 import functools
 
+import keras
 import tensorflow as tf
 
 from cmr.errors import ConfigError
+from cmr.training import rendezvous
 from cmr.training.cluster import Cluster
+
+# Between having met and being connected by TensorFlow, which opens its devices meanwhile.
+CONNECT_SECONDS = 120
 
 
 def make_strategy(name: str, logical_cpus: int = 0, worker_timeout: float = 600.0) -> tf.distribute.Strategy:
@@ -33,13 +38,43 @@ def make_strategy(name: str, logical_cpus: int = 0, worker_timeout: float = 600.
     if name == "mirrored":
         return mirrored(tuple(devices))
     if name == "multi_worker":
-        # TensorFlow itself would wait for an hour, and not say for whom.
-        Cluster.from_environment().wait(worker_timeout)
-        try:
-            return tf.distribute.MultiWorkerMirroredStrategy()
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise ConfigError(f"--strategy=multi_worker can't read the environment's TF_CONFIG: {error}") from error
+        return _multi_worker(Cluster.from_environment(), worker_timeout)
     return tf.distribute.get_strategy()
+
+
+def _multi_worker(cluster: Cluster, worker_timeout: float) -> tf.distribute.Strategy:
+    facts = {
+        "TensorFlow": tf.__version__,
+        "Keras": keras.__version__,
+        "GPUs": len(tf.config.list_physical_devices("GPU")),
+    }
+    rendezvous.meet(cluster, facts, worker_timeout)
+    _bound_connecting(cluster)
+    try:
+        return tf.distribute.MultiWorkerMirroredStrategy()
+    except tf.errors.OpError as error:
+        raise cluster.loss(error) or error from error
+    except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        raise ConfigError(f"--strategy=multi_worker can't read the environment's TF_CONFIG: {error}") from error
+
+
+def _bound_connecting(cluster: Cluster) -> None:
+    """Lets TensorFlow give up on a worker that is lost while all are connected.
+
+    By itself it waits for an hour, in a call that lets no signal and no other thread through. Nothing public sets this;
+    the strategy takes a coordination service that is set up before it.
+    """
+    from tensorflow.python.eager import context
+
+    names = [name.split() for name in cluster.addresses]
+    job, index = names[0]
+    context.context().configure_coordination_service(
+        "standalone", f"/job:{job}/replica:0/task:{index}", cluster_register_timeout_in_ms=1000 * CONNECT_SECONDS
+    )
+    service = context.context().coordination_service
+    service.cluster_register_with_barrier = True
+    for job in dict.fromkeys(job for job, _ in names):
+        service.coordinated_job_list.add(name=job, num_tasks=sum(each == job for each, _ in names))
 
 
 @functools.cache

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from cmr import progress
 from cmr.errors import ConfigError, WorkspaceError
+from cmr.training.workers import Workers
 from cmr.workspace.json_kinds import Anything
 from cmr.workspace.runs import Run
 
@@ -122,15 +123,15 @@ class TrainingLoop:
       limits: when it ends.
       run: the run's folder.
       recorder: what TensorBoard shows.
-      writes_files: whether this process is the one that writes the run's files.
+      workers: the processes that train together; the chief writes the run's files, and reads the state for all.
     """
 
-    def __init__(self, task: Task, limits: Limits, run: Run, recorder: Recorder, writes_files: bool = True):
+    def __init__(self, task: Task, limits: Limits, run: Run, recorder: Recorder, workers: Workers | None = None):
         self._task = task
         self._limits = limits
         self._run = run
         self._recorder = recorder
-        self._writes_files = writes_files
+        self._workers = workers or Workers()
         self._state = {
             "epoch": tf.Variable(0, dtype=tf.int64, trainable=False),
             "step_in_epoch": tf.Variable(0, dtype=tf.int64, trainable=False),
@@ -138,7 +139,8 @@ class TrainingLoop:
             "epochs_without_gain": tf.Variable(0, dtype=tf.int64, trainable=False),
             "loss_sum": tf.Variable(0.0, dtype=tf.float64, trainable=False),
         }
-        checkpoint = tf.train.Checkpoint(**task.trackables, **self._state)
+        self._tracked = {**task.trackables, **self._state}
+        checkpoint = tf.train.Checkpoint(**self._tracked)
         try:
             self._checkpoints = tf.train.CheckpointManager(checkpoint, str(run.checkpoints_dir), max_to_keep=1)
         # TensorFlow's list of states can't be read.
@@ -147,7 +149,11 @@ class TrainingLoop:
 
     def fit(self) -> None:
         """Trains until patience or epochs end; the task keeps its best model."""
-        self._restore()
+        if self._workers.is_chief:
+            self._restore()
+        self._workers.take_chiefs(self._tracked)
+        if self._get("epoch") or self._get("step_in_epoch"):
+            print(f"going on from epoch {self._get('epoch') + 1}, step {self._get('step_in_epoch')}", flush=True)
         while not self._is_done():
             self._train_epoch()
             self._validate()
@@ -176,7 +182,6 @@ class TrainingLoop:
         step, epoch = self._get("step_in_epoch"), self._get("epoch")
         if not (0 <= step <= self._task.steps_per_epoch and epoch >= 0 and math.isfinite(self._get("loss_sum"))):
             raise self._no_state()
-        print(f"going on from epoch {self._get('epoch') + 1}, step {self._get('step_in_epoch')}", flush=True)
 
     def _no_state(self) -> WorkspaceError:
         return WorkspaceError(
@@ -232,13 +237,14 @@ class TrainingLoop:
     def _validate(self) -> None:
         epoch, best = int(self._get("epoch")) + 1, self._get(self._best)
         validation = self._task.validate(epoch)
-        gained = validation.score > best
-        if gained and self._writes_files:
+        score = self._workers.chiefs(validation.score)
+        gained = score > best
+        if gained and self._workers.is_chief:
             self._task.write_best()
         self._append_history(epoch, validation)
         print(f"         val {validation.line}{' (best so far, kept)' if gained else ''}", flush=True)
         self._set(
-            **{self._best: max(best, validation.score)},
+            **{self._best: max(best, score)},
             epoch=epoch,
             step_in_epoch=0,
             loss_sum=0.0,
@@ -246,7 +252,7 @@ class TrainingLoop:
         )
 
     def _append_history(self, epoch: int, validation: Validation) -> None:
-        if not self._writes_files:
+        if not self._workers.is_chief:
             return
         kept = self._run.read_history(Anything()) if self._run.history_json.exists() else []
         # An epoch that a killed run had already written is written again, with the same numbers.
@@ -256,7 +262,7 @@ class TrainingLoop:
 
     def _save(self) -> None:
         self._recorder.flush()
-        if self._writes_files:
+        if self._workers.is_chief:
             self._checkpoints.save()
 
     def _get(self, name: str) -> float:

@@ -389,11 +389,17 @@ def weights_sha256(run: Run) -> str:
     return files_sha256([run.best_weights])
 
 
-def differences(old: Settings, new: Settings) -> dict[str, str]:
-    """Settings that differ, by their dotted names, each as a text of both values."""
+def differences(old: Settings, new: Settings, places: tuple[str, str] = ("there", "now")) -> dict[str, str]:
+    """Settings that differ, by their dotted names, each as a text of both values.
+
+    Args:
+      old: settings.
+      new: others of the same kind.
+      places: where each of the two holds, behind its value.
+    """
     before, after = (_flat(json.loads(value.to_json())) for value in (old, new))
     changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-    return {name: f"{name}: {before.get(name)} there, {after.get(name)} now" for name in changed}
+    return {name: f"{name}: {before.get(name)} {places[0]}, {after.get(name)} {places[1]}" for name in changed}
 
 
 def _flat(values: Mapping, prefix: str = "") -> dict:

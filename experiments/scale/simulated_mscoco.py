@@ -3,16 +3,21 @@
 import json
 import pathlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from cmr import progress
-from cmr.workspace import atomic_files, captions, features
-from cmr.workspace.paths import Workspace
+from cmr.workspace import atomic_files
 
-# Images and sentences of the official files of 2014.
-SIZES = {"train2014": (82_783, 414_113), "val2014": (40_504, 202_654)}
+# Images of Karpathy's splits, in the folders that the official files of 2014 have, and all their sentences.
+SPLITS = {
+    ("train", "train2014"): 82_783,
+    ("val", "val2014"): 5_000,
+    ("test", "val2014"): 5_000,
+    ("restval", "val2014"): 30_504,
+}
+SENTENCES = 616_767
 FEATURE_DIMS = {"vgg16-fc7": 4_096, "inception_v3": 2_048}
 
 # The sentences sampled hold some 7,000 different words. MSCOCO's training sentences hold more than 20,000, most of them
@@ -21,9 +26,11 @@ RARE_WORDS = 20_000
 _SENTENCES_AN_IMAGE = 5
 _BLOCK_ROWS = 1_024
 
+IMAGE_IDS = "image_ids.txt"
+
 
 def write_raw(data_dir: pathlib.Path, sentences: Sequence[str], share: int) -> None:
-    """Writes `annotations/captions_train2014.json` and `captions_val2014.json`.
+    """Writes `dataset_coco.json` as Karpathy published it, and `image_ids.txt`, the order of the features.
 
     Args:
       data_dir: the folder of the raw data set.
@@ -31,20 +38,33 @@ def write_raw(data_dir: pathlib.Path, sentences: Sequence[str], share: int) -> N
       share: every how many of MSCOCO's images there is to be one.
     """
     rng = random.Random(0)
+    places = [
+        (split, folder, f"COCO_{folder}_{{:012d}}.jpg")
+        for (split, folder), count in SPLITS.items()
+        for _ in range(count // share)
+    ]
+    numbers = _numbers_of_sentences(len(places), SENTENCES // share)
+    images = [
+        {
+            "filename": name.format(number),
+            "filepath": folder,
+            "split": split,
+            "sentences": [{"raw": _sentence(rng, sentences, place)} for place in next(numbers)],
+        }
+        for number, (split, folder, name) in enumerate(places)
+    ]
+    atomic_files.write_text(data_dir / "dataset_coco.json", json.dumps({"dataset": "coco", "images": images}))
+    atomic_files.write_text(data_dir / IMAGE_IDS, "".join(f"{image['filename']}\n" for image in images))
+
+
+def _numbers_of_sentences(num_images: int, num_sentences: int) -> Iterator[range]:
+    """Five sentences an image; the few that MSCOCO has beyond that go to the first images."""
+    more = num_sentences - num_images * _SENTENCES_AN_IMAGE
     first = 0
-    for name, (num_images, num_captions) in SIZES.items():
-        num_images, num_captions = num_images // share, num_captions // share
-        numbers = range(first, first + num_images)
-        first += num_images
-        images = [{"id": number, "file_name": f"COCO_{name}_{number:012d}.jpg"} for number in numbers]
-        # Five sentences an image; the few that MSCOCO has beyond that go to the first images.
-        owners = [numbers[place // _SENTENCES_AN_IMAGE % num_images] for place in range(num_captions)]
-        annotations = [
-            {"id": place, "image_id": owner, "caption": _sentence(rng, sentences, place)}
-            for place, owner in enumerate(owners)
-        ]
-        text = json.dumps({"images": images, "annotations": annotations})
-        atomic_files.write_text(data_dir / "annotations" / f"captions_{name}.json", text)
+    for image in range(num_images):
+        count = _SENTENCES_AN_IMAGE + (image < more)
+        yield range(first, first + count)
+        first += count
 
 
 def _sentence(rng: random.Random, sentences: Sequence[str], place: int) -> str:
@@ -53,28 +73,20 @@ def _sentence(rng: random.Random, sentences: Sequence[str], place: int) -> str:
     return rng.choice(sentences) + rare
 
 
-def write_features(workspace: Workspace) -> None:
-    """Writes random features of every image, by blocks, in the order of captions.csv."""
-    image_ids = captions.images_of(captions.read_captions(workspace.captions_csv))["image_id"].tolist()
-    for name, dim in FEATURE_DIMS.items():
-        _write_array(workspace.features_dir(name), image_ids, dim)
-        features.write_description(workspace.features_dir(name), image_ids, _description(name))
+def write_features(data_dir: pathlib.Path, name: str) -> pathlib.Path:
+    """Writes random features of every image of `image_ids.txt`, by blocks; returns the file.
 
-
-def _description(name: str) -> Mapping[str, str]:
-    return {"name": name, "model": "", "weights": "random numbers", "stand_in": "features, in a simulation"}
-
-
-def _write_array(folder: pathlib.Path, image_ids: Sequence[str], dim: int) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
+    Args:
+      data_dir: the folder of the raw data set.
+      name: of `FEATURE_DIMS`.
+    """
+    num_images = len((data_dir / IMAGE_IDS).read_text(encoding="utf-8").splitlines())
+    path, dim = data_dir / f"{name}.npy", FEATURE_DIMS[name]
     rng = np.random.default_rng(0)
-    with (
-        open(folder / features.FEATURES_NPY, "wb") as file,
-        progress.progress_bar(len(image_ids), "image", folder.name) as bar,
-    ):
-        header = {"descr": "<f4", "fortran_order": False, "shape": (len(image_ids), dim)}
-        np.lib.format.write_array_header_1_0(file, header)
-        for start in range(0, len(image_ids), _BLOCK_ROWS):
-            rows = min(_BLOCK_ROWS, len(image_ids) - start)
+    with open(path, "wb") as file, progress.progress_bar(num_images, "image", f"random {name}") as bar:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (num_images, dim)})
+        for start in range(0, num_images, _BLOCK_ROWS):
+            rows = min(_BLOCK_ROWS, num_images - start)
             file.write(rng.random((rows, dim), np.float32).tobytes())
             bar.update(rows)
+    return path

@@ -10,7 +10,6 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 
@@ -20,6 +19,7 @@ import pytest
 import tensorflow as tf
 import tiny_runs
 from commands import ROOT, run_command
+from forked_workers import free_ports
 from tensorboard.backend.event_processing import event_accumulator
 from tiny_runs import TINY, call_command, place, read_json
 from tiny_workspaces import write_features
@@ -361,48 +361,6 @@ def test_devices_train_with_dropout(copied, two_replicas):
     assert ended.returncode == 0, ended.stderr
     first, second = read_json(copied.run_dir("dropout") / "history.json")
     assert second["loss"] < first["loss"]
-
-
-def free_ports(count):
-    sockets = [socket.socket() for _ in range(count)]
-    for opened in sockets:
-        opened.bind(("localhost", 0))
-    ports = [opened.getsockname()[1] for opened in sockets]
-    for opened in sockets:
-        opened.close()
-    return ports
-
-
-def test_of_two_workers_the_chief_alone_writes_the_run(copied, tmp_path):
-    settings = [*TINY, "--model=vse", "--batch_size=16", "--max_epochs=1", "--dropout=0", "--run_name=workers"]
-    other = Workspace(tmp_path / "other", "scenes")
-    shutil.copytree(copied.root, other.root)
-    cluster = {"worker": [f"localhost:{port}" for port in free_ports(2)]}
-
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-m", "cmr.train", *place(workspace), *settings, "--strategy=multi_worker"],
-            cwd=ROOT,
-            env={**os.environ, "TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": "worker", "index": n}})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for n, workspace in enumerate((copied, other))
-    ]
-    chief, worker = (process.communicate(timeout=300)[0] for process in started)
-
-    assert [process.returncode for process in started] == [0, 0], chief + worker
-    assert "vse (measured here)" in chief
-    assert "vse (measured here)" not in worker
-    assert Run(copied.run_dir("workers")).metrics_json.exists()
-    assert not other.run_dir("workers").parent.exists()
-    alone = call_command("cmr.train", *place(other), *settings)
-    assert alone.returncode == 0, alone.stderr
-    (together,), (expected,) = (
-        read_json(workspace.run_dir("workers") / "history.json") for workspace in (copied, other)
-    )
-    np.testing.assert_allclose(together["loss"], expected["loss"], rtol=1e-4)
 
 
 def assert_one_line(ended, *sentences):

@@ -85,9 +85,16 @@ def train_steps(train, settings, strategy, steps, optimizer=None):
     return losses, moved
 
 
+class SummedDescent(keras.optimizers.SGD):
+    """Takes gradients that are summed over the replicas, as FusedAdam does."""
+
+    def _all_reduce_sum_gradients(self, grads_and_vars):
+        return grads_and_vars
+
+
 def plain_gradient_descent():
     """Moves the weights by the very gradient, where Adam would hide its size."""
-    return keras.optimizers.SGD(1.0)
+    return SummedDescent(1.0)
 
 
 def plain_loss_and_gradient(train, settings):

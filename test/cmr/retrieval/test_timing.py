@@ -32,6 +32,20 @@ def test_a_step_is_timed_by_its_parts(scenes_inputs, model_config):
     assert min(parts.values()) > 0
 
 
+@pytest.mark.parametrize("negatives", ["epoch", "hardest"])
+def test_a_workers_part_of_a_step_is_timed_beside_the_whole(scenes_inputs, model_config, negatives):
+    settings = TrainConfig(0.7, "sum", negatives, 0, 8, 1e-3, 2.0, 1, 1, 500, 0)
+    model = retrieval_model(model_config)
+
+    timed = timing.time_workers(
+        model, settings, tf.distribute.get_strategy(), scenes_inputs.split("train"), [2, 4], steps=1
+    )
+
+    assert list(timed) == [1, 2, 4]
+    assert all(list(parts) == ["text encoder", "image encoder", "loss", "optimizer"] for parts in timed.values())
+    assert min(min(parts.values()) for parts in timed.values()) > 0
+
+
 FORMS = [
     "ours, reset before (Eq. 2)",
     "ours, reset after",

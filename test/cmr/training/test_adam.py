@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from cmr.training import distribution
 from cmr.training.adam import FusedAdam
 
 
@@ -45,3 +46,17 @@ def test_a_state_that_keras_saved_goes_on(tmp_path):
     assert int(restored.iterations.numpy()) == 1
     for one, other in zip(restored.variables, saved.variables, strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
+
+
+def test_two_replicas_take_a_gradient_that_is_summed_already_as_it_is():
+    strategy = distribution.mirrored(("CPU:0", "CPU:1"))
+    with strategy.scope():
+        weights = keras.Variable([1.0, 2.0])
+        optimizer = FusedAdam(0.1)
+        optimizer.build([weights])
+    apply = tf.function(lambda: strategy.run(lambda: optimizer.apply([tf.constant([0.5, -3.0])], [weights])))
+
+    apply()
+
+    # The first moment is a tenth of the gradient; the weights would not tell, as Adam's first step has one length.
+    np.testing.assert_allclose(optimizer.variables[2].numpy(), [0.05, -0.3], rtol=1e-5)

@@ -1,4 +1,4 @@
-"""The machines of TF_CONFIG: read, waited for, and named when they are gone."""
+"""The machines of TF_CONFIG: read, and named when they are gone."""
 
 import contextlib
 import json
@@ -87,35 +87,6 @@ def test_a_cluster_that_does_not_hold_is_refused(monkeypatch, tf_config):
         Cluster.from_environment()
 
 
-def test_a_worker_alone_waits_for_nobody(capsys):
-    Cluster({"worker 0": free_address()}, "worker 0").wait(0)
-
-    assert capsys.readouterr().out == ""
-
-
-def test_who_has_come_is_waited_for_no_longer(capsys):
-    with listening() as other:
-        Cluster({"worker 0": free_address(), "worker 1": other}, "worker 0").wait(0)
-
-    assert capsys.readouterr().out == f"worker 0 waits for worker 1 ({other})\n"
-
-
-def test_who_never_comes_ends_the_waiting_by_name():
-    missing = free_address()
-    with listening() as other:
-        addresses = {"worker 0": free_address(), "worker 1": other, "worker 2": missing}
-
-        with pytest.raises(WorkerError) as caught:
-            Cluster(addresses, "worker 0").wait(0)
-
-    assert str(caught.value).startswith(f"worker 2 ({missing}) did not come in 0 seconds; give the same command on all")
-
-
-def test_a_port_of_its_own_that_is_in_use_is_refused():
-    with listening() as own, pytest.raises(ConfigError, match=r"worker 0 can't listen at localhost:\d+ \(Address"):
-        Cluster({"worker 0": own, "worker 1": free_address()}, "worker 0").wait(0)
-
-
 @pytest.mark.parametrize("kind", [tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.InternalError])
 def test_a_step_that_loses_a_worker_ends_in_its_name(kind):
     lost = free_address()
@@ -143,3 +114,32 @@ def test_an_error_without_other_workers_stays_as_it_is():
 
     with pytest.raises(tf.errors.AbortedError), cluster.told_who_is_gone(alone):
         raise tf.errors.AbortedError(None, None, "of this process's own")
+
+
+# As TensorFlow 2.21 wrote them when a process of two was stopped (SIGSTOP).
+SILENT_WORKER = """Collective ops is aborted by: Error reported from /job:worker/task:1: The following tasks are
+unhealthy (stopped sending heartbeats):
+/job:worker/replica:0/task:1
+The tasks have crashed. Check the task logs for an earlier error to debug further."""
+SILENT_LEADER = """Collective ops is aborted by: Deadline Exceeded
+
+RPC: /tensorflow.CoordinationService/Heartbeat
+The error could be from a previous operation. Restart your program to reset."""
+
+
+@pytest.mark.parametrize(
+    ("task_id", "message", "sentence"),
+    [
+        (0, SILENT_WORKER, r"worker 0 can't go on: worker 1 \(localhost:\d+\) does not answer any more; give the same"),
+        (1, SILENT_LEADER, r"worker 1 can't go on: worker 0 \(localhost:\d+\) does not answer any more; give the same"),
+        (0, "Collective ops is aborted by: something else", "worker 0 can't go on: another worker reported an error"),
+    ],
+)
+def test_a_worker_that_stands_still_while_its_machine_answers_is_named_too(task_id, message, sentence):
+    with (
+        listening() as first,
+        listening() as second,
+        pytest.raises(WorkerError, match=sentence),
+        cluster.told_who_is_gone(strategy_of(first, second, task_id=task_id)),
+    ):
+        raise tf.errors.UnavailableError(None, None, message)
