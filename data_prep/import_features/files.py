@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from cmr.errors import ConfigError, DataError
-from cmr.workspace import features, names
+from cmr.workspace import features, mapped, names
 from data_prep.import_features import formats
 from data_prep.import_features.formats import SUFFIXES, ArrayHeader
 
@@ -88,6 +88,7 @@ class FeatureFile:
             for start in range(0, self.shape[images_in_columns], block_rows):
                 index[axes[0]] = slice(start, start + block_rows)
                 yield np.asarray(array[tuple(index)]).transpose(places)
+                mapped.let_go(array)
 
     def _blocks_of_vectors(self, block_images: int) -> Iterator[np.ndarray]:
         with formats.opened_arrays(self.path) as arrays:

@@ -10,7 +10,7 @@ import numpy as np
 
 from cmr import progress
 from cmr.errors import ConfigError, DataError
-from cmr.workspace import atomic_files, captions, checksums, features, names
+from cmr.workspace import atomic_files, captions, checksums, features, mapped, names
 from cmr.workspace.features import Features
 from cmr.workspace.paths import Workspace, is_plain_name
 from cmr.workspace.writer_lock import writer_lock
@@ -193,6 +193,7 @@ def _write_rows(
                     "order, or the rows are not features of whole images"
                 )
             start = rows.stop
+            mapped.let_go(array)
             bar.update(len(block))
         array.flush()
         # Until the new description is written, a killed run must not leave the old one beside the new array.
