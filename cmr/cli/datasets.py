@@ -41,7 +41,7 @@ DEFAULTS = {
         "max_epochs": 15,
         "lstm_units": 256,
         "pretrain_epochs": 8,
-        "pretrain_batch_size": CaptionerTrainConfig.batch_size,
+        "pretrain_batch_size": 64,
         "captioner_rate": 4e-3,
         "caption_dropout": 0.1,
         "feature_norm": 4.0,
