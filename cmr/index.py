@@ -132,7 +132,7 @@ def _build_approximate(index, retriever) -> None:
 def _next(place) -> str:
     from cmr.gallery import sharded_store
 
-    whole = type(place)(place.pictures, place.home)
+    whole = place.whole
     words = [*whole.command, *(FLAGS[name].serialize() for name in _OF_SHARDS if FLAGS[name].present)]
     unmade = [*sharded_store.lacking(whole, place.shard.count)]
     return shards.making(unmade, words) if unmade else shell.python_command(*whole.command, "--merge")

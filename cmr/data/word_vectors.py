@@ -18,7 +18,6 @@ from cmr.workspace.checksums import files_sha256
 from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import SPECIAL, Vocabulary, tokenize
 
-# Splits whose sentences no word vector may have learnt from.
 # Of skip-gram: word2vec's own but for the epochs, whose 5 are meant for corpora a thousand times as large.
 _WINDOW, _NEGATIVES, _EPOCHS = 5, 5, 20
 

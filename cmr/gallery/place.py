@@ -78,8 +78,8 @@ class Place:
             if gallery_dir is None:
                 raise WorkspaceError("name the folder of pictures: python -m cmr.index ~/Pictures")
             home = cls(gallery_dir.resolve().parent, gallery_dir.resolve())
-            begun = [each for each in home.shards_begun() if each.gallery_json.exists()]
-            known = (begun[0] if begun and not home.gallery_json.exists() else home).read()
+            indexed = home.shards_indexed()
+            known = (indexed[0] if indexed and not home.gallery_json.exists() else home).read()
             pictures = pathlib.Path(known.pictures) if known.pictures else gallery_dir.resolve().parent
         pictures = pictures.expanduser().resolve()
         if not pictures.is_dir():
@@ -100,6 +100,15 @@ class Place:
     def shards_begun(self) -> list["Place"]:
         """The places of all shards that have a folder."""
         return [self.of_shard(shard) for shard in shards.begun(self.home)]
+
+    def shards_indexed(self) -> list["Place"]:
+        """Of those the ones that can be searched."""
+        return [place for place in self.shards_begun() if place.gallery_json.exists()]
+
+    @property
+    def whole(self) -> "Place":
+        """The place of the gallery that a shard is a part of; of another one itself."""
+        return Place(self.pictures, self.home)
 
     @property
     def command(self) -> list[str]:

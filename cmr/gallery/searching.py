@@ -106,8 +106,7 @@ class Gallery:
         """
         if not self.shards or self.place.gallery_json.exists():
             return self.place.read(), self.store.version()
-        places = [place for place in self.place.shards_begun() if place.gallery_json.exists()]
-        return tuple(place.read() for place in places), self.store.version()
+        return tuple(place.read() for place in self.place.shards_indexed()), self.store.version()
 
     def lacking_shards(self) -> list[Shard]:
         """The shards that are not there, or have not gone through all their pictures; none of an index of the whole."""

@@ -14,7 +14,6 @@ from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import captions
 from cmr.workspace.features import Features
 
-# Splits on which retrieval is chosen and measured.
 _UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile, OSError, TypeError, IndexError)
 
 

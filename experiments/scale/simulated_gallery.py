@@ -4,6 +4,7 @@ import dataclasses
 import pathlib
 import statistics
 import time
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from cmr.gallery.store import INDEXED, Known, Rows, Store
 # Pictures of one kind lie together: a row is the middle of its kind and noise of about the same length.
 _ROWS_A_KIND = 100
 _ROWS_AT_ONCE = 20_000
-_TOP = 10
+TOP = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,12 +26,14 @@ class Searches:
       seconds: median of the others.
       cpu_seconds: the same of all cores together, which others on the machine do not change.
       own_mib: resident memory that is the process's own (RssAnon) after the import, before the first query.
+      results: of each query the first ten: their numbers and their scores.
     """
 
     first: float
     seconds: float
     cpu_seconds: float
     own_mib: float
+    results: list[list[tuple[int, float]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,17 +83,43 @@ def clustered_rows(random: np.random.Generator, count: int, dim: int) -> np.ndar
 def search(folder: pathlib.Path, num_queries: int) -> Searches:
     """Times exact searches; made for a process of its own."""
     startup.import_tensorflow(show_logs=False)
+    return search_rows(Store(folder).embeddings(), num_queries)
+
+
+def search_rows(rows: np.ndarray, num_queries: int) -> Searches:
+    """The same of rows that are mapped from the disk, `[num_rows, dim]`; TensorFlow is imported."""
     from cmr.gallery import similarity
 
-    own = own_mib()
-    rows = Store(folder).embeddings()
-    wall, cpu = [], []
-    for query in queries(rows, num_queries + 1):
+    def best(query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        scores = similarity.similarities(rows, query[None])[:, 0]
+        return scores, similarity.best(scores, TOP)
+
+    return timed(rows, num_queries, best, int)
+
+
+def timed(
+    rows: np.ndarray,
+    num_queries: int,
+    best: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
+    number_of: Callable[[int], int],
+) -> Searches:
+    """Times queries near rows.
+
+    Args:
+      rows: `[num_rows, dim]`.
+      num_queries: behind the first one.
+      best: from a query `[dim]` to the scores of all and the best of them.
+      number_of: from one of these to its number in `results`.
+    """
+    own = _own_mib()
+    wall, cpu, results = [], [], []
+    for query in _queries(rows, num_queries + 1):
         started, used = time.monotonic(), time.process_time()
-        similarity.best(similarity.similarities(rows, query[None])[:, 0], _TOP)
+        scores, first = best(query)
         wall.append(time.monotonic() - started)
         cpu.append(time.process_time() - used)
-    return Searches(wall[0], statistics.median(wall[1:]), statistics.median(cpu[1:]), own)
+        results.append([(number_of(row), float(scores[row])) for row in first.tolist()])
+    return Searches(wall[0], statistics.median(wall[1:]), statistics.median(cpu[1:]), own, results)
 
 
 def search_approximately(folder: pathlib.Path, num_queries: int) -> Approximate:
@@ -101,15 +130,15 @@ def search_approximately(folder: pathlib.Path, num_queries: int) -> Approximate:
     index = Store(folder)
     built = approximate.build(index, None)
     opened, rows, wall = approximate.ApproximateSearch(index), index.embeddings(), []
-    for query in queries(rows, num_queries + 1):
+    for query in _queries(rows, num_queries + 1):
         started = time.monotonic()
-        similarity.best(opened.scores(rows, query, _TOP), _TOP)
+        similarity.best(opened.scores(rows, query, TOP), TOP)
         wall.append(time.monotonic() - started)
     mib = (folder / "ann.faiss").stat().st_size / 2**20
     return Approximate(built.seconds, statistics.median(wall[1:]), built.recall, built.lists, built.lists_searched, mib)
 
 
-def queries(rows: np.ndarray, count: int) -> np.ndarray:
+def _queries(rows: np.ndarray, count: int) -> np.ndarray:
     """Vectors near rows of the gallery, `[count, dim]` float32."""
     random = np.random.default_rng(1)
     near = np.asarray(rows[random.integers(len(rows), size=count)], np.float32)
@@ -120,6 +149,6 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def own_mib() -> float:
+def _own_mib() -> float:
     status = pathlib.Path("/proc/self/status").read_text()
     return int(status.partition("RssAnon:")[2].split()[0]) / 1024

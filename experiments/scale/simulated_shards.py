@@ -4,42 +4,19 @@ Rows alone: a database of ten million would take hours to write, and a search do
 shards does, once: see `cmr.gallery.sharded_rows`.
 """
 
-import dataclasses
 import io
 import pathlib
-import statistics
-import time
-from collections.abc import Callable
 
 import numpy as np
 
 from cmr import progress
 from cmr.cli import startup
 from experiments.scale import simulated_gallery
+from experiments.scale.simulated_gallery import TOP, Searches
 
 _ROWS_AT_ONCE = 20_000
-_TOP = 10
 
 _ONE = "one.npy"
-
-
-@dataclasses.dataclass(frozen=True)
-class Searches:
-    """Queries of one process.
-
-    Attributes:
-      first: seconds of the first one, TensorFlow's import not counted.
-      seconds: median of the others.
-      cpu_seconds: the same of all cores together, which others on the machine do not change.
-      own_mib: memory that is the process's own (RssAnon) before it opens anything.
-      results: of each query the first ten: their numbers in the one file and their scores.
-    """
-
-    first: float
-    seconds: float
-    cpu_seconds: float
-    own_mib: float
-    results: list[list[tuple[int, float]]]
 
 
 class _RowsFile:
@@ -91,24 +68,14 @@ def write(folder: pathlib.Path, num_rows: int, dim: int, count: int) -> None:
 def search_one(folder: pathlib.Path, num_queries: int) -> Searches:
     """Times exact searches of the one file; made for a process of its own."""
     startup.import_tensorflow(show_logs=False)
-    from cmr.gallery import similarity
-
-    own_mib = simulated_gallery.own_mib()
-    rows = _mapped(folder / _ONE)
-
-    def best(query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        scores = similarity.similarities(rows, query[None])[:, 0]
-        return scores, similarity.best(scores, _TOP)
-
-    return _timed(folder, num_queries, own_mib, best, lambda row: row)
+    return simulated_gallery.search_rows(_mapped(folder / _ONE), num_queries)
 
 
 def search_shards(folder: pathlib.Path, num_queries: int, count: int) -> Searches:
-    """The same of the shards."""
+    """The same of the shards, whose results have the numbers of the one file."""
     startup.import_tensorflow(show_logs=False)
     from cmr.gallery.sharded_rows import ShardedRows
 
-    own_mib = simulated_gallery.own_mib()
     parts = [_mapped(folder / f"{place}.npy") for place in range(count)]
     numbers = [_mapped(folder / f"{place}-numbers.npy") for place in range(count)]
     rows = ShardedRows(parts, parts[0].shape[1])
@@ -120,26 +87,9 @@ def search_shards(folder: pathlib.Path, num_queries: int, count: int) -> Searche
     def best(query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         scores = rows.similarities(query[None])[:, 0]
         # As long as paths, and in the order of the rows of the one file.
-        return scores, rows.best(scores, _TOP, lambda row: b"%020d.jpg" % number_of(row))
+        return scores, rows.best(scores, TOP, lambda row: b"%020d.jpg" % number_of(row))
 
-    return _timed(folder, num_queries, own_mib, best, number_of)
-
-
-def _timed(
-    folder: pathlib.Path,
-    num_queries: int,
-    own_mib: float,
-    best: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]],
-    number_of: Callable[[int], int],
-) -> Searches:
-    wall, cpu, results = [], [], []
-    for query in simulated_gallery.queries(_mapped(folder / _ONE), num_queries + 1):
-        started, used = time.monotonic(), time.process_time()
-        scores, rows = best(query)
-        wall.append(time.monotonic() - started)
-        cpu.append(time.process_time() - used)
-        results.append([(number_of(row), float(scores[row])) for row in rows.tolist()])
-    return Searches(wall[0], statistics.median(wall[1:]), statistics.median(cpu[1:]), own_mib, results)
+    return simulated_gallery.timed(_mapped(folder / _ONE), num_queries, best, number_of)
 
 
 def _mapped(path: pathlib.Path) -> np.ndarray:

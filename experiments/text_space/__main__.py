@@ -48,16 +48,18 @@ def main() -> None:
     kernels = _kernels(workspace, inputs, name)
     train, val = inputs.split("train"), inputs.split("val")
     closed_form = measuring.ClosedForm(train, val, FLAGS.seed)
+    images, val_images = measuring.image_features(train), measuring.image_features(val)
     spaces = []
     for kind, kernel in kernels.items():
-        spaces.append(measuring.measure(kind, kernel, train, val, closed_form))
+        spaces.append(measuring.measure(kind, kernel, images, val_images, closed_form))
         print(f"{kind}: val {spaces[-1].as_it_is.one_line()}", flush=True)
+    table = text.table(spaces)
     with writer_lock(workspace.experiments_dir):
         path = workspace.experiments_dir / "text_space.json"
         atomic_files.write_text(path, json.dumps([space.to_dict() for space in spaces], indent=1))
-        atomic_files.write_text(path.with_suffix(".md"), text.table(spaces) + "\n")
+        atomic_files.write_text(path.with_suffix(".md"), table + "\n")
         figures.write(plot.draw(spaces, f"{workspace.dataset}, {name}"), path)
-    print(f"\n{text.table(spaces)}\n\nwritten {path}, .md, .png and .svg")
+    print(f"\n{table}\n\nwritten {path}, .md, .png and .svg")
 
 
 def _kernels(workspace: Workspace, inputs: Inputs, image_features: str) -> dict[str, np.ndarray | None]:

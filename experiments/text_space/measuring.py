@@ -6,6 +6,7 @@ import numpy as np
 
 from cmr.comparators import canonical
 from cmr.comparators.ngrams import Ngrams
+from cmr.comparators.settings.closed_form import CcaSettings
 from cmr.comparators.system import unit
 from cmr.data import input_names
 from cmr.data.examples import Examples
@@ -13,8 +14,8 @@ from cmr.evaluation import metrics
 from cmr.evaluation.metrics import BothDirections
 from experiments.text_space import spectra
 
-# The best closed-form row known on Flickr8K (comparators/flickr8k/cca_ngrams.flags), of both sides' settings.
-_MIN_COUNT, _SVD_DIMS, _DIMS, _RIDGE = 3, 1500, 256, 0.3
+# The best closed-form row known on Flickr8K.
+_CCA = CcaSettings(text="ngrams")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,30 +62,29 @@ class ClosedForm:
 
     def __init__(self, train: Examples, val: Examples, seed: int):
         self._train, self._val = train, val
-        ngrams = Ngrams(train.captions, _MIN_COUNT, _SVD_DIMS, seed)
+        ngrams = Ngrams(train.captions, _CCA.min_count, _CCA.svd_dims, seed)
         self._train_texts, self._val_texts = ngrams.vectors(train.captions), ngrams.vectors(val.captions)
 
     def measure(self, train_images: np.ndarray, val_images: np.ndarray) -> BothDirections:
         """Recalls on validation of `[num_images, dim]` vectors of both splits' images."""
         of_caption = self._train.image_of_caption
-        maps = canonical.fit(train_images, self._train_texts, of_caption, _DIMS, _RIDGE)
+        maps = canonical.fit(train_images, self._train_texts, of_caption, _CCA.dims, _CCA.ridge)
         images, texts = maps.embed_images(val_images), maps.embed_texts(self._val_texts)
         return metrics.evaluate(images, texts, self._val.image_of_caption)
 
 
 def measure(
-    name: str, kernel: np.ndarray | None, train: Examples, val: Examples, closed_form: ClosedForm
+    name: str, kernel: np.ndarray | None, images: np.ndarray, val_images: np.ndarray, closed_form: ClosedForm
 ) -> MeasuredSpace:
     """Measures X_txt = X_img W_img, divided by its length as the models have it.
 
     Args:
       name: the kind of W_img.
       kernel: W_img `[image_dim, text_dim]`; None: X_txt is X_img.
-      train: the training split, with `image_features`.
-      val: the validation split, likewise.
+      images: X_img of the training split, `[num_images, image_dim]`.
+      val_images: likewise of the validation split.
       closed_form: of the two splits.
     """
-    images, val_images = _features(train), _features(val)
     texts, val_texts = (unit(rows if kernel is None else rows @ kernel) for rows in (images, val_images))
     spread = spectra.variances(texts)
     return MeasuredSpace(
@@ -100,5 +100,6 @@ def measure(
     )
 
 
-def _features(split: Examples) -> np.ndarray:
+def image_features(split: Examples) -> np.ndarray:
+    """X_img of a split: `[num_images, image_dim]`."""
     return split.features[input_names.IMAGE_FEATURES].take(np.arange(split.num_images))

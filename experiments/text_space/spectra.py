@@ -39,12 +39,10 @@ def variance_kept(images: np.ndarray, texts: np.ndarray) -> float:
       images: X_img, `[n, image_dim]`.
       texts: X_txt of the same images, `[n, text_dim]`.
     """
-    images, texts = (np.asarray(rows, np.float64) - rows.mean(axis=0) for rows in (images, texts))
-    values, directions = np.linalg.eigh(texts.T @ texts)
-    # Directions that only rounding gives a length would give back anything.
-    real = values > values[-1] * 1e-7
-    scores = texts @ (directions[:, real] / np.sqrt(values[real]))
-    return float(np.square(scores.T @ images).sum() / np.square(images).sum())
+    images = np.asarray(images, np.float64) - images.mean(axis=0)
+    mean, scaled = _equalising(texts)
+    scores = (texts - mean) @ scaled
+    return float(np.square(scores.T @ images).sum() / len(texts) / np.square(images).sum())
 
 
 def equalised(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -57,9 +55,15 @@ def equalised(train: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndar
     Returns:
       `[n, rank]` and `[m, rank]` float32; directions without variance are left out.
     """
-    mean = train.mean(axis=0, dtype=np.float64)
-    centred = train - mean
-    values, directions = np.linalg.eigh(centred.T @ centred / len(train))
+    mean, scaled = _equalising(train)
+    return ((train - mean) @ scaled).astype(np.float32), ((other - mean) @ scaled).astype(np.float32)
+
+
+def _equalising(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of `[n, dim]` vectors, and the map `[dim, rank]` to principal directions of variance 1, in float64."""
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    centred = vectors - mean
+    values, directions = np.linalg.eigh(centred.T @ centred / len(vectors))
+    # Directions that only rounding gives a length are none.
     real = values > values[-1] * 1e-7
-    scaled = directions[:, real] / np.sqrt(values[real])
-    return (centred @ scaled).astype(np.float32), ((other - mean) @ scaled).astype(np.float32)
+    return mean, directions[:, real] / np.sqrt(values[real])
