@@ -8,7 +8,7 @@ It takes the flags of cmr.train. Read the ratios, which come from one run: the s
 from absl import flags
 
 from cmr import extras
-from cmr.cli import command, datasets
+from cmr.cli import command, datasets, training_flags
 from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
@@ -16,11 +16,11 @@ FLAGS = flags.FLAGS
 GROUPS = (
     cmr_flags.benchmark_flags,
     cmr_flags.workspace_flags,
-    cmr_flags.model_flags,
+    training_flags.model_flags,
     cmr_flags.text_space_flags,
-    cmr_flags.loss_flags,
-    cmr_flags.training_flags,
-    cmr_flags.course_flags,
+    training_flags.loss_flags,
+    training_flags.training_flags,
+    training_flags.course_flags,
     cmr_flags.cnn_flags,
     cmr_flags.features_flags,
 )

@@ -12,14 +12,19 @@ import sys
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import captioner_flags, command
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError, DataError
 from cmr.workspace.paths import Workspace
 
 FLAGS = flags.FLAGS
 
-GROUPS = (cmr_flags.workspace_flags, cmr_flags.caption_flags, cmr_flags.beam_search_flags, cmr_flags.picture_flags)
+GROUPS = (
+    cmr_flags.workspace_flags,
+    captioner_flags.caption_flags,
+    captioner_flags.beam_search_flags,
+    cmr_flags.picture_flags,
+)
 
 _SAMPLES = 10
 

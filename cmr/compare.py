@@ -11,9 +11,8 @@ import contextlib
 
 from absl import flags
 
-from cmr.cli import command, compare_flags, datasets
+from cmr.cli import command, datasets
 from cmr.comparators.settings import flag_groups
-from cmr.comparators.settings.registry import SETTINGS
 
 FLAGS = flags.FLAGS
 
@@ -33,7 +32,7 @@ def main() -> None:
         else default_run(setup.workspace.dataset_dir / "runs", setup.run_config)
     )
     is_to_train = run.has_more_epochs(setup.run_config) or not run.is_finished
-    flags_text = compare_flags.flagfile_text(FLAGS, SETTINGS[FLAGS.system], flag_groups.KINDS)
+    flags_text = command.flagfile_text(FLAGS, GROUPS, flag_groups.of_other_systems(FLAGS.system))
     # A finished run is only read, and may lie where nothing can be written.
     with run.writer() if is_to_train else contextlib.nullcontext():
         changed = run.start(setup.run_config, flags_text)

@@ -12,16 +12,16 @@ import contextlib
 from absl import flags
 
 from cmr import shell
-from cmr.cli import command, datasets
+from cmr.cli import captioner_flags, command, datasets, training_flags
 from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
 
 GROUPS = (
     cmr_flags.workspace_flags,
-    cmr_flags.captioner_flags,
-    cmr_flags.pretrain_flags,
-    cmr_flags.course_flags,
+    captioner_flags.captioner_flags,
+    captioner_flags.pretrain_flags,
+    training_flags.course_flags,
     cmr_flags.image_features_flags,
     cmr_flags.picture_flags,
 )
@@ -36,7 +36,7 @@ def main() -> None:
     setup = CaptionerSetup.from_flags(FLAGS)
     run = Run(setup.path)
     files.check_not_imported(run.path)
-    flags_text = cmr_flags.flagfile_text(FLAGS)
+    flags_text = command.flagfile_text(FLAGS, GROUPS)
     captioner_json = run.path / files.CAPTIONER_JSON
     is_to_train = run.has_more_epochs(setup.run_config) or not captioner_json.exists()
     if is_to_train:

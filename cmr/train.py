@@ -15,12 +15,11 @@ import contextlib
 from absl import flags
 
 from cmr import shell
-from cmr.cli import command, datasets, finetune_flags
-from cmr.cli import flags as cmr_flags
+from cmr.cli import command, datasets, finetune_flags, training_flags
 
 FLAGS = flags.FLAGS
 
-GROUPS = cmr_flags.TRAIN_GROUPS
+GROUPS = training_flags.GROUPS
 
 
 def check_flags() -> None:
@@ -79,7 +78,7 @@ def _train_and_measure(model, run, setup, strategy, chief: bool, is_to_train: bo
     from cmr.trained import final_evaluation, finished_run
 
     inputs, run_config = setup.inputs, setup.run_config
-    flags_text = cmr_flags.flagfile_text(FLAGS)
+    flags_text = command.flagfile_text(FLAGS, GROUPS, finetune_flags.without_effect(FLAGS))
     changed = ""
     if chief:
         changed = run.start(run_config, flags_text)

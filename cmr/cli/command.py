@@ -10,7 +10,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Protocol, TypeVar
 
 from absl import flags
@@ -193,6 +193,20 @@ def separate_flags(groups: Sequence[FlagGroup]) -> flags.FlagValues:
     finally:
         _exchange(flags.FLAGS, separate)
     return separate
+
+
+def flagfile_text(
+    values: flags.FlagValues, groups: Sequence[FlagGroup], left_out: Collection[str] = frozenset()
+) -> str:
+    """A run's flags.txt: every flag of its command that has a value, as lines that `--flagfile` reads back.
+
+    Args:
+      values: the parsed flags.
+      groups: of the command; what all commands have is not written.
+      left_out: names of flags that say nothing of this run.
+    """
+    names = set(separate_flags(groups)) - set(separate_flags(())) - set(left_out)
+    return "".join(f"{values[name].serialize()}\n" for name in sorted(names) if values[name].value is not None)
 
 
 def _exchange(first: flags.FlagValues, second: flags.FlagValues) -> None:

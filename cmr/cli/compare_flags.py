@@ -72,21 +72,6 @@ def settings_of(values: flags.FlagValues, kind: type) -> Any:
     return kind(**{field.name: values[f"{kind.flag_prefix}_{field.name}"].value for field in dataclasses.fields(kind)})
 
 
-def flagfile_text(values: flags.FlagValues, kind: type, kinds: Sequence[type]) -> str:
-    """Every flag that decides a run of a system as lines that `--flagfile` reads back.
-
-    Args:
-      values: the parsed flags.
-      kind: the system's settings, whose flags are written.
-      kinds: those of all systems, the others of which are left out.
-    """
-    of_others = {name for each in kinds if each is not kind for name in names(each)} - set(names(kind))
-    by_module = values.flags_by_module_dict()
-    own = [flag for module in (__name__, cmr_flags.__name__) for flag in by_module.get(module, ())]
-    given = [flag for flag in own if flag.value is not None and flag.name not in of_others]
-    return "".join(f"{flag.serialize()}\n" for flag in sorted(given, key=lambda flag: flag.name))
-
-
 def names(kind: type) -> list[str]:
     """The flags of a system's settings."""
     return [f"{kind.flag_prefix}_{field.name}" for field in dataclasses.fields(kind)]

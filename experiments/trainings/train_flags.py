@@ -5,10 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from cmr.cli import command, compare_flags, datasets, finetune_flags, flagfiles
-from cmr.cli import flags as cmr_flags
+from cmr.cli import command, datasets, finetune_flags, flagfiles, training_flags
 from cmr.comparators.settings import flag_groups
-from cmr.comparators.settings.registry import SETTINGS
 from cmr.errors import ConfigError
 
 # What leaves a run's numbers as they are. Under any strategy a step takes the same batch with the same negatives, so
@@ -30,7 +28,7 @@ WITHOUT_EFFECT = frozenset(
 
 # The commands that leave a run; a flagfile with a --system is for the second.
 TRAIN, COMPARE = "cmr.train", "cmr.compare"
-_GROUPS = {TRAIN: cmr_flags.TRAIN_GROUPS, COMPARE: flag_groups.GROUPS}
+_GROUPS = {TRAIN: training_flags.GROUPS, COMPARE: flag_groups.GROUPS}
 
 
 def command_of(paths: Sequence[pathlib.Path]) -> str:
@@ -87,8 +85,7 @@ def counting(values: flags.FlagValues) -> dict[str, object]:
     """The values that decide a run's numbers, those left to their defaults included, by name."""
     without = WITHOUT_EFFECT | finetune_flags.without_effect(values)
     if "system" in values:
-        own = SETTINGS[values.system]
-        without = without.union(*(compare_flags.names(kind) for kind in flag_groups.KINDS if kind is not own))
+        without |= flag_groups.of_other_systems(values.system)
     return {name: values[name].value for name in sorted(values) if name not in without}
 
 

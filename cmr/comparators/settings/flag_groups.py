@@ -24,6 +24,13 @@ GROUPS = (
 )
 
 
+def of_other_systems(system: str) -> frozenset[str]:
+    """The flags that say nothing of a run of a system: the settings of the others."""
+    own = SETTINGS[system]
+    others = {name for kind in KINDS if kind is not own for name in compare_flags.names(kind)}
+    return frozenset(others.difference(compare_flags.names(own)))
+
+
 def feature_names(values: flags.FlagValues) -> tuple[str, str]:
     """Folder names of the features that a system reads in X_vgg's and in X_img's place, "" where it reads none.
 

@@ -14,8 +14,7 @@ import tiny_runs
 from absl import flags
 from commands import ROOT
 
-from cmr.cli import command, flag_kinds
-from cmr.cli import flags as cmr_flags
+from cmr.cli import captioner_flags, command, flag_kinds
 from cmr.errors import ConfigError, DataError, WorkspaceError
 
 COMMANDS = {
@@ -203,7 +202,7 @@ class ResourceExhaustedError(Exception):
     ],
 )
 def test_too_little_memory_is_one_line_that_names_the_sizes_of_the_command(error):
-    ended = tiny_runs.run_main(raising(error), groups=(cmr_flags.captioner_flags,))
+    ended = tiny_runs.run_main(raising(error), groups=(captioner_flags.captioner_flags,))
 
     assert ended == tiny_runs.Ended(1, "", "error: out of memory; lower --text_space_dim or --lstm_units\n")
 

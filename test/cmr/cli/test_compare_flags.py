@@ -45,7 +45,7 @@ def test_a_value_that_cannot_work_is_refused_at_parse_time(flag):
 def test_a_runs_flags_are_its_own_systems_and_not_the_others():
     values = parsed("--system=cca", "--cca_dims=9", "--fv_dims=8")
 
-    text = compare_flags.flagfile_text(values, SETTINGS["cca"], flag_groups.KINDS)
+    text = command.flagfile_text(values, flag_groups.GROUPS, flag_groups.of_other_systems("cca"))
 
     lines = text.splitlines()
     assert "--cca_dims=9" in lines

@@ -8,12 +8,15 @@ from absl import flags
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmr.cli import command, flag_kinds, search_flags
+from cmr.cli import captioner_flags, command, flag_kinds, search_flags, training_flags
 from cmr.cli import flags as cmr_flags
 from data_prep import flags as prep_flags
 from experiments import flags as experiments_flags
 
-MODULES = {module.__name__: module for module in (cmr_flags, search_flags, prep_flags, experiments_flags)}
+MODULES = {
+    module.__name__: module
+    for module in (cmr_flags, training_flags, captioner_flags, search_flags, prep_flags, experiments_flags)
+}
 GROUPS = [group for module in MODULES.values() for group in vars(module).values() if hasattr(group, "positional")]
 # They name what is no file: a folder by its name alone, columns of a file, rows of several.
 NOT_PATHS = {"dataset", "variable", "mirror", "query", "chosen_images", "candidates", "parts"}

@@ -4,8 +4,7 @@ import pytest
 import tiny_runs
 from absl import flags
 
-from cmr.cli import flagfiles
-from cmr.cli import flags as cmr_flags
+from cmr.cli import flagfiles, training_flags
 from cmr.errors import ConfigError
 
 FUSION = flagfiles.installed_folder() / "flickr8k" / "fusion.flags"
@@ -36,7 +35,7 @@ def test_a_command_reads_an_installed_flagfile_from_any_folder():
         lambda: print(flags.FLAGS.dataset, flags.FLAGS.model),
         "--model=vse",
         "--flagfile=experiments/flagfiles/flickr8k/fusion.flags",
-        groups=cmr_flags.TRAIN_GROUPS,
+        groups=training_flags.GROUPS,
     )
 
     assert ended == tiny_runs.Ended(0, "flickr8k fusion\n", "")

@@ -8,8 +8,7 @@ import tiny_runs
 from absl import flags
 
 from cmr import config, train
-from cmr.cli import datasets
-from cmr.cli import flags as cmr_flags
+from cmr.cli import command, datasets, finetune_flags
 from cmr.config import TrainConfig
 from cmr.workspace.paths import Workspace
 
@@ -21,8 +20,8 @@ def parsed(*arguments):
             define()
         values(["cmr.train", *arguments])
         datasets.apply_defaults(values)
-        named = {flag.name: flag.value for flag in values.flags_by_module_dict()[cmr_flags.__name__]}
-        return named, cmr_flags.flagfile_text(values)
+        text = command.flagfile_text(values, train.GROUPS, finetune_flags.without_effect(values))
+        return {name: values[name].value for name in command.separate_flags(train.GROUPS)}, text
 
 
 @pytest.mark.parametrize("dataset", datasets.NAMES)
