@@ -337,6 +337,8 @@ class CaptionerConfig:
       lstm_units: size of the LSTM's state.
       dropout: rate on the LSTM's input, the image included, and on its output; the state is never dropped.
       feature_scale: what X_img is multiplied by before W_img, in training alone: `model.folded` puts it into W_img.
+      forget_bias: the forget gates' bias as training begins, im2txt's by default. The memory keeps sigmoid(forget_bias)
+        of itself a word, and the LSTM sees the picture once, before the first.
     """
 
     feature_dim: int
@@ -345,6 +347,7 @@ class CaptionerConfig:
     lstm_units: int = 512
     dropout: float = 0.3
     feature_scale: float = 1.0
+    forget_bias: float = 1.0
 
     @property
     def start_id(self) -> int:

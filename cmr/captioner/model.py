@@ -28,9 +28,8 @@ LSTM = "lstm"
 LSTM_DROPOUT = "lstm_dropout"
 LOGITS = "logits"
 
-# Section 4 of the paper and im2txt's configuration.
+# im2txt's.
 _INITIAL_RANGE = 0.08
-_FORGET_BIAS = 1.0
 
 
 def _uniform() -> keras.initializers.Initializer:
@@ -39,17 +38,23 @@ def _uniform() -> keras.initializers.Initializer:
 
 @keras.saving.register_keras_serializable("cmr")
 class OpenForgetGate(keras.initializers.Initializer):
-    """An LSTM's bias `[4 * units]`, gates i, f, c, o: one for the forget gate, else zero."""
+    """An LSTM's bias `[4 * units]`, gates i, f, c, o: `forget_bias` for the forget gate, else zero."""
+
+    def __init__(self, forget_bias: float = CaptionerConfig.forget_bias):
+        self.forget_bias = forget_bias
 
     def __call__(self, shape, dtype=None):
         units = shape[0] // 4
         return ops.concatenate(
             [
                 ops.zeros((units,), dtype),
-                ops.full((units,), _FORGET_BIAS, dtype),
+                ops.full((units,), self.forget_bias, dtype),
                 ops.zeros((2 * units,), dtype),
             ]
         )
+
+    def get_config(self):
+        return {"forget_bias": self.forget_bias}
 
 
 @keras.saving.register_keras_serializable("cmr")
@@ -150,7 +155,10 @@ def captioner_model(config: CaptionerConfig) -> keras.Model:
     )
     inputs = keras.layers.Dropout(config.dropout, name=LSTM_INPUT_DROPOUT)(inputs)
     projected = keras.layers.Dense(
-        4 * config.lstm_units, kernel_initializer=_uniform(), bias_initializer=OpenForgetGate(), name=LSTM_INPUT
+        4 * config.lstm_units,
+        kernel_initializer=_uniform(),
+        bias_initializer=OpenForgetGate(config.forget_bias),
+        name=LSTM_INPUT,
     )(inputs)
     hidden = keras.layers.RNN(LstmCell(config.lstm_units), return_sequences=True, name=LSTM)(projected)
     # What the LSTM says after the image alone predicts nothing: the start word comes first.
@@ -171,6 +179,7 @@ def model_config(model: keras.Model) -> CaptionerConfig:
         lstm_units=model.get_layer(LSTM).cell.units,
         dropout=model.get_layer(LSTM_DROPOUT).rate,
         feature_scale=scales[0] if scales else 1.0,
+        forget_bias=model.get_layer(LSTM_INPUT).bias_initializer.forget_bias,
     )
 
 

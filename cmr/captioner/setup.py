@@ -139,6 +139,7 @@ class CaptionerSetup:
                 embedding_dim=values.text_space_dim,
                 dropout=values.caption_dropout,
                 feature_scale=_feature_scale(inputs, values.feature_norm),
+                forget_bias=values.lstm_forget_bias,
             )
         run_config = CaptionerRunConfig(
             dataset=values.dataset,

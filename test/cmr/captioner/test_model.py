@@ -120,6 +120,23 @@ def test_initial_weights_are_im2txts():
         np.testing.assert_allclose(weight.std(), 0.16 / np.sqrt(12), rtol=0.06, err_msg=path)
 
 
+def test_the_forget_gates_begin_as_open_as_they_are_told():
+    layer = new_model(forget_bias=3.0).get_layer("lstm_input")
+
+    np.testing.assert_array_equal(
+        np.split(layer.bias.numpy(), 4), [np.zeros(UNITS), np.full(UNITS, 3), np.zeros(UNITS), np.zeros(UNITS)]
+    )
+
+
+def test_a_captioner_of_before_there_was_a_choice_began_as_im2txts():
+    assert (
+        keras.saving.deserialize_keras_object(
+            {"class_name": "OpenForgetGate", "registered_name": "cmr>OpenForgetGate", "config": {}}
+        ).forget_bias
+        == CaptionerConfig.forget_bias
+    )
+
+
 def test_dropout_acts_in_training_alone(model):
     in_use = [model(INPUTS, training=False).numpy() for _ in range(2)]
     in_training = [model(INPUTS, training=True).numpy() for _ in range(2)]
@@ -145,3 +162,10 @@ def test_a_saved_captioner_is_the_same_and_knows_its_sizes(model, tmp_path):
 
     np.testing.assert_array_equal(loaded(INPUTS).numpy(), model(INPUTS).numpy())
     assert model_config(loaded) == CaptionerConfig(FEATURE_DIM, WORDS, EMBEDDING, UNITS, 0.3)
+
+
+def test_the_sizes_of_a_saved_captioner_are_those_it_was_made_with(tmp_path):
+    config = CaptionerConfig(FEATURE_DIM, WORDS, EMBEDDING, UNITS, 0.1, feature_scale=0.25, forget_bias=2.5)
+    captioner_model(config).save(tmp_path / "captioner.keras")
+
+    assert model_config(keras.saving.load_model(tmp_path / "captioner.keras")) == config

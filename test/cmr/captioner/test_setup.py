@@ -40,6 +40,7 @@ def flags_of(workspace, **changed):
         "max_pixels": 200_000_000,
         "seed": 0,
         "feature_norm": 0.0,
+        "lstm_forget_bias": 1.0,
         "pretrain_decay": "none",
         "label_smoothing": 0.0,
         "image_model": "scene_cnn",
