@@ -339,6 +339,7 @@ class CaptionerConfig:
       feature_scale: what X_img is multiplied by before W_img, in training alone: `model.folded` puts it into W_img.
       forget_bias: the forget gates' bias as training begins, im2txt's by default. The memory keeps sigmoid(forget_bias)
         of itself a word, and the LSTM sees the picture once, before the first.
+      whitened: whether a map that is not trained stands between X_img and W_img, in training alone, as of the scale.
     """
 
     feature_dim: int
@@ -348,6 +349,7 @@ class CaptionerConfig:
     dropout: float = 0.3
     feature_scale: float = 1.0
     forget_bias: float = 1.0
+    whitened: bool = False
 
     @property
     def start_id(self) -> int:
@@ -371,10 +373,11 @@ class CaptionerTrainConfig:
       seed: of the initial weights, the order of batches and the dropout.
       decay: `none`, or `cosine`: the rate falls to zero along half a cosine over `max_epochs`.
       label_smoothing: share of a word's probability that is spread evenly over the vocabulary.
+      feature_whitening: the ridge with which X_img is whitened in training (`captioner/whitening.py`); 0: it is not.
     """
 
     # Settings files of older versions lack these alone.
-    ADDED_LATER: ClassVar = ("decay", "label_smoothing")
+    ADDED_LATER: ClassVar = ("decay", "label_smoothing", "feature_whitening")
 
     optimizer: OptimizerName = "adam"
     batch_size: int = 32
@@ -387,6 +390,7 @@ class CaptionerTrainConfig:
     seed: int = TrainConfig.seed
     decay: DecayName = "none"
     label_smoothing: float = 0.0
+    feature_whitening: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,8 +11,7 @@ import tensorflow as tf
 from cmr import progress
 from cmr.captioner import beam_search
 from cmr.captioner.beam_search import Found, SearchConfig, State
-from cmr.captioner.model import IMAGE_EMBEDDING, LOGITS, LSTM, LSTM_INPUT, WORD_EMBEDDING, model_config
-from cmr.data import input_names
+from cmr.captioner.model import LOGITS, LSTM, LSTM_INPUT, WORD_EMBEDDING, image_embedder, model_config
 from cmr.workspace import vocabulary
 from cmr.workspace.vocabulary import Vocabulary
 
@@ -32,8 +31,7 @@ class Decoder:
 
     def __init__(self, model: keras.Model):
         self.start_id = model_config(model).start_id
-        image = model.input[input_names.IMAGE_FEATURES]
-        embed_image = keras.Model(image, model.get_layer(IMAGE_EMBEDDING).output)
+        embed_image = image_embedder(model)
         embed_word = model.get_layer(WORD_EMBEDDING)
         project = model.get_layer(LSTM_INPUT)
         cell = model.get_layer(LSTM).cell

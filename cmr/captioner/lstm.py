@@ -11,13 +11,12 @@ import keras
 import tensorflow as tf
 
 from cmr.captioner.model import (
-    IMAGE_EMBEDDING,
-    IMAGE_SCALE,
     LSTM,
     LSTM_DROPOUT,
     LSTM_INPUT,
     LSTM_INPUT_DROPOUT,
     WORD_EMBEDDING,
+    image_embedder,
     model_config,
 )
 from cmr.data import input_names
@@ -110,14 +109,14 @@ def packed_states(model: keras.Model) -> Callable[[Batch, bool], PackedStates]:
     """
     layer = model.get_layer
     config = model_config(model)
-    scale = layer(IMAGE_SCALE) if config.feature_scale != 1 else tf.identity
+    embed_images = image_embedder(model)
 
     def run(batch: Batch, training: bool) -> PackedStates:
         caption = batch[input_names.CAPTION]
         packing = padding.pack(caption != vocabulary.PAD_ID)
         words = tf.gather_nd(caption, packing.places)
         different, which = tf.unique(words)
-        images = layer(IMAGE_EMBEDDING)(scale(batch[input_names.IMAGE_FEATURES]))
+        images = embed_images(batch[input_names.IMAGE_FEATURES])
         start_and_words = layer(WORD_EMBEDDING)(tf.concat([[config.start_id], different], axis=0))
         inputs = tf.concat([tf.gather(images, packing.order), start_and_words], axis=0)
         projected = layer(LSTM_INPUT)(layer(LSTM_INPUT_DROPOUT)(inputs, training=training))

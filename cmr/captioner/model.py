@@ -21,6 +21,7 @@ from cmr.data import input_names
 # The Dense layer whose kernel is W_img; it bears the name that Show and Tell gives it.
 IMAGE_EMBEDDING = "image_embedding"
 IMAGE_SCALE = "image_scale"
+IMAGE_WHITENING = "image_whitening"
 WORD_EMBEDDING = "word_embedding"
 LSTM_INPUT = "lstm_input"
 LSTM_INPUT_DROPOUT = "lstm_input_dropout"
@@ -144,6 +145,10 @@ def captioner_model(config: CaptionerConfig) -> keras.Model:
     scaled = image
     if config.feature_scale != 1:
         scaled = keras.layers.Rescaling(config.feature_scale, name=IMAGE_SCALE)(image)
+    if config.whitened:
+        scaled = keras.layers.Dense(
+            config.feature_dim, use_bias=False, kernel_initializer="identity", trainable=False, name=IMAGE_WHITENING
+        )(scaled)
     text = keras.layers.Dense(
         config.embedding_dim, use_bias=False, kernel_initializer=_uniform(), name=IMAGE_EMBEDDING
     )(scaled)
@@ -168,6 +173,11 @@ def captioner_model(config: CaptionerConfig) -> keras.Model:
     return keras.Model(inputs, logits, name="captioner")
 
 
+def image_embedder(model: keras.Model) -> keras.Model:
+    """A captioner's part from `image_features` `[batch, feature_dim]` to X_txt `[batch, embedding_dim]` (Eq. 4)."""
+    return keras.Model(model.input[input_names.IMAGE_FEATURES], model.get_layer(IMAGE_EMBEDDING).output)
+
+
 def model_config(model: keras.Model) -> CaptionerConfig:
     """The sizes of a captioner that was loaded from a file."""
     feature_dim, embedding_dim = model.get_layer(IMAGE_EMBEDDING).kernel.shape
@@ -180,17 +190,23 @@ def model_config(model: keras.Model) -> CaptionerConfig:
         dropout=model.get_layer(LSTM_DROPOUT).rate,
         feature_scale=scales[0] if scales else 1.0,
         forget_bias=model.get_layer(LSTM_INPUT).bias_initializer.forget_bias,
+        whitened=any(layer.name == IMAGE_WHITENING for layer in model.layers),
     )
 
 
 def folded(model: keras.Model) -> keras.Model:
-    """The captioner with its scale of the features within W_img: X_txt = X_img W_img; exact for powers of two."""
+    """The captioner with what it does to X_img before W_img within W_img: X_txt = X_img W_img.
+
+    A scale by a power of two changes no digit of X_txt, a whitening (`whitening.py`) the last ones.
+    """
     config = model_config(model)
-    if config.feature_scale == 1:
+    if config.feature_scale == 1 and not config.whitened:
         return model
-    plain = captioner_model(dataclasses.replace(config, feature_scale=1.0))
+    plain = captioner_model(dataclasses.replace(config, feature_scale=1.0, whitened=False))
     for layer in plain.layers:
         layer.set_weights(model.get_layer(layer.name).get_weights())
     kernel = plain.get_layer(IMAGE_EMBEDDING).kernel
+    if config.whitened:
+        kernel.assign(ops.matmul(model.get_layer(IMAGE_WHITENING).kernel, kernel))
     kernel.assign(kernel * config.feature_scale)
     return plain

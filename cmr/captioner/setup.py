@@ -14,8 +14,9 @@ from cmr import config
 from cmr.captioner import files
 from cmr.captioner.files import Captioner
 from cmr.captioner.looking import Looking
-from cmr.captioner.model import captioner_model, model_config
+from cmr.captioner.model import IMAGE_WHITENING, captioner_model, model_config
 from cmr.captioner.trainer import check_batches
+from cmr.captioner.whitening import whitening
 from cmr.cli import datasets
 from cmr.config import CaptionerConfig, CaptionerRunConfig, CaptionerTrainConfig
 from cmr.data import input_names
@@ -73,9 +74,15 @@ class CaptionerSetup:
     def model(self) -> keras.Model:
         """The captioner as training begins; the seed of the settings decides its weights."""
         keras.utils.set_random_seed(self.run_config.train.seed)
-        if self.begins_with is None:
-            return captioner_model(self.run_config.model)
-        return self.begins_with.model
+        if self.begins_with is not None:
+            return self.begins_with.model
+        model = captioner_model(self.run_config.model)
+        if self.run_config.model.whitened:
+            train = self.train_split()
+            features = train.features[input_names.IMAGE_FEATURES]
+            ridge = self.run_config.train.feature_whitening
+            model.get_layer(IMAGE_WHITENING).kernel.assign(whitening(features, train.num_images, ridge))
+        return model
 
     def finished(self, model: keras.Model, val: Mapping[str, Any]) -> Captioner:
         """What is left of the training for others to use.
@@ -140,6 +147,7 @@ class CaptionerSetup:
                 dropout=values.caption_dropout,
                 feature_scale=_feature_scale(inputs, values.feature_norm),
                 forget_bias=values.lstm_forget_bias,
+                whitened=values.feature_whitening > 0,
             )
         run_config = CaptionerRunConfig(
             dataset=values.dataset,
@@ -201,6 +209,8 @@ def _train_config(values: flags.FlagValues) -> CaptionerTrainConfig:
         halve_every=_HALVE_EVERY if values.optimizer == "sgd" and not values.finetune_cnn else 0,
         clip_norm=values.pretrain_clip_norm,
         max_epochs=values.pretrain_epochs,
+        # The second phase begins with W_img as the first one left it.
+        feature_whitening=0.0 if values.finetune_cnn else values.feature_whitening,
         # sgd has the decay that im2txt gives it.
         decay="none" if values.optimizer == "sgd" else values.pretrain_decay,
     )

@@ -30,6 +30,14 @@ def captioner_flags() -> None:
         lower_bound=0.0,
     )
     flag_kinds.define_float(
+        "feature_whitening",
+        None,
+        "Ridge of a whitening of X_img in training, as a share of a direction's mean square, which is put into W_img "
+        "afterwards: small differences between pictures are learnt as soon as large ones. 0: none (im2txt). "
+        + datasets.defaults_of("feature_whitening"),
+        lower_bound=0.0,
+    )
+    flag_kinds.define_float(
         "lstm_forget_bias",
         None,
         "Bias of the LSTM's forget gates as training begins. 1 (im2txt) keeps 0.73 of the memory a word, 3 keeps 0.95: "

@@ -26,6 +26,7 @@ _REAL_IMAGES = {
     "captioner_rate": CaptionerTrainConfig.learning_rate,
     "caption_dropout": CaptionerConfig.dropout,
     "feature_norm": 0.0,
+    "feature_whitening": CaptionerTrainConfig.feature_whitening,
     "lstm_forget_bias": CaptionerConfig.forget_bias,
     "pretrain_decay": CaptionerTrainConfig.decay,
 }
@@ -46,6 +47,7 @@ DEFAULTS = {
         "captioner_rate": 4e-3,
         "caption_dropout": 0.1,
         "feature_norm": 4.0,
+        "feature_whitening": 1.0,
         "lstm_forget_bias": 3.0,
         "pretrain_decay": "cosine",
     },

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from cmr.captioner.files import Captioner
-from cmr.captioner.model import IMAGE_EMBEDDING, LOGITS, LSTM, LSTM_INPUT, WORD_EMBEDDING, model_config
+from cmr.captioner.model import LOGITS, LSTM, LSTM_INPUT, WORD_EMBEDDING, image_embedder, model_config
 from cmr.comparators.language_model import LanguageModelSystem
 from cmr.comparators.prefix_tree import PrefixTree
 from cmr.comparators.word_softmax import WordSoftmax
@@ -30,8 +30,7 @@ class CaptionerStates:
     def __init__(self, model: keras.Model, bfloat16: bool = False):
         self.start_id = model_config(model).start_id
         self.softmax = WordSoftmax(*model.get_layer(LOGITS).get_weights(), bfloat16)
-        image = model.input[input_names.IMAGE_FEATURES]
-        embed_image = keras.Model(image, model.get_layer(IMAGE_EMBEDDING).output)
+        embed_image = image_embedder(model)
         project = model.get_layer(LSTM_INPUT)
         cell = model.get_layer(LSTM).cell
         # W x_t + b of every word: the same for all images.

@@ -86,9 +86,13 @@ def batch_of(captions):
     return {"image_features": tf.constant(features, tf.float32), "caption": tf.constant(padded)}
 
 
-@pytest.fixture(scope="module", params=[1.0, 0.25], ids=["features_as_they_are", "scaled"])
+@pytest.fixture(scope="module", params=["features as they are", "scaled", "whitened and scaled"])
 def model(request):
-    return captioner(feature_scale=request.param)
+    model = captioner(feature_scale=0.25 if "scaled" in request.param else 1.0, whitened="whitened" in request.param)
+    if "whitened" in request.param:
+        kernel = np.random.default_rng(4).normal(size=(FEATURE_DIM, FEATURE_DIM))
+        model.get_layer("image_whitening").kernel.assign(kernel)
+    return model
 
 
 @settings(max_examples=25, deadline=None)

@@ -13,6 +13,7 @@ from cmr.captioner.model import (
     WORD_EMBEDDING,
     CaptionerConfig,
     captioner_model,
+    folded,
     model_config,
 )
 from cmr.data import input_names
@@ -164,8 +165,28 @@ def test_a_saved_captioner_is_the_same_and_knows_its_sizes(model, tmp_path):
     assert model_config(loaded) == CaptionerConfig(FEATURE_DIM, WORDS, EMBEDDING, UNITS, 0.3)
 
 
+def test_what_is_done_to_the_features_before_w_img_can_be_put_into_it():
+    model = new_model(feature_scale=0.25, whitened=True)
+    model.get_layer("image_whitening").kernel.assign(np.random.default_rng(3).normal(size=(FEATURE_DIM, FEATURE_DIM)))
+
+    plain = folded(model)
+
+    assert model_config(plain) == model_config(new_model())
+    np.testing.assert_allclose(plain(INPUTS), model(INPUTS), atol=1e-6)
+    assert folded(plain) is plain
+
+
+def test_a_whitening_is_no_weight_of_the_training():
+    model = new_model(whitened=True)
+
+    assert "image_whitening/kernel" in {weight.path for weight in model.weights}
+    assert "image_whitening/kernel" not in {weight.path for weight in model.trainable_variables}
+
+
 def test_the_sizes_of_a_saved_captioner_are_those_it_was_made_with(tmp_path):
-    config = CaptionerConfig(FEATURE_DIM, WORDS, EMBEDDING, UNITS, 0.1, feature_scale=0.25, forget_bias=2.5)
+    config = CaptionerConfig(
+        FEATURE_DIM, WORDS, EMBEDDING, UNITS, 0.1, feature_scale=0.25, forget_bias=2.5, whitened=True
+    )
     captioner_model(config).save(tmp_path / "captioner.keras")
 
     assert model_config(keras.saving.load_model(tmp_path / "captioner.keras")) == config

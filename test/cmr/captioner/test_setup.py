@@ -12,6 +12,7 @@ from cmr.captioner import files
 from cmr.captioner.files import Captioner
 from cmr.captioner.looking import Looking
 from cmr.captioner.setup import CaptionerSetup
+from cmr.captioner.whitening import whitening
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.pictures import cnn
 from cmr.workspace import captions, features
@@ -41,6 +42,7 @@ def flags_of(workspace, **changed):
         "seed": 0,
         "feature_norm": 0.0,
         "lstm_forget_bias": 1.0,
+        "feature_whitening": 0.0,
         "pretrain_decay": "none",
         "label_smoothing": 0.0,
         "image_model": "scene_cnn",
@@ -176,6 +178,15 @@ def test_features_are_scaled_to_about_the_norm_by_a_power_of_two(workspace, norm
     rows = train.features["image_features"].take(np.arange(train.num_images))
     assert np.log2(scale) == round(np.log2(scale))
     assert norm / 1.5 < scale * np.sqrt(np.mean(np.sum(rows**2, axis=1))) < norm * 1.5
+
+
+def test_a_captioner_begins_with_the_whitening_of_its_training_images(workspace):
+    setup = CaptionerSetup.from_flags(flags_of(workspace, feature_whitening=0.5, feature_norm=1.0))
+
+    train = setup.train_split()
+    expected = whitening(train.features["image_features"], train.num_images, 0.5)
+    np.testing.assert_array_equal(setup.model().get_layer("image_whitening").kernel, expected)
+    assert setup.run_config.train.feature_whitening == 0.5
 
 
 def test_a_captioner_learns_from_the_split_for_captioners_where_there_is_one(workspace):

@@ -21,7 +21,8 @@ def parsed(*arguments):
         values(["cmr.train", *arguments])
         datasets.apply_defaults(values)
         text = command.flagfile_text(values, train.GROUPS, finetune_flags.without_effect(values))
-        return {name: values[name].value for name in command.separate_flags(train.GROUPS)}, text
+        names = set(command.separate_flags(train.GROUPS)) - set(command.separate_flags(()))
+        return {name: values[name].value for name in names}, text
 
 
 @pytest.mark.parametrize("dataset", datasets.NAMES)
