@@ -43,16 +43,21 @@ def _are_different(values: Sequence) -> bool:
     return 0 < len(values) == len(set(values))
 
 
+def _define_work_dir(size: str) -> None:
+    flag_kinds.define_path(
+        "work_dir",
+        "",
+        f"Folder in which the simulated data ({size}) has a folder of its own, removed at the end; by default that of "
+        "temporary files.",
+    )
+
+
 @command.flag_group("Simulation")
 def size_flags() -> None:
     flag_kinds.define_path(
         "data_dir", None, "Folder of MSCOCO that holds annotations/captions_val2017.json, whose sentences are sampled."
     )
-    flag_kinds.define_path(
-        "work_dir",
-        "",
-        "Folder that the simulated data goes into (7 GB), removed at the end; by default a temporary one.",
-    )
+    _define_work_dir("7 GB")
     flags.DEFINE_list("shares", ["10", "1"], "Sizes: every how many of MSCOCO's images there is one; 1 is all of them.")
     flags.register_validator(
         "shares",
@@ -79,12 +84,7 @@ def gallery_size_flags() -> None:
         0,
     )
     flags.DEFINE_integer("queries", 20, "Queries timed at each size; their median is printed.", lower_bound=1)
-    flag_kinds.define_path(
-        "work_dir",
-        "",
-        "Folder that the simulated vectors go into (1 GB a million, with --shards or faiss twice that), removed at the "
-        "end; by default a temporary one.",
-    )
+    _define_work_dir("1 GB a million rows, with --shards or faiss twice that")
 
 
 @command.flag_group("Load")

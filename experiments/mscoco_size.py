@@ -10,8 +10,6 @@ steps. Memory is read from Linux's /proc.
 
 import json
 import pathlib
-import shutil
-import tempfile
 from collections.abc import Mapping
 
 from absl import flags
@@ -21,6 +19,7 @@ from cmr.errors import DataError
 from experiments import flags as experiments_flags
 from experiments.scale import own_process, size_stages, training_start
 from experiments.scale.size_stages import Measured
+from experiments.scale.work_folder import work_folder
 
 FLAGS = flags.FLAGS
 
@@ -31,8 +30,7 @@ _LIMIT_MIB = 3 * 1024
 
 def main() -> None:
     sentences = _sentences(pathlib.Path(FLAGS.data_dir))
-    folder = pathlib.Path(tempfile.mkdtemp(prefix="mscoco_size-", dir=FLAGS.work_dir or None))
-    try:
+    with work_folder("mscoco_size", FLAGS.work_dir) as folder:
         workspaces, stages = {}, {}
         for share in map(int, FLAGS.shares):
             size = "full size" if share == 1 else f"1/{share}"
@@ -43,8 +41,6 @@ def main() -> None:
         steps = own_process.call(training_start.time_steps, list(workspaces.values()), FLAGS.steps)[0]
         for size, seconds in zip(workspaces, steps, strict=True):
             print(f"  {size:10} {seconds:7.3f} s")
-    finally:
-        shutil.rmtree(folder)
     last = list(stages)[-1]
     highest = max(measured.peak.total for measured in stages[last].values())
     verdict = "under" if highest < _LIMIT_MIB else "OVER"

@@ -7,8 +7,6 @@ Exact search, and faiss's where the extra `index` is installed. Memory is read f
 """
 
 import importlib.util
-import pathlib
-import tempfile
 import time
 
 from absl import flags
@@ -16,6 +14,7 @@ from absl import flags
 from cmr.cli import command
 from experiments import flags as experiments_flags
 from experiments.scale import own_process, simulated_gallery, simulated_shards
+from experiments.scale.work_folder import work_folder
 
 FLAGS = flags.FLAGS
 
@@ -34,8 +33,8 @@ def _compare_shards() -> None:
     print(f"{'rows':>12}  {'':<10}{'written s':>10}{'first s':>9}{'s':>9}{'CPU s':>9}", end="")
     print(f"{'own MiB':>9}{'of it rows':>12}{'total MiB':>11}{'time':>7}")
     for text in FLAGS.rows:
-        with tempfile.TemporaryDirectory(prefix="search_scale-", dir=FLAGS.work_dir or None) as name:
-            folder, started = pathlib.Path(name), time.monotonic()
+        with work_folder("search_scale", FLAGS.work_dir) as folder:
+            started = time.monotonic()
             simulated_shards.write(folder, int(text), FLAGS.dim, FLAGS.shards)
             written = time.monotonic() - started
             one, peak = own_process.call(simulated_shards.search_one, folder, FLAGS.queries)
@@ -70,8 +69,8 @@ def _measure() -> None:
     print(f"{'rows':>10}  {'first s':>8}{'s':>8}{'CPU s':>8}{'own MiB':>10}{'of it rows':>14}", end="")
     print(f"{'build s':>12}{'s':>9}{'recall@10':>11}{'lists':>14}{'MiB':>8}" if has_faiss else "")
     for text in FLAGS.rows:
-        with tempfile.TemporaryDirectory(prefix="search_scale-", dir=FLAGS.work_dir or None) as name:
-            folder = pathlib.Path(name) / "index-1"
+        with work_folder("search_scale", FLAGS.work_dir) as work:
+            folder = work / "index-1"
             simulated_gallery.write(folder, int(text), FLAGS.dim)
             exact, peak = own_process.call(simulated_gallery.search, folder, FLAGS.queries)
             print(

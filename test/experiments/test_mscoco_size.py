@@ -3,10 +3,13 @@
 import os
 
 import numpy as np
+import pytest
 
+from cmr.errors import ConfigError
 from data_prep.datasets import mscoco
 from experiments.scale import simulated_mscoco
 from experiments.scale.process_memory import Watch
+from experiments.scale.work_folder import work_folder
 
 
 def test_the_raw_data_has_a_share_of_mscocos_images_and_sentences(tmp_path):
@@ -40,3 +43,23 @@ def test_the_memory_of_a_process_is_watched():
 
     assert block.nbytes >> 20 < peak.anonymous < peak.total
     assert peak.file > 0
+
+
+def test_the_work_folder_lies_where_it_is_told_and_is_gone_afterwards(tmp_path):
+    with pytest.raises(KeyError), work_folder("size", str(tmp_path)) as folder:
+        (folder / "data").write_text("x")
+        assert folder.parent == tmp_path
+        raise KeyError
+
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("parent", ["missing", "file"])
+def test_a_work_folder_in_what_is_no_folder_is_refused(tmp_path, parent):
+    (tmp_path / "file").write_text("x")
+
+    with (
+        pytest.raises(ConfigError, match=f"--work_dir=.*{parent} is no folder; make it"),
+        work_folder("size", str(tmp_path / parent)),
+    ):
+        raise AssertionError
