@@ -159,6 +159,22 @@ def test_clipping_scales_the_whole_batchs_gradient_to_the_norm(train, strategies
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16"])
+def test_adam_averages_the_clipped_gradient_whatever_the_loss_is_scaled_by(train, strategies, precision, replicas):
+    settings = train_config(clip_norm=0.25, precision=precision)
+    strategy = strategies[replicas]
+    with strategy.scope():
+        step = TrainingStep(new_model(train), settings, strategy, STEPS_PER_EPOCH)
+
+    step(next(iter(distributed_batches(train, settings, strategy))))
+
+    # After one step Adam's first moment is (1 - beta_1) times the gradient.
+    moments = [one.numpy() / 0.1 for one in step.optimizer.variables if "momentum" in one.path]
+    assert len(moments) == len(step.variables)
+    np.testing.assert_allclose(global_norm(moments), 0.25, rtol=1e-3)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
 def test_the_average_is_lent_to_the_model_and_taken_back(train, strategies, replicas):
     settings = train_config(negatives="batch", average_weights=0.7)
     with strategies[replicas].scope():
