@@ -11,8 +11,11 @@ import pandas as pd
 
 from cmr.captioner import files, model
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import captions
+from cmr.workspace import atomic_files, captions
 from cmr.workspace.features import Features
+
+# im2txt's name of the variable.
+_KERNEL = "image_embedding/weights"
 
 _UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile, OSError, TypeError, IndexError)
 
@@ -74,18 +77,24 @@ def read_text_space(path: pathlib.Path) -> CaptionerTextSpace:
     )
 
 
+def write_kernel(path: pathlib.Path, kernel: np.ndarray) -> None:
+    """Writes a W_img `[feature_dim, text_space_dim]` alone, as a .npz that `read_text_space` takes."""
+    with atomic_files.atomic_path(path) as temporary:
+        np.savez(temporary, **{_KERNEL: kernel})
+
+
 def _file_kernel(path: pathlib.Path) -> np.ndarray:
     try:
         if path.suffix == ".npz":
             with np.load(path) as arrays:
-                kernel = np.asarray(arrays["image_embedding/weights"], np.float32)
+                kernel = np.asarray(arrays[_KERNEL], np.float32)
         else:
             layer = keras.saving.load_model(path, compile=False).get_layer(model.IMAGE_EMBEDDING)
             kernel = layer.get_weights()[0]
     except _UNREADABLE as error:
         raise WorkspaceError(
             f"--captioner={path} holds no kernel of a layer image_embedding; give a .keras model or a .npz with the "
-            "entry image_embedding/weights"
+            f"entry {_KERNEL}"
         ) from error
     return kernel
 

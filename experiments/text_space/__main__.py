@@ -5,7 +5,8 @@
 Beside the captioner's W_img stand the linear one, a random one and none (X_txt is X_img). Trains no network but the
 linear map, where it is missing, and looks at the validation split alone. Retrieval is CCA with the n-grams of the
 sentences, once with X_txt as W_img gives it and once with all its directions scaled to one variance. Writes
-text_space.json, .md, .png and .svg to the data set's experiments/ in the workspace.
+text_space.json, .md, .png and .svg to the data set's experiments/ in the workspace, and text_space_evened.npz: the
+captioner's W_img with the directions of X_txt about equally long, to be tried in training (cmr.train --captioner).
 """
 
 import json
@@ -36,6 +37,7 @@ GROUPS = (
 def main() -> None:
     extras.check_installed("matplotlib")
     cmr_extras.check_installed("n-grams of sentences need", "comparators", "sklearn")
+    from cmr.text_space import from_captioner
     from cmr.workspace.writer_lock import writer_lock
     from experiments import figures
     from experiments.text_space import measuring, plot, text
@@ -58,8 +60,10 @@ def main() -> None:
         path = workspace.experiments_dir / "text_space.json"
         atomic_files.write_text(path, json.dumps([space.to_dict() for space in spaces], indent=1))
         atomic_files.write_text(path.with_suffix(".md"), table + "\n")
+        evened = path.with_name("text_space_evened.npz")
+        from_captioner.write_kernel(evened, measuring.evened(kernels["captioner"], images))
         figures.write(plot.draw(spaces, f"{workspace.dataset}, {name}"), path)
-    print(f"\n{table}\n\nwritten {path}, .md, .png and .svg")
+    print(f"\n{table}\n\nwritten {path}, .md, .png and .svg, and {evened.name}")
 
 
 def _kernels(workspace: Workspace, inputs: Inputs, image_features: str) -> dict[str, np.ndarray | None]:

@@ -5,6 +5,8 @@ import pytest
 from matplotlib import image
 from tiny_runs import read_json, run_main
 
+from cmr.data.inputs import read_inputs
+from cmr.text_space import from_captioner
 from experiments.text_space import __main__ as text_space
 
 
@@ -42,6 +44,19 @@ def test_every_kind_of_w_img_is_measured(tiny_workspace, captioner):
     assert table in done.stdout
     assert f"{sums['raw']:.1f}" in table
     assert image.imread(stem.with_suffix(".png"))[..., :3].min() < 0.5
+
+
+def test_the_captioners_w_img_is_written_with_even_directions(tiny_workspace, captioner):
+    call(tiny_workspace, f"--captioner={captioner}")
+
+    evened = from_captioner.read_text_space(tiny_workspace.experiments_dir / "text_space_evened.npz").kernel
+    plain = from_captioner.read_text_space(captioner).kernel
+    train = read_inputs(tiny_workspace, "", "scene_cnn-layout").split("train")
+    images = train.features["image_features"].take(np.arange(train.num_images))
+    assert evened.shape == plain.shape
+    # Of the two directions there are, the shorter one is nearer to the longer one than it was.
+    ratios = [np.linalg.svd(images @ kernel, compute_uv=False)[1::-1] for kernel in (plain, evened)]
+    assert ratios[0][0] / ratios[0][1] < ratios[1][0] / ratios[1][1] <= 1
 
 
 def test_without_a_captioner_it_says_what_is_missing(tiny_workspace):
