@@ -50,7 +50,7 @@ def prepare_flags() -> None:
         "captioning_scenes",
         None,
         "Further scenes that only the captioner and the scenes' CNNs learn from, as the paper's learnt from MSCOCO and "
-        "ImageNet; by default ten times --num_scenes. 0: they learn from the training split.",
+        "ImageNet; by default five times --num_scenes. 0: they learn from the training split.",
         lower_bound=0,
     )
 

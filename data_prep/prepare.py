@@ -40,7 +40,7 @@ FLAGS = flags.FLAGS
 _MANY_UNKNOWN = 0.5
 
 # Scenes for captioning per other one: the paper's CNNs and captioner saw far more pictures than its models.
-_CAPTIONING_SHARE = 10
+_CAPTIONING_SHARE = 5
 
 GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags, prep_flags.split_flags, pipeline_flags.pipeline_flags)
 

@@ -5,7 +5,7 @@ from absl import flags
 from cmr import config
 from cmr.cli import command, datasets, flag_kinds
 from cmr.cli import flags as cmr_flags
-from cmr.config import CaptionerTrainConfig
+from cmr.config import CaptionerConfig, CaptionerTrainConfig
 
 
 @command.flag_group("Captioner")
@@ -31,17 +31,16 @@ def captioner_flags() -> None:
     )
     flag_kinds.define_float(
         "feature_whitening",
-        None,
+        CaptionerTrainConfig.feature_whitening,
         "Ridge of a whitening of X_img in training, as a share of a direction's mean square, which is put into W_img "
-        "afterwards: small differences between pictures are learnt as soon as large ones. 0: none (im2txt). "
-        + datasets.defaults_of("feature_whitening"),
+        "afterwards: small differences between pictures are learnt as soon as large ones. 0: none (im2txt).",
         lower_bound=0.0,
     )
     flag_kinds.define_float(
         "lstm_forget_bias",
-        None,
+        CaptionerConfig.forget_bias,
         "Bias of the LSTM's forget gates as training begins. 1 (im2txt) keeps 0.73 of the memory a word, 3 keeps 0.95: "
-        "the LSTM sees the picture once, before the first word. " + datasets.defaults_of("lstm_forget_bias"),
+        "the LSTM sees the picture once, before the first word.",
         lower_bound=-10.0,
         upper_bound=10.0,
     )

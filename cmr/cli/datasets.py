@@ -26,8 +26,6 @@ _REAL_IMAGES = {
     "captioner_rate": CaptionerTrainConfig.learning_rate,
     "caption_dropout": CaptionerConfig.dropout,
     "feature_norm": 0.0,
-    "feature_whitening": CaptionerTrainConfig.feature_whitening,
-    "lstm_forget_bias": CaptionerConfig.forget_bias,
     "pretrain_decay": CaptionerTrainConfig.decay,
 }
 
@@ -42,13 +40,11 @@ DEFAULTS = {
         "learning_rate": 1e-3,
         "max_epochs": 15,
         "lstm_units": 256,
-        "pretrain_epochs": 4,
+        "pretrain_epochs": 8,
         "pretrain_batch_size": 64,
         "captioner_rate": 4e-3,
         "caption_dropout": 0.1,
         "feature_norm": 4.0,
-        "feature_whitening": 6.0,
-        "lstm_forget_bias": 3.0,
         "pretrain_decay": "cosine",
     },
     "flickr8k": _REAL_IMAGES,
