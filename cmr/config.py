@@ -373,7 +373,7 @@ class CaptionerTrainConfig:
       seed: of the initial weights, the order of batches and the dropout.
       decay: `none`, or `cosine`: the rate falls to zero along half a cosine over `max_epochs`.
       label_smoothing: share of a word's probability that is spread evenly over the vocabulary.
-      feature_whitening: the ridge with which X_img is whitened in training (`captioner/whitening.py`); 0: it is not.
+      feature_whitening: the ridge with which X_img is whitened in training (`data/whitening.py`); 0: it is not.
     """
 
     # Settings files of older versions lack these alone.

@@ -197,7 +197,7 @@ def model_config(model: keras.Model) -> CaptionerConfig:
 def folded(model: keras.Model) -> keras.Model:
     """The captioner with what it does to X_img before W_img within W_img: X_txt = X_img W_img.
 
-    A scale by a power of two changes no digit of X_txt, a whitening (`whitening.py`) the last ones.
+    A scale by a power of two changes no digit of X_txt, a whitening (`data/whitening.py`) the last ones.
     """
     config = model_config(model)
     if config.feature_scale == 1 and not config.whitened:

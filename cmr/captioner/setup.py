@@ -16,10 +16,9 @@ from cmr.captioner.files import Captioner
 from cmr.captioner.looking import Looking
 from cmr.captioner.model import IMAGE_WHITENING, captioner_model, model_config
 from cmr.captioner.trainer import check_batches
-from cmr.captioner.whitening import whitening
 from cmr.cli import datasets
 from cmr.config import CaptionerConfig, CaptionerRunConfig, CaptionerTrainConfig
-from cmr.data import input_names
+from cmr.data import input_names, whitening
 from cmr.data.examples import Examples
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import ConfigError
@@ -80,8 +79,9 @@ class CaptionerSetup:
         if self.run_config.model.whitened:
             train = self.train_split()
             features = train.features[input_names.IMAGE_FEATURES]
-            ridge = self.run_config.train.feature_whitening
-            model.get_layer(IMAGE_WHITENING).kernel.assign(whitening(features, train.num_images, ridge))
+            moments = whitening.second_moments(features, train.num_images)
+            kernel = whitening.whitening_map(moments, self.run_config.train.feature_whitening)
+            model.get_layer(IMAGE_WHITENING).kernel.assign(kernel)
         return model
 
     def finished(self, model: keras.Model, val: Mapping[str, Any]) -> Captioner:

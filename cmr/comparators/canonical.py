@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from cmr.comparators.system import unit
+from cmr.data import whitening
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,8 +59,10 @@ def fit(images: np.ndarray, texts: np.ndarray, image_of_text: np.ndarray, dims: 
     # A pair an image and a text: an image counts as often as it has texts.
     sums = np.zeros((len(images), texts.shape[1]), np.float32)
     np.add.at(sums, image_of_text, texts)
-    whiten_images = _inverse_root((centred * counts[:, None].astype(np.float32)).T @ centred / len(texts), ridge)
-    whiten_texts = _inverse_root(texts.T @ texts / len(texts), ridge)
+    whiten_images = whitening.inverse_root(
+        (centred * counts[:, None].astype(np.float32)).T @ centred / len(texts), ridge
+    )
+    whiten_texts = whitening.inverse_root(texts.T @ texts / len(texts), ridge)
     left, correlations, right = np.linalg.svd(whiten_images @ (centred.T @ sums / len(texts)) @ whiten_texts)
     dims = min(dims, len(correlations))
     return CanonicalMaps(
@@ -69,11 +72,3 @@ def fit(images: np.ndarray, texts: np.ndarray, image_of_text: np.ndarray, dims: 
         text_map=(whiten_texts @ right[:dims].T * correlations[:dims]).astype(np.float32),
         correlations=correlations[:dims],
     )
-
-
-def _inverse_root(covariance: np.ndarray, ridge: float) -> np.ndarray:
-    """`(C + ridge * mean variance * I)^(-1/2)`, `[dim, dim]` float64 of a symmetric `[dim, dim]`."""
-    covariance = covariance.astype(np.float64)
-    added = ridge * max(np.trace(covariance) / len(covariance), 1e-12)
-    values, vectors = np.linalg.eigh(covariance)
-    return (vectors / np.sqrt(np.maximum(values, 0.0) + added)) @ vectors.T

@@ -4,13 +4,12 @@ import dataclasses
 
 import numpy as np
 
-from cmr.captioner.whitening import whitening
 from cmr.comparators import canonical
 from cmr.comparators.ngrams import Ngrams
 from cmr.comparators.settings.closed_form import CcaSettings
 from cmr.comparators.system import unit
-from cmr.data import input_names
-from cmr.data.examples import Examples, FeatureRows
+from cmr.data import input_names, whitening
+from cmr.data.examples import Examples
 from cmr.evaluation import metrics
 from cmr.evaluation.metrics import BothDirections
 from experiments.text_space import spectra
@@ -105,7 +104,7 @@ def measure(
 
 
 def evened(kernel: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """W_img with the directions of its X_txt scaled until all are about equally long (`captioner/whitening.py`).
+    """W_img with the directions of its X_txt scaled until all are about equally long (`data/whitening.py`).
 
     Args:
       kernel: W_img `[image_dim, text_dim]`.
@@ -114,8 +113,8 @@ def evened(kernel: np.ndarray, images: np.ndarray) -> np.ndarray:
     Returns:
       `[image_dim, text_dim]` float32.
     """
-    texts = images @ kernel
-    return kernel @ whitening(FeatureRows(texts, np.arange(len(texts))), len(texts), _RIDGE)
+    texts = (images @ kernel).astype(np.float64)
+    return kernel @ whitening.whitening_map(texts.T @ texts / len(texts), _RIDGE)
 
 
 def image_features(split: Examples) -> np.ndarray:

@@ -12,7 +12,7 @@ from cmr.captioner import files
 from cmr.captioner.files import Captioner
 from cmr.captioner.looking import Looking
 from cmr.captioner.setup import CaptionerSetup
-from cmr.captioner.whitening import whitening
+from cmr.data import whitening
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.pictures import cnn
 from cmr.workspace import captions, features
@@ -184,7 +184,8 @@ def test_a_captioner_begins_with_the_whitening_of_its_training_images(workspace)
     setup = CaptionerSetup.from_flags(flags_of(workspace, feature_whitening=0.5, feature_norm=1.0))
 
     train = setup.train_split()
-    expected = whitening(train.features["image_features"], train.num_images, 0.5)
+    moments = whitening.second_moments(train.features["image_features"], train.num_images)
+    expected = whitening.whitening_map(moments, 0.5)
     np.testing.assert_array_equal(setup.model().get_layer("image_whitening").kernel, expected)
     assert setup.run_config.train.feature_whitening == 0.5
 

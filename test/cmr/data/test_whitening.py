@@ -6,12 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from cmr.captioner.whitening import whitening
+from cmr.data import whitening
 from cmr.data.examples import FeatureRows
 
 
 def whitening_of(rows: np.ndarray, ridge: float) -> np.ndarray:
-    return whitening(FeatureRows(rows, np.arange(len(rows))), len(rows), ridge)
+    moments = whitening.second_moments(FeatureRows(rows, np.arange(len(rows))), len(rows))
+    return whitening.whitening_map(moments, ridge)
 
 
 def uneven_rows(num_rows: int = 2500, dim: int = 5) -> np.ndarray:
