@@ -195,6 +195,12 @@ def separate_flags(groups: Sequence[FlagGroup]) -> flags.FlagValues:
     return separate
 
 
+def flag_names(groups: Sequence[FlagGroup]) -> list[str]:
+    """A command's own flags, in the order of `--help`, without those that all commands have."""
+    of_all = separate_flags(())
+    return [name for name in separate_flags(groups) if name not in of_all]
+
+
 def flagfile_text(
     values: flags.FlagValues, groups: Sequence[FlagGroup], left_out: Collection[str] = frozenset()
 ) -> str:
@@ -205,8 +211,8 @@ def flagfile_text(
       groups: of the command; what all commands have is not written.
       left_out: names of flags that say nothing of this run.
     """
-    names = set(separate_flags(groups)) - set(separate_flags(())) - set(left_out)
-    return "".join(f"{values[name].serialize()}\n" for name in sorted(names) if values[name].value is not None)
+    names = sorted(set(flag_names(groups)).difference(left_out))
+    return "".join(f"{values[name].serialize()}\n" for name in names if values[name].value is not None)
 
 
 def _exchange(first: flags.FlagValues, second: flags.FlagValues) -> None:

@@ -176,15 +176,8 @@ def _next(workspace: Workspace, made: dict[str, str], all_images: pd.DataFrame) 
 
 def _given(*left_out: str) -> list[str]:
     """The command as it was given, but for some flags: its module and arguments."""
-    names = [name for name in _flag_names() if FLAGS[name].present and name not in left_out]
+    names = [name for name in command.flag_names(GROUPS) if FLAGS[name].present and name not in left_out]
     return ["data_prep.extract", *(FLAGS[name].serialize() for name in names)]
-
-
-def _flag_names() -> list[str]:
-    """The command's own flags, in the order of `--help`."""
-    module_of = FLAGS.find_module_defining_flag
-    modules = cmr_flags.__name__, prep_flags.__name__, shard_flags.__name__, pipeline_flags.__name__
-    return [name for name in FLAGS if module_of(name) in modules]
 
 
 def _models() -> dict[str, str]:

@@ -21,8 +21,7 @@ def parsed(*arguments):
         values(["cmr.train", *arguments])
         datasets.apply_defaults(values)
         text = command.flagfile_text(values, train.GROUPS, finetune_flags.without_effect(values))
-        names = set(command.separate_flags(train.GROUPS)) - set(command.separate_flags(()))
-        return {name: values[name].value for name in names}, text
+        return {name: values[name].value for name in command.flag_names(train.GROUPS)}, text
 
 
 @pytest.mark.parametrize("dataset", datasets.NAMES)
