@@ -1,8 +1,7 @@
 """How often each split says each word, of which the vocabulary and the share of unknown words are made."""
 
-import collections
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -37,11 +36,6 @@ def count(captions: pd.DataFrame) -> WordCounts:
     """
     of_split = {split: captions["caption"][captions["split"] == split] for split in SPLITS}
     return WordCounts(
-        {split: count_words(sentences) for split, sentences in of_split.items()},
+        {split: vocabulary.count_words(sentences) for split, sentences in of_split.items()},
         {split: len(sentences) for split, sentences in of_split.items()},
     )
-
-
-def count_words(sentences: Iterable[str]) -> collections.Counter[str]:
-    """Word -> how often some sentences say it."""
-    return collections.Counter(word for sentence in sentences for word in vocabulary.tokenize(sentence))

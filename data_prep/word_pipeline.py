@@ -13,10 +13,9 @@ from cmr.pipelines import batches, running, work
 from cmr.pipelines.quiet_beam import beam
 from cmr.pipelines.runners import Runner
 from cmr.pipelines.work import Items, Work
-from cmr.workspace import json_files
+from cmr.workspace import json_files, vocabulary
 from cmr.workspace.json_kinds import ByName, Record, Whole
 from cmr.workspace.paths import SPLITS
-from data_prep import word_counts
 from data_prep.word_counts import WordCounts
 
 _SENTENCES_AT_ONCE = 4096
@@ -64,11 +63,7 @@ def _read(path: pathlib.Path) -> dict:
 
 def _build(pipeline: beam.Pipeline, items: Items, folder: pathlib.Path) -> None:
     _ = (
-        pipeline
-        | "Groups" >> beam.Create(items.groups)
-        | "Spread" >> beam.Reshuffle()
-        | "Items" >> beam.ParDo(batches.ReadItems(items))
-        | "Batches" >> beam.BatchElements(_SENTENCES_AT_ONCE, _SENTENCES_AT_ONCE)
+        batches.read(pipeline, items, _SENTENCES_AT_ONCE)
         | "Count" >> beam.ParDo(_Count())
         | "Sum" >> beam.CombinePerKey(_Sum())
         | "Write" >> beam.ParDo(_Write(folder))
@@ -84,7 +79,7 @@ class _Count(beam.DoFn):
             split, sentence = json.loads(line)
             of_split[split].append(sentence)
         for split, sentences in of_split.items():
-            yield split, (len(sentences), word_counts.count_words(sentences))
+            yield split, (len(sentences), vocabulary.count_words(sentences))
 
 
 class _Sum(beam.CombineFn):

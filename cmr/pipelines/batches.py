@@ -75,13 +75,8 @@ def compute(place: Work, runner: Runner, stage: Stage, items: Sequence[list[str]
 
 
 def _build(pipeline: beam.Pipeline, items: Items, stage: Stage, folder: pathlib.Path) -> None:
-    computed = (
-        pipeline
-        | "Groups" >> beam.Create(items.groups)
-        | "Spread" >> beam.Reshuffle()
-        | "Items" >> beam.ParDo(ReadItems(items))
-        | "Batches" >> beam.BatchElements(stage.batch_size, stage.batch_size)
-        | "Compute" >> beam.ParDo(_Compute(stage)).with_outputs(UNREADABLE, main=ROWS)
+    computed = read(pipeline, items, stage.batch_size) | "Compute" >> beam.ParDo(_Compute(stage)).with_outputs(
+        UNREADABLE, main=ROWS
     )
     # Behind no grouping: an engine would hold all results back until the last one is there.
     written = (
@@ -92,7 +87,18 @@ def _build(pipeline: beam.Pipeline, items: Items, stage: Stage, folder: pathlib.
     _ = written | "All" >> beam.Flatten() | "Count" >> beam.CombinePerKey(sum)
 
 
-class ReadItems(beam.DoFn):
+def read(pipeline: beam.Pipeline, items: Items, batch_size: int) -> beam.PCollection:
+    """The items spread over the workers: batches of lines, each an item's JSON."""
+    return (
+        pipeline
+        | "Groups" >> beam.Create(items.groups)
+        | "Spread" >> beam.Reshuffle()
+        | "Items" >> beam.ParDo(_ReadItems(items))
+        | "Batches" >> beam.BatchElements(batch_size, batch_size)
+    )
+
+
+class _ReadItems(beam.DoFn):
     """Groups to the lines of their items."""
 
     def __init__(self, items: Items):

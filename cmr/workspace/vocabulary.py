@@ -39,6 +39,11 @@ def tokenize(caption: str) -> list[str]:
     return [word.replace("\u2019", "'") for word in _marked_word().findall(composed)]
 
 
+def count_words(sentences: Iterable[str]) -> collections.Counter[str]:
+    """Word -> how often some sentences say it."""
+    return collections.Counter(word for sentence in sentences for word in tokenize(sentence))
+
+
 @functools.cache
 def _marked_word() -> re.Pattern[str]:
     """`_WORD` with marks behind letters, and with joiners between them; `re` has no class of marks."""
@@ -76,12 +81,8 @@ class Vocabulary:
     @classmethod
     def from_captions(cls, captions: Iterable[str], min_word_count: int = 1) -> "Vocabulary":
         """Counts the words of the training sentences; those rarer than `min_word_count` become `<unk>`."""
-        counter: collections.Counter[str] = collections.Counter()
-        sentences = 0
-        for caption in captions:
-            counter.update(tokenize(caption))
-            sentences += 1
-        return cls.from_counts(counter, sentences, min_word_count)
+        sentences = list(captions)
+        return cls.from_counts(count_words(sentences), len(sentences), min_word_count)
 
     @classmethod
     def from_counts(cls, counts: Mapping[str, int], sentences: int, min_word_count: int = 1) -> "Vocabulary":
