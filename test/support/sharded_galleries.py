@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import pathlib
+import shutil
 from collections.abc import Sequence
 
 import numpy as np
@@ -58,6 +59,12 @@ def write_shard(folder: pathlib.Path, items: Sequence[Item], shard: Shard, rows:
     place = _write(Place.of(folder, shard=shard), own, rows)
     place.mark_whole()
     return place
+
+
+def replace_shard(place: Place, items: Sequence[Item], shard: Shard, rows: Rows) -> None:
+    """Writes a shard anew, as another model or another kind of rows would have it."""
+    shutil.rmtree(shard.folder(place.folder))
+    write_shard(place.pictures, items, shard, rows)
 
 
 def _write(place: Place, items: Sequence[Item], rows: Rows = ROWS) -> Place:

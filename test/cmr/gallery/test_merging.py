@@ -170,8 +170,7 @@ def test_shards_that_are_missing_or_not_whole_are_all_named(tmp_path):
 
 def test_a_shard_of_another_model_is_not_merged(tmp_path):
     place = sharded_galleries.write_shards(tmp_path, many(), 3)
-    shutil.rmtree(Shard(2, 3).folder(place.folder))
-    sharded_galleries.write_shard(tmp_path, many(), Shard(2, 3), Rows("other", 3, "float16"))
+    sharded_galleries.replace_shard(place, many(), Shard(2, 3), Rows("other", 3, "float16"))
 
     assert "2 of 3 were indexed with another model (other.cmr) than the rest (model.cmr)" in refused(place)
 

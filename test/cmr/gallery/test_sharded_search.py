@@ -99,9 +99,7 @@ def test_a_gallery_of_whole_shards_has_nothing_to_say(tmp_path):
 
 def test_shards_of_two_models_are_not_searched(tmp_path):
     place = sharded_galleries.write_shards(tmp_path, many(), 4)
-    folder = Shard(2, 4).folder(place.folder)
-    shutil.rmtree(folder)
-    sharded_galleries.write_shard(tmp_path, many(), Shard(2, 4), Rows("other", 3, "float16"))
+    sharded_galleries.replace_shard(place, many(), Shard(2, 4), Rows("other", 3, "float16"))
 
     with pytest.raises(WorkspaceError) as refused:
         Gallery.open(tmp_path)
@@ -114,8 +112,7 @@ def test_shards_of_two_models_are_not_searched(tmp_path):
 
 def test_shards_whose_vectors_are_kept_differently_are_not_searched(tmp_path):
     place = sharded_galleries.write_shards(tmp_path, many(), 4)
-    shutil.rmtree(Shard(2, 4).folder(place.folder))
-    sharded_galleries.write_shard(tmp_path, many(), Shard(2, 4), Rows("model", 3, "float32"))
+    sharded_galleries.replace_shard(place, many(), Shard(2, 4), Rows("model", 3, "float32"))
 
     with pytest.raises(
         WorkspaceError, match=r"2 of 4 keep vectors as float32 and the rest as float16; remove .*2-of-4"
