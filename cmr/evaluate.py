@@ -1,6 +1,7 @@
 """Prints the test table of a finished run again, from its best weights, or what a comparator's run keeps.
 
 python -m cmr.evaluate --run_dir=workspace/flickr8k/runs/fusion-1a2b3c4d
+python -m cmr.evaluate --run_dir=workspace/flickr8k/runs/fusion-1a2b3c4d --query_bank=train
 """
 
 from absl import flags
@@ -10,14 +11,20 @@ from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
 
-GROUPS = (cmr_flags.run_flags,)
+GROUPS = (cmr_flags.run_flags, cmr_flags.query_bank_flags)
 
 
 def main() -> None:
+    from cmr.evaluation import query_bank
     from cmr.trained import final_evaluation, finished_run
 
     opened = finished_run.open_run(FLAGS.run_dir)
-    said, config, notes = opened.similarities("test"), opened.config, opened.run.read_metrics()["notes"]
+    config, notes = opened.config, opened.run.read_metrics()["notes"]
+    if FLAGS.query_bank == "none":
+        said = opened.similarities("test")
+    else:
+        corrected = query_bank.correct_splits(opened.similarities, opened.inputs, FLAGS.query_bank)
+        said, notes = corrected.test, [*notes, corrected.correction.note]
     print(final_evaluation.measure_test(said, config.dataset, config.system, opened.inputs, notes).table)
 
 

@@ -183,6 +183,12 @@ def ensemble_flags() -> None:
         "candidates", ["*"], "Patterns of names below runs/; only finished runs that an experiment has trained count."
     )
     flags.DEFINE_integer("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)
+    flags.DEFINE_multi_enum(
+        "query_bank",
+        [],
+        ["train", "test"],
+        "Measure the best row and the ensemble again, corrected as by this flag of cmr.evaluate; may be given twice.",
+    )
 
 
 @command.flag_group("Text space")

@@ -165,6 +165,17 @@ def run_flags() -> None:
     flags.mark_flag_as_required("run_dir")
 
 
+@command.flag_group("Query bank")
+def query_bank_flags() -> None:
+    flags.DEFINE_enum(
+        "query_bank",
+        "none",
+        ("none", "train", "test"),
+        "Take off what a candidate has in common with every query (Smith et al. 2017). train: told by the training "
+        "split's queries. test: by the test split's, all at once: a row of its own kind, which says so.",
+    )
+
+
 @command.flag_group("Benchmark")
 def benchmark_flags() -> None:
     flags.DEFINE_integer("steps", 15, "How often each part is timed; its median is printed.", lower_bound=1)

@@ -15,6 +15,7 @@ from cmr.evaluation import encoding, similarities
 from cmr.evaluation.similarities import Similarities
 from cmr.retrieval.model import retrieval_model
 from cmr.workspace import features
+from cmr.workspace.captions import EVALUATED
 from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import MeasuredConfig, Run
@@ -62,11 +63,16 @@ class FinishedRun:
         return read_ngrams(self.run, self.config, self.inputs.vocabulary)
 
     def similarities(self, split: str) -> Similarities:
-        """What the run says of the pairs of `val` or `test`.
+        """What the run says of the pairs of a split.
+
+        Args:
+          split: `val` or `test`; `train` too of a run that keeps its model.
 
         Raises:
           WorkspaceError: the weights, or a comparator's file of them, are missing or damaged.
         """
+        if split not in EVALUATED:
+            self.check_model()
         if isinstance(self.config, ComparatorRunConfig):
             return similarities.read(self.run.similarities_npz(split))
         return encoding.embed_split(self.model(), self.inputs.split(split))

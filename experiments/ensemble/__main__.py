@@ -1,7 +1,7 @@
 """Finds the best row and the best ensemble among finished runs, on the validation split alone, and tests them once.
 
     python -m experiments.ensemble --dataset=flickr8k
-    python -m experiments.ensemble --dataset=flickr8k --candidates='fusion-*,best_single-*'
+    python -m experiments.ensemble --dataset=flickr8k --candidates='fusion-*,best_single-*' --query_bank=train
 
 The ensemble's similarity is the mean of its members' cosines; members are taken greedily while the validation sum of
 recalls rises. The files are <workspace_dir>/<dataset>/experiments/beyond.md, .csv, .tex, .html and .json.
@@ -46,7 +46,8 @@ def main() -> None:
     with writer_lock(workspace.experiments_dir):
         members = [result for row in rows for result in row.runs]
         ensemble = measuring.select_and_measure(workspace, members, FLAGS.max_members)
-    rows = [RowResult(f"best single model ({best.name})", best.runs), ensemble]
+        rows = [RowResult(f"best single model ({best.name})", best.runs), ensemble]
+        rows += [measuring.correct(workspace, row, bank) for bank in FLAGS.query_bank for row in rows[:2]]
     random = best.runs[0].random_ranking
     table = build_table(paper.title_of_best(workspace.dataset), workspace.dataset, random, rows)
     stem = workspace.experiments_dir / "beyond"

@@ -1,5 +1,6 @@
-"""An ensemble as a row of a table: chosen on validation, measured on test, kept in a folder as a run is."""
+"""Ensembles, and scores that a query bank corrects, as rows of a table: each kept in a folder as a run is."""
 
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
@@ -7,9 +8,11 @@ from collections.abc import Sequence
 import keras
 
 from cmr import progress
-from cmr.data.examples import Examples
-from cmr.evaluation import similarities
+from cmr.data.inputs import Inputs
+from cmr.evaluation import query_bank, similarities
 from cmr.evaluation.encoding import Embeddings
+from cmr.evaluation.metrics import BothDirections
+from cmr.evaluation.query_bank import CorrectedSplits
 from cmr.evaluation.similarities import Similarities
 from cmr.trained import finished_run
 from cmr.workspace import atomic_files
@@ -31,40 +34,96 @@ def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], ma
     Returns:
       A row of one "run", `runs/ensemble-<hash of the members>`.
     """
-    val, split = _read(candidates, "val")
+    val, inputs = _read(candidates, "val")
+    split = inputs.split("val")
     chosen = selection.select(val, split, max_members)
     for member, score in zip(chosen.members, chosen.scores, strict=True):
         print(f"validation sum {score:.1f} with {member}", flush=True)
-    digest = hashlib.sha256("\n".join(chosen.members).encode("utf-8")).hexdigest()[:8]
-    run = Run(workspace.run_dir(f"ensemble-{digest}"))
+    run = _run(workspace, "ensemble", chosen.members)
     if not queue.is_finished(run):
         best_val = selection.measure([val[name] for name in chosen.members], split)
-        history = [{"epoch": 0, "val": best_val.to_dict()}]
-        atomic_files.write_text(run.history_json, json.dumps(history, indent=1) + "\n")
-        _measure(run, [result for result in candidates if result.run.path.name in chosen.members])
+        members = [result for result in candidates if result.run.path.name in chosen.members]
+        said, inputs = _read(members, "test")
+        together = selection.mean(list(said.values()), inputs.split("test"), inputs.test_folds)
+        how = "cosine" if all(isinstance(each, Embeddings) for each in said.values()) else "standardised score"
+        note = f"The ensemble is the mean {how} of {', '.join(said)}, chosen on validation."
+        _write(run, members, best_val, together, inputs, [note])
     return RowResult(f"ensemble of {len(chosen.members)}", (RunResult(run),))
 
 
-def _read(results: Sequence[RunResult], split: str) -> tuple[dict[str, Similarities], Examples]:
-    """What every run says of a split; also gives the split, whose captions all runs share."""
+def correct(workspace: Workspace, row: RowResult, bank: str) -> RowResult:
+    """Measures the runs of a row again, their scores corrected by a query bank.
+
+    Args:
+      workspace: of the data set.
+      row: of finished runs, or an ensemble's.
+      bank: see `query_bank.correct_splits`.
+
+    Returns:
+      A row of as many "runs", `runs/query_bank_<bank>-<hash of the run's members>`.
+
+    Raises:
+      CmrError: a member scores pairs, or keeps no model and the bank is of training queries.
+    """
+    queries = {"train": "training", "test": "test"}[bank]
+    return RowResult(
+        f"{row.name}, bank of {queries} queries", tuple(_correct(workspace, run, bank) for run in row.runs)
+    )
+
+
+def _correct(workspace: Workspace, result: RunResult, bank: str) -> RunResult:
+    names = result.metrics_json.get("members", [result.run.path.name])
+    run = _run(workspace, f"query_bank_{bank}", names)
+    if not queue.is_finished(run):
+        members = [RunResult(Run(workspace.run_dir(name))) for name in names]
+        corrected, inputs = _corrected(members, bank)
+        best_val, _ = similarities.evaluate(corrected.val, inputs.split("val"))
+        notes = [*result.metrics_json["notes"], corrected.correction.note]
+        _write(run, members, best_val, corrected.test, inputs, notes)
+    return RunResult(run)
+
+
+def _corrected(members: Sequence[RunResult], bank: str) -> tuple[CorrectedSplits, Inputs]:
+    inputs = finished_run.open_run(members[0].run.path).inputs
+
+    @functools.cache
+    def together(split: str) -> Similarities:
+        said, _ = _read(members, split)
+        return selection.mean(list(said.values()), inputs.split(split), inputs.test_folds if split == "test" else 1)
+
+    return query_bank.correct_splits(together, inputs, bank), inputs
+
+
+def _run(workspace: Workspace, kind: str, members: Sequence[str]) -> Run:
+    digest = hashlib.sha256("\n".join(members).encode("utf-8")).hexdigest()[:8]
+    return Run(workspace.run_dir(f"{kind}-{digest}"))
+
+
+def _read(results: Sequence[RunResult], split: str) -> tuple[dict[str, Similarities], Inputs]:
+    """What every run says of a split; also gives the inputs, whose captions all runs share."""
     said = {}
     with progress.progress_bar(len(results), "run", f"embedding {split}") as bar:
         for result in results:
             opened = finished_run.open_run(result.run.path)
-            examples = opened.inputs.split(split)
             said[result.run.path.name] = opened.similarities(split)
             # Keras keeps what it has built until it is told not to.
             keras.backend.clear_session()
             bar.update()
-    return said, examples
+    return said, opened.inputs
 
 
-def _measure(run: Run, members: Sequence[RunResult]) -> None:
-    """Writes the ensemble's test_ranks.npz and metrics.json, whose keys are those of a run and `members`."""
-    said, test = _read(members, "test")
-    folds = members[0].metrics_json["test_folds"]
-    measured, ranks = similarities.evaluate(selection.mean(list(said.values()), test, folds), test, folds)
-    how = "cosine" if all(isinstance(each, Embeddings) for each in said.values()) else "standardised score"
+def _write(
+    run: Run,
+    members: Sequence[RunResult],
+    best_val: BothDirections,
+    said: Similarities,
+    inputs: Inputs,
+    notes: Sequence[str],
+) -> None:
+    """Writes history.json, test_ranks.npz and metrics.json, whose keys are those of a run and `members`."""
+    history = [{"epoch": 0, "val": best_val.to_dict()}]
+    atomic_files.write_text(run.history_json, json.dumps(history, indent=1) + "\n")
+    measured, ranks = similarities.evaluate(said, inputs.split("test"), inputs.test_folds)
     ranks.write(run.test_ranks_npz)
     kept = ("random_ranking", "test_folds", "protocol", "splits")
     run.write_metrics(
@@ -73,7 +132,7 @@ def _measure(run: Run, members: Sequence[RunResult]) -> None:
             "test": measured.to_dict(),
             "features": "; ".join(dict.fromkeys(member.metrics_json["features"] for member in members)),
             "stand_ins": distinct_stand_ins(members),
-            "notes": [f"The ensemble is the mean {how} of {', '.join(said)}, chosen on validation."],
-            "members": list(said),
+            "notes": list(notes),
+            "members": [member.run.path.name for member in members],
         }
     )

@@ -39,6 +39,19 @@ def test_the_table_is_the_one_that_training_printed(scenes_workspace, model):
     assert f"\n\n{ended.stdout}\nTensorBoard: " in trained.stdout
 
 
+@pytest.mark.parametrize("bank", ["train", "test"])
+def test_scores_corrected_by_a_query_bank_say_so(scenes_workspace, bank):
+    run, _ = tiny_runs.trained_run(scenes_workspace, "vse")
+
+    ended = tiny_runs.call_command("cmr.evaluate", f"--run_dir={run.path}", f"--query_bank={bank}")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "Scores are corrected by a query bank" in ended.stdout
+    assert ("not to be compared" in " ".join(ended.stdout.split())) == (bank == "test")
+    # The row without is as it was.
+    assert evaluate(run).stdout != ended.stdout
+
+
 def test_a_workspace_may_be_moved_with_its_runs(scenes_workspace, copied):
     trained, _ = tiny_runs.trained_run(scenes_workspace, "vse")
 

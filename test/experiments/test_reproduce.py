@@ -90,6 +90,25 @@ def test_the_best_row_and_an_ensemble_are_chosen_and_tested(reproduced):
     assert set(kept["members"]) <= {path.name for path in workspace.run_dir("").iterdir()}
 
 
+def test_the_best_row_and_the_ensemble_are_corrected_by_a_query_bank(reproduced):
+    workspace = reproduced[0]
+    flags = f"--workspace_dir={workspace.root}", "--candidates=*-seed0-*", "--query_bank=train", "--query_bank=test"
+
+    ended = call(ensemble, *flags)
+
+    assert ended.returncode == 0, ended.stderr
+    table = ResultTable.from_json((workspace.experiments_dir / "beyond.json").read_text())
+    labels = [row.label.rstrip(STAND_IN_MARK) for row in table.rows if "bank of" in row.label]
+    assert [label.rsplit(", ", 1)[1] for label in labels] == ["bank of training queries"] * 2 + [
+        "bank of test queries"
+    ] * 2
+    assert "not to be compared with rows that answer each query alone" in ended.stdout
+    measured = {path: path.stat().st_mtime_ns for path in workspace.run_dir("").glob("query_bank_*/metrics.json")}
+    assert len(measured) in (2, 4)
+    assert call(ensemble, *flags).stdout == ended.stdout
+    assert {path: path.stat().st_mtime_ns for path in measured} == measured
+
+
 def test_a_comparator_is_a_row_as_ours_are_and_may_be_of_an_ensemble(reproduced):
     workspace, flags, _ = reproduced
 
