@@ -197,6 +197,19 @@ class FinetuneConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class TextPretrainingConfig:
+    """How a run's text encoder learns from sentences before the model sees an image.
+
+    Attributes:
+      sentences_of: name of another data set -> SHA-256 of its captions.csv; the training split's come beside them.
+      sentence_epochs: epochs over pairs of them at most.
+    """
+
+    sentences_of: dict[str, str]
+    sentence_epochs: int
+
+
+@dataclasses.dataclass(frozen=True)
 class RunConfig:
     """All that decides the numbers of a run; kept as config.json in its folder.
 
@@ -215,6 +228,7 @@ class RunConfig:
       ngrams: checksum of the n-grams that a level reads, "" without one.
       word_vectors: what the word table began with, "" where it was drawn.
       finetune: how the CNNs are trained too; None: they stay as they are.
+      text_pretraining: how the text encoder learns first; None: with the model alone.
     """
 
     dataset: str
@@ -230,6 +244,7 @@ class RunConfig:
     ngrams: str = ""
     word_vectors: str = ""
     finetune: FinetuneConfig | None = None
+    text_pretraining: TextPretrainingConfig | None = None
 
     @property
     def system(self) -> str:
@@ -249,8 +264,9 @@ class RunConfig:
         for name in ("ngrams", "word_vectors"):
             if not values[name]:
                 del values[name]
-        if self.finetune is None:
-            del values["finetune"]
+        for name in ("finetune", "text_pretraining"):
+            if values[name] is None:
+                del values[name]
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
 
     @classmethod
@@ -259,6 +275,8 @@ class RunConfig:
         parts = {"model": ModelConfig(**values["model"]), "train": TrainConfig(**values["train"])}
         if values.get("finetune") is not None:
             parts["finetune"] = FinetuneConfig(**values["finetune"])
+        if values.get("text_pretraining") is not None:
+            parts["text_pretraining"] = TextPretrainingConfig(**values["text_pretraining"])
         return cls(**{**values, **parts})
 
     def short_hash(self) -> str:

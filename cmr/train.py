@@ -30,6 +30,7 @@ def check_flags() -> None:
 def main() -> None:
     from cmr.retrieval.second_phase import SecondPhase
     from cmr.retrieval.setup import RunSetup
+    from cmr.text_pretraining.phase import TextPhase
     from cmr.training import cluster, distribution
 
     print(datasets.take_defaults(FLAGS), end="", flush=True)
@@ -39,11 +40,14 @@ def main() -> None:
         if FLAGS.finetune_cnn:
             second = SecondPhase.from_flags(FLAGS, setup)
             _train(second.setup, strategy, second)
+        elif FLAGS.sentences_of:
+            first = TextPhase.from_flags(FLAGS, setup)
+            _train(first.setup, strategy, first=first)
         else:
             _train(setup, strategy)
 
 
-def _train(setup, strategy, second=None) -> None:
+def _train(setup, strategy, second=None, first=None) -> None:
     import keras
 
     from cmr.training.workers import Workers
@@ -69,16 +73,16 @@ def _train(setup, strategy, second=None) -> None:
         setup.check_training(strategy.num_replicas_in_sync)
     # A finished run is only read, and may lie where nothing can be written.
     with run.writer() if workers.is_chief and (is_to_train or not run.is_finished) else contextlib.nullcontext():
-        _train_and_measure(model, run, setup, strategy, workers.is_chief, is_to_train, second)
+        _train_and_measure(model, run, setup, strategy, workers.is_chief, is_to_train, second, first)
 
 
-def _train_and_measure(model, run, setup, strategy, chief: bool, is_to_train: bool, second) -> None:
+def _train_and_measure(model, run, setup, strategy, chief: bool, is_to_train: bool, second, first) -> None:
     from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
     from cmr.retrieval.trainer import Trainer
     from cmr.trained import final_evaluation, finished_run
 
     inputs, run_config = setup.inputs, setup.run_config
-    flags_text = command.flagfile_text(FLAGS, GROUPS, finetune_flags.without_effect(FLAGS))
+    flags_text = command.flagfile_text(FLAGS, GROUPS, training_flags.without_effect(FLAGS))
     changed = ""
     if chief:
         changed = run.start(run_config, flags_text)
@@ -97,6 +101,8 @@ def _train_and_measure(model, run, setup, strategy, chief: bool, is_to_train: bo
         recorder = SilentRecorder()
         if chief:
             recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, val, inputs.image_dir)
+        if first is not None:
+            first.train(model, strategy, run)
         if second is None:
             trainer = Trainer(model, run_config.train, strategy, run, train, val, recorder)
         else:

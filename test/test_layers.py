@@ -22,7 +22,7 @@ LAYERS = (
     ("cmr.captioner",),
     ("cmr.text_space",),
     ("cmr.retrieval",),
-    ("cmr.trained",),
+    ("cmr.trained", "cmr.text_pretraining"),
     ("cmr.comparators", "cmr.gallery"),
     ("cmr.serving",),
     ("cmr commands",),

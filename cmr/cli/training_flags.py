@@ -3,7 +3,7 @@
 from absl import flags
 
 from cmr import config
-from cmr.cli import command, datasets, finetune_flags, flag_kinds
+from cmr.cli import command, datasets, finetune_flags, flag_kinds, text_pretraining_flags
 from cmr.cli import flags as cmr_flags
 from cmr.config import ModelConfig, TrainConfig
 
@@ -244,5 +244,11 @@ GROUPS = (
     cmr_flags.cnn_flags,
     cmr_flags.features_flags,
     cmr_flags.picture_flags,
+    text_pretraining_flags.text_pretraining_flags,
     finetune_flags.finetune_flags,
 )
+
+
+def without_effect(values: flags.FlagValues) -> frozenset[str]:
+    """The flags of phases that a training of cmr.train has not: runs have the names that they had before those came."""
+    return finetune_flags.without_effect(values) | text_pretraining_flags.without_effect(values)

@@ -56,13 +56,17 @@ class SplitEmbedder:
         for start in range(0, split.num_images, _BATCH):
             rows = np.arange(start, min(start + _BATCH, split.num_images))
             images[rows] = _unit(self._embed_images(split.image_inputs(rows)).numpy())
+        return Embeddings(images, self.embed_captions(split))
+
+    def embed_captions(self, split: Examples) -> np.ndarray:
+        """Embeds every sentence of a split: `[num_captions, dim]` float32, norm 1."""
         captions = np.empty((split.num_captions, self._dim), np.float32)
         # Sentences of one length together: no padding is computed.
         by_length = np.argsort(split.lengths, kind="stable")
         for start in range(0, split.num_captions, _BATCH):
             rows = by_length[start : start + _BATCH]
             captions[rows] = self._embed_captions(split.padded(rows)).numpy()
-        return Embeddings(images, captions)
+        return captions
 
 
 def embed_split(model: keras.Model, split: Examples) -> Embeddings:

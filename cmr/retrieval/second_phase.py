@@ -56,8 +56,8 @@ class SecondPhase:
         begins_with.check_best_weights()
         if before.finetune is not None:
             raise ConfigError(f"the CNN of {begins_with.path} is tuned already; give the run that it began with")
-        # W_img comes with the weights of the run, whatever the flags would make.
-        kept = {name: getattr(before, name) for name in ("text_space", "captioner", "leak")}
+        # These come with the weights of the run, whatever the flags would make.
+        kept = {name: getattr(before, name) for name in ("text_space", "captioner", "leak", "text_pretraining")}
         run_config = dataclasses.replace(setup.run_config, **kept)
         changed = {
             name: text for name, text in runs.differences(before, run_config).items() if not name.startswith("train.")

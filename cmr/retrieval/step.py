@@ -192,15 +192,15 @@ class TrainingStep:
             function = tf.function(lambda batch: self._train(batch, negatives), reduce_retracing=True)
             if all(isinstance(value, tf.Tensor) for value in batch.values()):
                 # Left to itself TensorFlow traces the first batch's sizes, and sizes in general with the second batch.
-                shapes = {
-                    name: [None, None] if name == input_names.CAPTION else [None, *value.shape[1:]]
-                    for name, value in batch.items()
-                }
-                function = function.get_concrete_function(
-                    {name: tf.TensorSpec(shapes[name], value.dtype) for name, value in batch.items()}
-                )
+                specs = {name: tf.TensorSpec(self._shape(name, value), value.dtype) for name, value in batch.items()}
+                function = function.get_concrete_function(specs)
             self._functions[negatives] = function
         return self._functions[negatives]
+
+    def _shape(self, name: str, value: tf.Tensor) -> list[int | None]:
+        """Of any batch: of as many pairs as there are, and where the model's input is of any length, of any length."""
+        is_models = name in self._model.input and name not in self._cnns
+        return [None, *(self._model.input[name] if is_models else value).shape[1:]]
 
     def _train(self, batch, negatives: str) -> tf.Tensor:
         of_replicas = self._strategy.run(self._on_replica, args=(batch, negatives))

@@ -130,6 +130,12 @@ def _notes(run_config: RunConfig, inputs: Inputs) -> list[str]:
     notes = [*_text_space_notes(run_config), *_finetune_notes(run_config, inputs)]
     if run_config.word_vectors:
         notes.append(f"The word table (Eq. 1) began with {run_config.word_vectors}.")
+    if run_config.text_pretraining:
+        names = ", ".join(run_config.text_pretraining.sentences_of)
+        notes.append(
+            "The text encoder learnt first from sentences alone, pairs of one image, of the training split and of "
+            f"{names} without the images that are measured on."
+        )
     return [*notes, run_config.leak] if run_config.leak else notes
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import os
 import pathlib
+import re
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -17,6 +18,9 @@ from cmr.workspace.paths import CAPTIONING, SPLITS
 EVALUATED = ("val", "test")
 
 COLUMNS = ("image_id", "file_name", "split", "caption_id", "caption")
+
+# A few names have a letter for the size, and one a number behind.
+_FLICKR8K_ID = re.compile(r"(?P<number>[0-9]+)_[0-9a-f]{10}(_[a-z])?\.jpg(\.[0-9]+)?")
 
 
 def write_captions(path: str | os.PathLike, captions: pd.DataFrame) -> None:
@@ -89,6 +93,16 @@ def images_of(captions: pd.DataFrame) -> pd.DataFrame:
     return captions.drop_duplicates("image_id")[columns].reset_index(drop=True)
 
 
+def photograph(image_id: str) -> str:
+    """The photograph of an image, by the id that Flickr30K gives it: Flickr8K's has the photograph's secret too.
+
+    >>> photograph("1000268201_693b08cb0e.jpg"), photograph("1000268201.jpg"), photograph("scene_12.png")
+    ('1000268201.jpg', '1000268201.jpg', 'scene_12.png')
+    """
+    match = _FLICKR8K_ID.fullmatch(image_id)
+    return f"{match['number']}.jpg" if match else image_id
+
+
 class EvaluatedImages(NamedTuple):
     """Images of the val and test splits.
 
@@ -106,10 +120,11 @@ def evaluated_among(captions: pd.DataFrame, learnt: Collection[str]) -> Evaluate
 
     Args:
       captions: the schema above.
-      learnt: ids of the images that it learnt from.
+      learnt: ids of the images that it learnt from, in this data set or in another one of the same photographs.
     """
     images = images_of(captions)
-    met = images[images["split"].isin(EVALUATED) & images["image_id"].isin(set(learnt))]
+    photographs = images["image_id"].map(photograph)
+    met = images[images["split"].isin(EVALUATED) & photographs.isin(set(map(photograph, learnt)))]
     if met.empty:
         return None
     counts = [(int((met["split"] == split).sum()), split) for split in EVALUATED]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from cmr.cli import command, datasets, finetune_flags, flagfiles, training_flags
+from cmr.cli import command, datasets, flagfiles, training_flags
 from cmr.comparators.settings import flag_groups
 from cmr.errors import ConfigError
 
@@ -83,7 +83,7 @@ def given(flagfile: pathlib.Path) -> tuple[str, ...]:
 
 def counting(values: flags.FlagValues) -> dict[str, object]:
     """The values that decide a run's numbers, those left to their defaults included, by name."""
-    without = WITHOUT_EFFECT | finetune_flags.without_effect(values)
+    without = WITHOUT_EFFECT | training_flags.without_effect(values)
     if "system" in values:
         without |= flag_groups.of_other_systems(values.system)
     return {name: values[name].value for name in sorted(values) if name not in without}

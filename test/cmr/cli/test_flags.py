@@ -8,7 +8,7 @@ import tiny_runs
 from absl import flags
 
 from cmr import config, train
-from cmr.cli import command, datasets, finetune_flags
+from cmr.cli import command, datasets, training_flags
 from cmr.config import TrainConfig
 from cmr.workspace.paths import Workspace
 
@@ -20,7 +20,7 @@ def parsed(*arguments):
             define()
         values(["cmr.train", *arguments])
         datasets.apply_defaults(values)
-        text = command.flagfile_text(values, train.GROUPS, finetune_flags.without_effect(values))
+        text = command.flagfile_text(values, train.GROUPS, training_flags.without_effect(values))
         return {name: values[name].value for name in command.flag_names(train.GROUPS)}, text
 
 

@@ -116,3 +116,34 @@ def test_a_file_that_was_cut_off_is_refused_or_ends_with_a_whole_row(tmp_path, k
     with contextlib.suppress(WorkspaceError):
         read = captions.read_captions(path)
         assert read.equals(TWO_IMAGES.head(len(read)))
+
+
+@pytest.mark.parametrize(
+    ("image_id", "photograph"),
+    [
+        ("1000268201_693b08cb0e.jpg", "1000268201.jpg"),
+        ("1000268201.jpg", "1000268201.jpg"),
+        # Flickr8K's two odd forms.
+        ("109202801_c6381eef15_b.jpg", "109202801.jpg"),
+        ("2258277193_586949ec62.jpg.1", "2258277193.jpg"),
+        # No photographs of Flickr by their form.
+        ("000000179765.jpg", "000000179765.jpg"),
+        ("scene_0123456789.jpg", "scene_0123456789.jpg"),
+        ("12_0123.jpg", "12_0123.jpg"),
+        ("1000268201_693b08cb0e.png", "1000268201_693b08cb0e.png"),
+    ],
+)
+def test_a_photograph_has_one_name_in_flickr8k_and_flickr30k(image_id, photograph):
+    assert captions.photograph(image_id) == photograph
+    # What has been named so stays.
+    assert captions.photograph(photograph) == photograph
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_learnt_from_a_photograph_learnt_from_it_under_its_other_name(turned):
+    names = ["1000268201_693b08cb0e.jpg", "1000268201.jpg"]
+    here, there = reversed(names) if turned else names
+    table = pd.DataFrame([(here, here, "test", "0", "a child")], columns=list(captions.COLUMNS))
+
+    assert captions.evaluated_among(table, [there, "7.jpg"]).counts == "1 of the test split"
+    assert captions.evaluated_among(table, ["7.jpg"]) is None

@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tiny_runs import own_flags
 
-from cmr.cli import finetune_flags
+from cmr.cli import training_flags
 from cmr.cli.flagfiles import find_flagfile, installed_folder
 from cmr.errors import ConfigError
 from experiments.tables import paper
@@ -125,17 +125,19 @@ def test_every_flag_of_cmr_train_counts_but_for_those_without_effect(flagfile):
         of_train = set(values) - before
 
     one_phase = training(flagfile).values
-    without_effect = train_flags.WITHOUT_EFFECT | finetune_flags.without_effect(one_phase)
+    without_effect = train_flags.WITHOUT_EFFECT | training_flags.without_effect(one_phase)
     assert of_train - set(train_flags.counting(one_phase)) <= without_effect
-    two_phases = training(flagfile, "--finetune_cnn").values
-    assert of_train - set(train_flags.counting(two_phases)) <= train_flags.WITHOUT_EFFECT
+    all_phases = training(flagfile, "--finetune_cnn", "--sentences_of=mscoco").values
+    assert of_train - set(train_flags.counting(all_phases)) <= train_flags.WITHOUT_EFFECT
 
 
-def test_a_run_without_a_second_phase_has_the_name_that_it_had_before_there_was_one(flagfile):
-    names = {training(flagfile, *given).run_name for given in ((), ("--finetune_blocks=0",), ("--max_pixels=9",))}
+def test_a_run_of_one_phase_has_the_name_that_it_had_before_there_were_others(flagfile):
+    of_others = (), ("--finetune_blocks=0",), ("--max_pixels=9",), ("--sentence_epochs=9",)
+    names = {training(flagfile, *given).run_name for given in of_others}
 
     assert names == {training(flagfile).run_name}
     assert training(flagfile, "--finetune_cnn").run_name not in names
+    assert training(flagfile, "--sentences_of=mscoco").run_name not in names
 
 
 @pytest.mark.parametrize(
