@@ -23,8 +23,9 @@ def main() -> None:
     if FLAGS.query_bank == "none":
         said = opened.similarities("test")
     else:
-        corrected = query_bank.correct_splits(opened.similarities, opened.inputs, FLAGS.query_bank)
-        said, notes = corrected.test, [*notes, corrected.correction.note]
+        bank = opened.query_bank() if FLAGS.query_bank == "train" else None
+        corrected = query_bank.correct_splits(opened.similarities, opened.inputs, bank)
+        said, notes = corrected.test, [*notes, corrected.note]
     print(final_evaluation.measure_test(said, config.dataset, config.system, opened.inputs, notes).table)
 
 

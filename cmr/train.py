@@ -2,6 +2,8 @@
 
     python -m cmr.train --dataset=flickr8k --model=fusion
 
+With --sentences_of=flickr30k the text encoder first learns from the sentences of another data set of the workspace.
+
 A run that was stopped goes on when the same command is given again; a finished one prints its table, or
 goes on too when --max_epochs or --patience allow it more epochs. A second phase trains the CNN too:
 
@@ -71,6 +73,8 @@ def _train(setup, strategy, second=None, first=None) -> None:
     is_to_train = bool(workers.chiefs(run.has_more_epochs(run_config) or not run.metrics_json.exists()))
     if is_to_train:
         setup.check_training(strategy.num_replicas_in_sync)
+        if first is not None:
+            first.check_training()
     # A finished run is only read, and may lie where nothing can be written.
     with run.writer() if workers.is_chief and (is_to_train or not run.is_finished) else contextlib.nullcontext():
         _train_and_measure(model, run, setup, strategy, workers.is_chief, is_to_train, second, first)
@@ -79,6 +83,7 @@ def _train(setup, strategy, second=None, first=None) -> None:
 def _train_and_measure(model, run, setup, strategy, chief: bool, is_to_train: bool, second, first) -> None:
     from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
     from cmr.retrieval.trainer import Trainer
+    from cmr.text_pretraining.recorder import TextRecorder
     from cmr.trained import final_evaluation, finished_run
 
     inputs, run_config = setup.inputs, setup.run_config
@@ -102,7 +107,9 @@ def _train_and_measure(model, run, setup, strategy, chief: bool, is_to_train: bo
         if chief:
             recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, val, inputs.image_dir)
         if first is not None:
-            first.train(model, strategy, run)
+            events = run.tensorboard_dir / "text"
+            first_recorder = TextRecorder(events, flags_text, "pairs_per_second") if chief else SilentRecorder()
+            first.train(model, strategy, run, first_recorder)
         if second is None:
             trainer = Trainer(model, run_config.train, strategy, run, train, val, recorder)
         else:

@@ -184,10 +184,10 @@ def ensemble_flags() -> None:
     )
     flags.DEFINE_integer("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)
     flags.DEFINE_multi_enum(
-        "query_bank",
+        "query_banks",
         [],
         ["train", "test"],
-        "Measure the best row and the ensemble again, corrected as by this flag of cmr.evaluate; may be given twice.",
+        "Measure the best row and the ensemble again, corrected as by cmr.evaluate --query_bank; may be given twice.",
     )
 
 

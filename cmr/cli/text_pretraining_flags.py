@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from cmr.cli import command
+from cmr.cli import command, datasets
 
 
 @command.flag_group("Learning from sentences first")
@@ -14,8 +14,21 @@ def text_pretraining_flags() -> None:
         "beside the training split's: two sentences of one image are to be near each other. They need no pictures "
         "(data_prep.prepare --pictures=optional). Images that are measured on are left out.",
     )
+    flags.register_validator(
+        "sentences_of",
+        lambda names: len(set(names)) == len(names) and all(map(datasets.is_dataset, names)),
+        message=f"name each data set once: {', '.join(datasets.NAMES)} or {datasets.TFDS}NAME",
+    )
+    flags.register_multi_flags_validator(
+        ("sentences_of", "dataset"),
+        lambda given: given["dataset"] not in given["sentences_of"],
+        "the training sentences of --dataset are there anyway; leave it out of --sentences_of",
+    )
     flags.DEFINE_integer(
-        "sentence_epochs", 5, "Epochs over the pairs of those sentences at most, half as many as sentences.", 1
+        "sentence_epochs",
+        12,
+        "Epochs of that phase, of which the best one is kept; an epoch is a pair for every two sentences of an image.",
+        lower_bound=1,
     )
 
 

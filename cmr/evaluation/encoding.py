@@ -20,8 +20,8 @@ class Embeddings:
     """A split in the joint space.
 
     Attributes:
-      images: `[num_images, dim]` float32, norm 1.
-      captions: `[num_captions, dim]` float32, norm 1.
+      images: `[num_images, dim]` float32, norm 1 but for those that `query_bank` has corrected.
+      captions: `[num_captions, dim]` float32, likewise.
     """
 
     images: np.ndarray
@@ -52,21 +52,28 @@ class SplitEmbedder:
         Args:
           split: the examples; features are read from the memory map by blocks.
         """
-        images = np.empty((split.num_images, self._dim), np.float32)
-        for start in range(0, split.num_images, _BATCH):
-            rows = np.arange(start, min(start + _BATCH, split.num_images))
-            images[rows] = _unit(self._embed_images(split.image_inputs(rows)).numpy())
-        return Embeddings(images, self.embed_captions(split))
+        return Embeddings(
+            self.embed_images(split, np.arange(split.num_images)),
+            self.embed_captions(split, np.arange(split.num_captions)),
+        )
 
-    def embed_captions(self, split: Examples) -> np.ndarray:
-        """Embeds every sentence of a split: `[num_captions, dim]` float32, norm 1."""
-        captions = np.empty((split.num_captions, self._dim), np.float32)
+    def embed_images(self, split: Examples, images: np.ndarray) -> np.ndarray:
+        """Embeds images of a split by their numbers: `[len(images), dim]` float32, norm 1."""
+        embedded = np.empty((len(images), self._dim), np.float32)
+        for start in range(0, len(images), _BATCH):
+            rows = images[start : start + _BATCH]
+            embedded[start : start + len(rows)] = _unit(self._embed_images(split.image_inputs(rows)).numpy())
+        return embedded
+
+    def embed_captions(self, split: Examples, captions: np.ndarray) -> np.ndarray:
+        """Embeds sentences of a split by their numbers: `[len(captions), dim]` float32, norm 1."""
+        embedded = np.empty((len(captions), self._dim), np.float32)
         # Sentences of one length together: no padding is computed.
-        by_length = np.argsort(split.lengths, kind="stable")
-        for start in range(0, split.num_captions, _BATCH):
-            rows = by_length[start : start + _BATCH]
-            captions[rows] = self._embed_captions(split.padded(rows)).numpy()
-        return captions
+        by_length = np.argsort(split.lengths[captions], kind="stable")
+        for start in range(0, len(captions), _BATCH):
+            places = by_length[start : start + _BATCH]
+            embedded[places] = self._embed_captions(split.padded(captions[places])).numpy()
+        return embedded
 
 
 def embed_split(model: keras.Model, split: Examples) -> Embeddings:

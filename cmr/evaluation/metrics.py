@@ -259,7 +259,7 @@ def top_k(
     k = min(k, len(candidates))
     indices = np.empty((len(queries), k), np.int64)
     similarities = np.empty((len(queries), k), np.float32)
-    for rows, block in _similarity_blocks(queries, candidates, block_size):
+    for rows, block in similarity_blocks(queries, candidates, block_size):
         indices[rows] = np.argsort(-block, axis=1, kind="stable")[:, :k]
         similarities[rows] = np.take_along_axis(block, indices[rows], axis=1)
     return indices, similarities
@@ -330,7 +330,7 @@ def _ranks(
 ) -> np.ndarray:
     """`[num_queries]` int64: 1 + wrong candidates that are not less similar than the best one of the same image."""
     ranks = np.empty(len(queries), np.int64)
-    for rows, similarities in _similarity_blocks(queries, candidates, block_size):
+    for rows, similarities in similarity_blocks(queries, candidates, block_size):
         ranks[rows] = _ranks_of_block(similarities, image_of_query[rows, None] == image_of_candidate)
     return ranks
 
@@ -346,7 +346,7 @@ def _ranks_of_block(similarities: np.ndarray, correct: np.ndarray) -> np.ndarray
     return 1 + np.count_nonzero(ahead, axis=1)
 
 
-def _similarity_blocks(
+def similarity_blocks(
     queries: np.ndarray, candidates: np.ndarray, block_size: int
 ) -> Iterator[tuple[slice, np.ndarray]]:
     """Yields a slice of query rows and their `[rows, num_candidates]` float32 similarities.

@@ -16,139 +16,96 @@ inverted softmax", 2017; Bogolin, Croitoru, Jin, Liu, Albanie, "Cross modal retr
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from cmr.data.examples import Examples
 from cmr.data.inputs import Inputs
 from cmr.errors import ConfigError
-from cmr.evaluation import encoding
-from cmr.evaluation.encoding import Embeddings
+from cmr.evaluation import encoding, metrics
+from cmr.evaluation.encoding import Embeddings, SplitEmbedder
 from cmr.evaluation.similarities import Similarities
 
-# Of t; what models with a learned temperature end at lies among them.
+# Of t: with the first hardly anything is told apart, with the last the nearest query of the bank alone.
 SCALES = (2.5, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0)
 
-# Queries of a bank on either side; more of them change nothing and cost time at MSCOCO's size.
+# Queries of a bank on either side: as many as Flickr8K has. Of MSCOCO's 566,000 they are drawn.
 MAX_QUERIES = 30_000
 
-# Candidates at once: 256 rows of similarities to 30,000 queries are 31 MB.
-_BLOCK = 256
+
+def embed_bank(embedder: SplitEmbedder, split: Examples) -> Embeddings:
+    """The queries of a split as a bank: all of them, or of very many `MAX_QUERIES` on either side, always the same.
+
+    Args:
+      embedder: of the model.
+      split: the training split.
+    """
+    random = np.random.default_rng(0)
+
+    def drawn(count: int) -> np.ndarray:
+        return np.sort(random.choice(count, min(count, MAX_QUERIES), replace=False))
+
+    images, captions = drawn(split.num_images), drawn(split.num_captions)
+    return Embeddings(embedder.embed_images(split, images), embedder.embed_captions(split, captions))
 
 
-def hubness(candidates: np.ndarray, queries: np.ndarray, scale: float) -> np.ndarray:
+def hubness(candidates: np.ndarray, queries: np.ndarray, scales: Sequence[float]) -> np.ndarray:
     """How near candidates are to the queries of a bank, h(c).
 
     Args:
-      candidates: `[num_candidates, dim]`.
-      queries: `[num_queries, dim]`, at least one.
-      scale: t, above 0.
+      candidates: `[num_candidates, dim]` float32; equal ones get equal values, so that ties stay ties.
+      queries: `[num_queries, dim]` float32, at least one.
+      scales: of t, above 0.
 
     Returns:
-      `[num_candidates]` float32.
+      `[len(scales), num_candidates]` float32.
     """
-    result = np.empty(len(candidates), np.float32)
-    transposed = np.ascontiguousarray(queries.T, np.float32)
-    for start in range(0, len(candidates), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        similarities = np.asarray(candidates[rows], np.float32) @ transposed
+    result = np.empty((len(scales), len(candidates)), np.float32)
+    for rows, similarities in metrics.similarity_blocks(candidates, queries, metrics.BLOCK_SIZE):
         # The largest is taken out, so that no exponential overflows.
         largest = similarities.max(axis=1, keepdims=True)
-        mean = np.exp(scale * (similarities - largest)).mean(axis=1, dtype=np.float64)
-        result[rows] = largest[:, 0] + np.log(mean) / scale
+        for place, scale in enumerate(scales):
+            mean = np.exp(scale * (similarities - largest)).mean(axis=1, dtype=np.float64)
+            result[place, rows] = largest[:, 0] + np.log(mean) / scale
     return result
 
 
-def corrected(embeddings: Embeddings, bank: Embeddings, scale: float) -> Embeddings:
+def corrected(embeddings: Embeddings, bank: Embeddings, scales: Sequence[float]) -> list[Embeddings]:
     """Embeddings whose dot products are the corrected scores of both directions.
 
     Args:
       embeddings: of a split.
       bank: whose images and sentences are the queries.
-      scale: t.
+      scales: of t.
 
     Returns:
-      `[num_images, dim + 2]` and `[num_captions, dim + 2]` float32, not of norm 1.
+      For each scale `[num_images, dim + 2]` and `[num_captions, dim + 2]` float32, not of norm 1.
     """
-    of_images = hubness(embeddings.images, bank.captions, scale)[:, None]
-    of_captions = hubness(embeddings.captions, bank.images, scale)[:, None]
-    return Embeddings(
-        np.concatenate([embeddings.images, -of_images, np.ones_like(of_images)], axis=1),
-        np.concatenate([embeddings.captions, np.ones_like(of_captions), -of_captions], axis=1),
-    )
-
-
-def bank_of(embeddings: Embeddings) -> Embeddings:
-    """The queries of a split as a bank: all of them, or of very many `MAX_QUERIES` on either side, always the same."""
-    random = np.random.default_rng(0)
-
-    def drawn(vectors: np.ndarray) -> np.ndarray:
-        if len(vectors) <= MAX_QUERIES:
-            return vectors
-        return vectors[np.sort(random.choice(len(vectors), MAX_QUERIES, replace=False))]
-
-    return Embeddings(drawn(embeddings.images), drawn(embeddings.captions))
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Correction:
-    """How a system's scores are corrected.
-
-    Attributes:
-      bank: the queries; None: those of the split that is measured, all of which are looked at before one is answered.
-      scale: t.
-    """
-
-    bank: Embeddings | None
-    scale: float
-
-    def of(self, embeddings: Embeddings, split: Examples, folds: int = 1) -> Embeddings:
-        """Corrects a split, each fold by its own queries where there is no bank.
-
-        Args:
-          embeddings: of the split.
-          split: the examples.
-          folds: parts of the split that are measured apart.
-
-        Returns:
-          As `corrected`.
-        """
-        if self.bank is not None:
-            return corrected(embeddings, self.bank, self.scale)
-        dim = embeddings.images.shape[1] + 2
-        images, captions = (np.empty((len(side), dim), np.float32) for side in (embeddings.images, embeddings.captions))
-        for of_images, of_captions in split.folds(folds):
-            fold = Embeddings(embeddings.images[of_images], embeddings.captions[of_captions])
-            fold = corrected(fold, fold, self.scale)
-            images[of_images], captions[of_captions] = fold.images, fold.captions
-        return Embeddings(images, captions)
-
-    @property
-    def note(self) -> str:
-        """What a table says of it."""
-        queries = (
-            f"{len(self.bank.images):,} images and {len(self.bank.captions):,} sentences of the training split"
-            if self.bank is not None
-            else "the test split's own images and sentences, all looked at before one of them is answered: not to be "
-            "compared with rows that answer each query alone"
+    of_images = hubness(embeddings.images, bank.captions, scales)[:, :, None]
+    of_captions = hubness(embeddings.captions, bank.images, scales)[:, :, None]
+    return [
+        Embeddings(
+            np.concatenate([embeddings.images, -of_image, np.ones_like(of_image)], axis=1),
+            np.concatenate([embeddings.captions, np.ones_like(of_caption), -of_caption], axis=1),
         )
-        return f"Scores are corrected by a query bank, {queries}. Its scale, {self.scale:g}, is chosen on validation."
+        for of_image, of_caption in zip(of_images, of_captions, strict=True)
+    ]
 
 
-def choose(val: Embeddings, split: Examples, bank: Embeddings | None) -> Correction:
-    """The correction whose scale, of `SCALES`, has the largest sum of recalls on the validation split.
-
-    Args:
-      val: the validation split's embeddings.
-      split: its examples.
-      bank: see `Correction`.
-    """
-
-    def sum_of_recalls(correction: Correction) -> float:
-        return encoding.evaluate_embeddings(correction.of(val, split), split)[0].sum_of_recalls
-
-    return max((Correction(bank, scale) for scale in SCALES), key=sum_of_recalls)
+def _corrected_split(
+    embeddings: Embeddings, split: Examples, bank: Embeddings | None, scales: Sequence[float], folds: int = 1
+) -> list[Embeddings]:
+    """The same; without a bank each fold of the split is its own."""
+    if bank is not None:
+        return corrected(embeddings, bank, scales)
+    sizes = [(len(side), side.shape[1] + 2) for side in (embeddings.images, embeddings.captions)]
+    result = [Embeddings(*(np.empty(size, np.float32) for size in sizes)) for _ in scales]
+    for images, captions in split.folds(folds):
+        fold = Embeddings(embeddings.images[images], embeddings.captions[captions])
+        for whole, part in zip(result, corrected(fold, fold, scales), strict=True):
+            whole.images[images], whole.captions[captions] = part.images, part.captions
+    return result
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -158,33 +115,45 @@ class CorrectedSplits:
     Attributes:
       val: see `corrected`.
       test: likewise.
-      correction: chosen on validation.
+      scale: t, of `SCALES` the one with the largest validation sum of recalls.
+      note: what a table says of it.
     """
 
     val: Embeddings
     test: Embeddings
-    correction: Correction
+    scale: float
+    note: str
 
 
-def correct_splits(said_of: Callable[[str], Similarities], inputs: Inputs, bank: str) -> CorrectedSplits:
-    """Corrects what a system says.
+def correct_splits(said_of: Callable[[str], Similarities], inputs: Inputs, bank: Embeddings | None) -> CorrectedSplits:
+    """Corrects what a system says, with the scale that is best on the validation split.
 
     Args:
-      said_of: gives what it says of `train`, `val` or `test`.
+      said_of: gives what it says of `val` or `test`.
       inputs: of the same splits.
-      bank: `train`, or `test`: each evaluated split is its own bank.
+      bank: of training queries; None: each evaluated split is its own bank, all of whose queries are looked at before
+        one is answered.
 
     Raises:
       ConfigError: it says scores that are no products of embeddings.
     """
-    val, test = said_of("val"), said_of("test")
+    val, split = said_of("val"), inputs.split("val")
     if not isinstance(val, Embeddings):
         raise ConfigError(
-            "a query bank corrects the products of embeddings, and this system scores pairs; leave --query_bank out"
+            "a query bank corrects the products of embeddings, and this system scores pairs; leave the bank out"
         )
-    correction = choose(val, inputs.split("val"), bank_of(said_of("train")) if bank == "train" else None)
-    return CorrectedSplits(
-        correction.of(val, inputs.split("val")),
-        correction.of(test, inputs.split("test"), inputs.test_folds),
-        correction,
+    of_scales = _corrected_split(val, split, bank, SCALES)
+    sums = [encoding.evaluate_embeddings(each, split)[0].sum_of_recalls for each in of_scales]
+    best = int(np.argmax(sums))
+    (test,) = _corrected_split(said_of("test"), inputs.split("test"), bank, [SCALES[best]], inputs.test_folds)
+    return CorrectedSplits(of_scales[best], test, SCALES[best], _note(bank, SCALES[best]))
+
+
+def _note(bank: Embeddings | None, scale: float) -> str:
+    queries = (
+        f"{len(bank.images):,} images and {len(bank.captions):,} sentences of the training split"
+        if bank is not None
+        else "the test split's own images and sentences, all looked at before one of them is answered: not to be "
+        "compared with rows that answer each query alone"
     )
+    return f"Scores are corrected by a query bank, {queries}. Its scale, {scale:g}, is chosen on validation."

@@ -58,7 +58,7 @@ def evaluate(said: Similarities, split: Examples, folds: int = 1) -> tuple[BothD
 
 
 def matrices(said: Similarities, split: Examples, folds: int = 1) -> Iterator[np.ndarray]:
-    """The score of every pair of each fold: `[its images, its captions]` float32; of embeddings the cosines."""
+    """The score of every pair of each fold: `[its images, its captions]` float32; of embeddings the dot products."""
     if isinstance(said, PairScores):
         yield from said.folds
         return

@@ -44,7 +44,7 @@ def training_batches(
         for step in range(first_step, schedule.steps_per_epoch):
             for replica in replicas:
                 yield np.concatenate(
-                    [_part(queries[step], replica, num_replicas), _part(negatives[step], replica, num_replicas)]
+                    [part(queries[step], replica, num_replicas), part(negatives[step], replica, num_replicas)]
                 )
 
     dataset = tf.data.Dataset.from_generator(pairs, output_signature=tf.TensorSpec([None], tf.int64))
@@ -52,7 +52,8 @@ def training_batches(
     return dataset.prefetch(4 * local)
 
 
-def _part(captions: np.ndarray, replica: int, num_replicas: int) -> np.ndarray:
+def part(captions: np.ndarray, replica: int, num_replicas: int) -> np.ndarray:
+    """A replica's part of a batch, of whatever its rows are."""
     size = len(captions) // num_replicas
     return captions[replica * size : (replica + 1) * size]
 

@@ -62,6 +62,16 @@ class SecondPhase:
         changed = {
             name: text for name, text in runs.differences(before, run_config).items() if not name.startswith("train.")
         }
+        learnt = before.text_pretraining
+        if values.sentences_of and (
+            learnt is None
+            or (sorted(values.sentences_of), values.sentence_epochs)
+            != (sorted(learnt.sentences_of), learnt.sentence_epochs)
+        ):
+            raise ConfigError(
+                f"what a text encoder learns from sentences that of {begins_with.path} has learnt, or not; leave "
+                "--sentences_of and --sentence_epochs out"
+            )
         if changed:
             raise ConfigError(
                 f"{begins_with.path} is of another model or data ({next(iter(changed.values()))}), from whose weights "

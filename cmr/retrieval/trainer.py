@@ -1,4 +1,4 @@
-"""Training of a retrieval model: its batches, its step and its validation, in the common training loop."""
+"""Training of a retrieval model: its batches and its validation, in the common course."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,16 +14,13 @@ from cmr.evaluation.encoding import SplitEmbedder
 from cmr.finetuning.cnn_in_training import with_data_errors
 from cmr.finetuning.tuned_cnns import TunedCnns
 from cmr.retrieval.batches import check_replicas, training_batches
-from cmr.retrieval.step import TrainingStep
+from cmr.retrieval.pairs_trainer import PairsTrainer
 from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
-from cmr.training import loop
-from cmr.training.loop import Limits, TrainingLoop, Validation
-from cmr.training.workers import Workers
-from cmr.workspace import atomic_files
+from cmr.training.loop import Validation
 from cmr.workspace.runs import Run
 
 
-class Trainer:
+class Trainer(PairsTrainer):
     """Trains a retrieval model to early stopping on the validation sum of recalls (a `loop.Task`).
 
     Args:
@@ -38,10 +35,6 @@ class Trainer:
       cnn_rate: share of the learning rate that is theirs.
     """
 
-    score_name = "sum of recalls"
-    item_name = "sentences"
-    rate_flag = "learning_rate"
-
     def __init__(
         self,
         model: keras.Model,
@@ -55,18 +48,13 @@ class Trainer:
         cnn_rate: float = 1.0,
     ):
         check_replicas(config, strategy.num_replicas_in_sync)
-        self._model = model
-        self._config = config
-        self._strategy = strategy
-        self._run = run
         self._train = train
         self._val = val
-        self._recorder = recorder
         self._tuned_cnns = tuned_cnns
         self._schedule = Schedule(train.lengths, config)
         self._embedder = SplitEmbedder(model)
         parts = tuned_cnns.parts if tuned_cnns else {}
-        self._step = TrainingStep(model, config, strategy, self._schedule.steps_per_epoch, parts, cnn_rate)
+        super().__init__(model, config, strategy, run, recorder, self._schedule.steps_per_epoch, parts, cnn_rate)
 
     def take_temperature(self, begins_with: Run) -> None:
         """Takes over the temperature that another run's loss has learnt; its weights hold none.
@@ -78,49 +66,21 @@ class Trainer:
         if last is not None and self._step.loss.weights:
             tf.train.Checkpoint(loss=self._step.loss).restore(last).expect_partial()
 
-    def fit(self) -> None:
-        """Trains until patience or epochs end; leaves the best weights in the run's folder."""
-        limits = Limits(self._config.max_epochs, self._config.patience, self._config.checkpoint_steps)
-        TrainingLoop(self, limits, self._run, self._recorder, Workers(self._strategy)).fit()
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return self._schedule.steps_per_epoch
-
     @property
     def trackables(self) -> Mapping[str, Any]:
-        dropout = loop.dropout_states(self._model)
-        tracked = {"model": self._model, "optimizer": self._step.optimizer, "dropout": dropout}
-        if self._tuned_cnns:
-            tracked["cnns"] = dict(self._tuned_cnns.parts)
-        return {**tracked, "loss": self._step.loss} if self._step.loss.weights else tracked
-
-    @property
-    def learning_rate(self) -> float:
-        return self._step.learning_rate
+        tracked = super().trackables
+        return {**tracked, "cnns": dict(self._tuned_cnns.parts)} if self._tuned_cnns else tracked
 
     def batches(self, epoch: int, first_step: int) -> Iterable:
         """Batches of all replicas, from a step of an epoch on."""
-        if self._tuned_cnns is None:
-            return self._batches(self._train, epoch, first_step)
-        return with_data_errors(self._batches(self._tuned_cnns.training_split(epoch), epoch, first_step))
+        read = super().batches(epoch, first_step)
+        return read if self._tuned_cnns is None else with_data_errors(read)
 
-    def _batches(self, train: Examples, epoch: int, first_step: int) -> Iterable:
-        return self._strategy.distribute_datasets_from_function(
-            lambda context: training_batches(
-                train,
-                self._schedule,
-                epoch,
-                first_step,
-                self._strategy.num_replicas_in_sync,
-                context.input_pipeline_id,
-                context.num_input_pipelines,
-            )
-        )
-
-    def step(self, batch) -> tuple[tf.Tensor, int]:
-        """Trains by one batch; returns its loss and its number of queries."""
-        return self._step(batch), self._config.batch_size
+    def _pipeline(
+        self, epoch: int, first_step: int, num_replicas: int, worker: int, num_workers: int
+    ) -> tf.data.Dataset:
+        train = self._tuned_cnns.training_split(epoch) if self._tuned_cnns else self._train
+        return training_batches(train, self._schedule, epoch, first_step, num_replicas, worker, num_workers)
 
     def validate(self, epoch: int) -> Validation:
         """Measures both directions on the validation split."""
@@ -133,10 +93,8 @@ class Trainer:
 
     def write_best(self) -> None:
         """Writes best.weights.h5 and its sum, and the CNNs that are trained; the last validation is the best."""
-        with self._step.averaged_weights():
-            if self._tuned_cnns:
+        if self._tuned_cnns:
+            with self._step.averaged_weights():
                 self._tuned_cnns.write(self._run)
-            with atomic_files.atomic_path(self._run.best_weights) as temporary:
-                self._model.save_weights(temporary)
-        self._run.seal_best_weights()
+        self._write_best(self._model)
         self._recorder.best()

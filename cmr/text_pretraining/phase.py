@@ -1,20 +1,23 @@
 """The text encoder's own phase of a run: which sentences it learns from, its settings, and its training."""
 
 import dataclasses
+import functools
 import pathlib
 
 import keras
+import numpy as np
 import tensorflow as tf
 from absl import flags
 
 from cmr.config import TextPretrainingConfig, TrainConfig
 from cmr.data import examples
+from cmr.data.examples import Examples
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.retrieval.setup import RunSetup
-from cmr.text_pretraining import sentence_pairs
+from cmr.retrieval.summaries import SilentRecorder
+from cmr.text_pretraining import gathering, sentence_pairs
+from cmr.text_pretraining.recorder import TextRecorder
 from cmr.text_pretraining.trainer import TextTrainer
-from cmr.training.curves import TrainingCurves
-from cmr.training.loop import Recorder
 from cmr.training.workers import Workers
 from cmr.workspace.captions import read_captions
 from cmr.workspace.checksums import files_sha256
@@ -36,29 +39,25 @@ class TextPhase:
 
     @classmethod
     def from_flags(cls, values: flags.FlagValues, setup: RunSetup) -> "TextPhase":
-        """Looks for the other data sets' sentences.
+        """Looks for the other data sets.
 
         Args:
           values: the parsed flags, with `sentences_of`.
           setup: of the same flags.
 
         Raises:
-          ConfigError: a data set is named twice, or is the run's own.
           WorkspaceError: one is not prepared.
         """
-        names = values.sentences_of
-        if len({values.dataset, *names}) <= len(names):
-            raise ConfigError(
-                f"--sentences_of={','.join(names)} names a data set twice, or {values.dataset}, whose training "
-                "sentences are there anyway; name each of the others once"
-            )
-        others = {name: Workspace(pathlib.Path(values.workspace_dir), name).captions_csv for name in names}
-        for name, path in others.items():
-            if not path.exists():
+        workspaces = [Workspace(setup.workspace.root, name) for name in sorted(values.sentences_of)]
+        for workspace in workspaces:
+            if not workspace.dataset_json.exists():
                 raise WorkspaceError(
-                    f"--sentences_of={name}: {path} is missing; run data_prep.prepare --dataset={name} "
-                    "--pictures=optional, which needs its sentences alone"
+                    f"--sentences_of={workspace.dataset}: {workspace.dataset_dir} holds no prepared data set; run "
+                    f"data_prep.prepare --dataset={workspace.dataset} --pictures=optional, which needs its sentences "
+                    "alone"
                 )
+            workspace.read_description()
+        others = {workspace.dataset: workspace.captions_csv for workspace in workspaces}
         sums = {name: files_sha256([path]) for name, path in others.items()}
         config = TextPretrainingConfig(sums, values.sentence_epochs)
         run_config = dataclasses.replace(setup.run_config, text_pretraining=config)
@@ -66,17 +65,55 @@ class TextPhase:
 
     @property
     def config(self) -> TrainConfig:
-        """The phase's settings: the run's, but for its epochs and for negatives, which are those of the batch."""
+        """The phase's settings: the run's, but for negatives, which are the batch's, and for its course.
+
+        It goes through all of its epochs: the run's patience may change while it goes on, and its weights must not.
+        """
+        epochs = self.setup.run_config.text_pretraining.sentence_epochs
         return dataclasses.replace(
             self.setup.run_config.train,
-            max_epochs=self.setup.run_config.text_pretraining.sentence_epochs,
+            max_epochs=epochs,
+            patience=epochs,
             negatives="batch",
             warm_up_epochs=0,
             decay_epochs=0,
         )
 
+    def check_training(self) -> None:
+        """Refuses what can't be trained, before anything of it is written.
+
+        Raises:
+          WorkspaceError: a table of sentences is damaged.
+          ConfigError: the sentences make no batch of pairs, or no pair to validate with.
+        """
+        pairs, batch_size = sentence_pairs.num_pairs(self._sentences), self.config.batch_size
+        if pairs < batch_size:
+            raise ConfigError(
+                f"--sentences_of={','.join(self.others)} and the training split have {pairs} pairs of sentences of one "
+                f"image, fewer than a batch's {batch_size}; name a larger data set, or lower --batch_size"
+            )
+        if not np.any(np.bincount(self.setup.inputs.split("val").image_of_caption) > 1):
+            raise ConfigError(
+                "no image of the val split has two sentences, by which learning from sentences is judged; leave "
+                "--sentences_of out"
+            )
+
+    @functools.cached_property
+    def _sentences(self) -> Examples:
+        inputs = self.setup.inputs
+        tables = {name: read_captions(path) for name, path in self.others.items()}
+        gathered = gathering.gather(inputs.captions, tables)
+        sentences = examples.split_examples(gathered.captions, "train", inputs.vocabulary, {})
+        print(
+            f"{sentences.num_captions:,} sentences of {sentences.num_images:,} images for the text encoder alone, of "
+            f"the training split and of {', '.join(self.others)}; left out: {gathered.left_out:,} images of theirs, "
+            "which are measured on here",
+            flush=True,
+        )
+        return sentences
+
     def train(
-        self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, recorder: Recorder | None = None
+        self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, recorder: TextRecorder | SilentRecorder
     ) -> None:
         """Gives a model's text encoder the weights of the phase, which is trained where it has not ended.
 
@@ -84,30 +121,20 @@ class TextPhase:
           model: made in the strategy's scope, with its first weights.
           strategy: of tf.distribute.
           run: the run's folder; one that has begun to learn from images is past the phase.
-          recorder: what TensorBoard shows; by default the curves, below the run's.
+          recorder: what TensorBoard shows.
         """
         workers = Workers(strategy)
         if workers.chiefs(float(tf.train.latest_checkpoint(run.checkpoints_dir) is not None)):
             return
-        inputs = self.setup.inputs
-        gathered = sentence_pairs.gather(
-            inputs.captions, {name: read_captions(path) for name, path in self.others.items()}
-        )
-        sentences = examples.split_examples(gathered.captions, "train", inputs.vocabulary, {})
-        print(
-            f"the text encoder first: {sentences.num_captions:,} sentences of {sentences.num_images:,} images, of the "
-            f"training split and of {', '.join(self.others)}, without {gathered.left_out:,} images of theirs that are "
-            "measured on here",
-            flush=True,
-        )
-        phase_run = Run(run.path / "text")
-        phase_run.path.mkdir(parents=True, exist_ok=True)
-        if recorder is None:
-            recorder = TrainingCurves(run.tensorboard_dir / "text", "", "pairs_per_second")
-        TextTrainer(model, self.config, strategy, phase_run, sentences, inputs.split("val"), recorder).fit()
+        phase = run.text_phase
+        if workers.is_chief:
+            phase.path.mkdir(exist_ok=True)
+        print("first phase: the text encoder learns from sentences", flush=True)
+        val = self.setup.inputs.split("val")
+        TextTrainer(model, self.config, strategy, phase, self._sentences, val, recorder).fit()
         encoder = model.get_layer("text_encoder")
         if workers.is_chief:
-            phase_run.check_best_weights()
-            encoder.load_weights(phase_run.best_weights)
+            phase.check_best_weights()
+            encoder.load_weights(phase.best_weights)
         workers.take_chiefs({"text_encoder": encoder})
-        print("the text encoder has learnt from sentences; now from images", flush=True)
+        print("second phase: the model learns from images", flush=True)

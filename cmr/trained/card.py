@@ -82,7 +82,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         f"- Words: {len(finished.inputs.vocabulary):,}, of the training sentences{_ngrams(config)}.",
         f"- Features: {metrics['features']}.",
         *(f"- {note}" for note in metrics["notes"]),
-        f"- Licence of the data: {_LICENCES.get(config.dataset, _UNKNOWN_LICENCE)}",
+        *_data_licences(config),
         *(f"- {each}" for each in _cnn_licences(finished)),
         "",
         "## Test split",
@@ -103,6 +103,14 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         *(f"    {line}" for line in _command(metrics["flags"])),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _data_licences(config: RunConfig) -> list[str]:
+    others = config.text_pretraining.sentences_of if config.text_pretraining else ()
+    return [
+        f"- Licence of the data: {_LICENCES.get(config.dataset, _UNKNOWN_LICENCE)}",
+        *(f"- Licence of the sentences of {name}: {_LICENCES.get(name, _UNKNOWN_LICENCE)}" for name in others),
+    ]
 
 
 def _cnn_licences(finished: FinishedRun) -> list[str]:

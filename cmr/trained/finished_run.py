@@ -11,11 +11,11 @@ import numpy as np
 from cmr.config import ComparatorRunConfig, RunConfig
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import WorkspaceError
-from cmr.evaluation import encoding, similarities
+from cmr.evaluation import encoding, query_bank, similarities
+from cmr.evaluation.encoding import Embeddings, SplitEmbedder
 from cmr.evaluation.similarities import Similarities
 from cmr.retrieval.model import retrieval_model
 from cmr.workspace import features
-from cmr.workspace.captions import EVALUATED
 from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import MeasuredConfig, Run
@@ -63,19 +63,22 @@ class FinishedRun:
         return read_ngrams(self.run, self.config, self.inputs.vocabulary)
 
     def similarities(self, split: str) -> Similarities:
-        """What the run says of the pairs of a split.
-
-        Args:
-          split: `val` or `test`; `train` too of a run that keeps its model.
+        """What the run says of the pairs of `val` or `test`.
 
         Raises:
           WorkspaceError: the weights, or a comparator's file of them, are missing or damaged.
         """
-        if split not in EVALUATED:
-            self.check_model()
         if isinstance(self.config, ComparatorRunConfig):
             return similarities.read(self.run.similarities_npz(split))
         return encoding.embed_split(self.model(), self.inputs.split(split))
+
+    def query_bank(self) -> Embeddings:
+        """Embeds the training split's queries, of very many a part, as `evaluation.query_bank` needs them.
+
+        Raises:
+          WorkspaceError: the weights are missing or damaged, or it is a comparator's run.
+        """
+        return query_bank.embed_bank(SplitEmbedder(self.model()), self.inputs.split("train"))
 
 
 def open_run(run_dir: str | os.PathLike) -> FinishedRun:

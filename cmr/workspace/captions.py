@@ -19,8 +19,12 @@ EVALUATED = ("val", "test")
 
 COLUMNS = ("image_id", "file_name", "split", "caption_id", "caption")
 
-# A few names have a letter for the size, and one a number behind.
-_FLICKR8K_ID = re.compile(r"(?P<number>[0-9]+)_[0-9a-f]{10}(_[a-z])?\.jpg(\.[0-9]+)?")
+# Names that are no other photograph's, in whatever folder: of Flickr8K, a few with a letter for the size and one with a
+# number behind, and of MSCOCO's releases of 2014.
+_LONG_NAME = re.compile(
+    r"(?:.*/)?(?:(?P<flickr>[0-9]+)_[0-9a-f]{10}(?:_[a-z])?\.jpe?g(?:\.[0-9]+)?"
+    r"|COCO_(?:train|val)2014_(?P<coco>[0-9]{12})\.jpg)"
+)
 
 
 def write_captions(path: str | os.PathLike, captions: pd.DataFrame) -> None:
@@ -94,13 +98,16 @@ def images_of(captions: pd.DataFrame) -> pd.DataFrame:
 
 
 def photograph(image_id: str) -> str:
-    """The photograph of an image, by the id that Flickr30K gives it: Flickr8K's has the photograph's secret too.
+    """The photograph of an image by its shortest name, which Flickr30K and MSCOCO 2017 give it.
+
+    Flickr8K's name has the photograph's secret too, MSCOCO 2014's the release. That a photograph of Flickr is one of
+    MSCOCO, which numbers them anew, can't be told.
 
     >>> photograph("1000268201_693b08cb0e.jpg"), photograph("1000268201.jpg"), photograph("scene_12.png")
     ('1000268201.jpg', '1000268201.jpg', 'scene_12.png')
     """
-    match = _FLICKR8K_ID.fullmatch(image_id)
-    return f"{match['number']}.jpg" if match else image_id
+    match = _LONG_NAME.fullmatch(image_id)
+    return f"{match['flickr'] or match['coco']}.jpg" if match else image_id
 
 
 class EvaluatedImages(NamedTuple):

@@ -139,6 +139,11 @@ class Run:
         return self.path / "tensorboard"
 
     @property
+    def text_phase(self) -> "Run":
+        """Folder of the phase before, in which its text encoder learns from sentences; of the same kind."""
+        return Run(self.path / "text")
+
+    @property
     def test_ranks_npz(self) -> pathlib.Path:
         return self.path / "test_ranks.npz"
 
@@ -170,7 +175,8 @@ class Run:
 
     def writer(self) -> contextlib.AbstractContextManager[None]:
         """Makes this process the folder's only writer while a block runs; see `writer_lock`."""
-        return writer_lock(self.path, (self.checkpoints_dir.name,))
+        parts = self.checkpoints_dir, self.text_phase.path, self.text_phase.checkpoints_dir
+        return writer_lock(self.path, tuple(str(part.relative_to(self.path)) for part in parts))
 
     def goes_on_with(self, run_config: Settings) -> bool:
         """Whether the run that the folder holds has come as far as one of these settings would, or less far.

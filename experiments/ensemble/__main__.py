@@ -1,7 +1,7 @@
 """Finds the best row and the best ensemble among finished runs, on the validation split alone, and tests them once.
 
     python -m experiments.ensemble --dataset=flickr8k
-    python -m experiments.ensemble --dataset=flickr8k --candidates='fusion-*,best_single-*' --query_bank=train
+    python -m experiments.ensemble --dataset=flickr8k --candidates='fusion-*,best_single-*' --query_banks=train
 
 The ensemble's similarity is the mean of its members' cosines; members are taken greedily while the validation sum of
 recalls rises. The files are <workspace_dir>/<dataset>/experiments/beyond.md, .csv, .tex, .html and .json.
@@ -41,18 +41,33 @@ def main() -> None:
             "some with experiments.reproduce or experiments.ablations"
         )
     results.check_same_inputs(rows)
+    if FLAGS.query_banks:
+        _check_models(rows)
     best = max(rows, key=candidates.mean_validation)
     print(f"best row on validation: {best.name}, {candidates.mean_validation(best):.1f} over {len(best.runs)} seeds")
     with writer_lock(workspace.experiments_dir):
         members = [result for row in rows for result in row.runs]
         ensemble = measuring.select_and_measure(workspace, members, FLAGS.max_members)
         rows = [RowResult(f"best single model ({best.name})", best.runs), ensemble]
-        rows += [measuring.correct(workspace, row, bank) for bank in FLAGS.query_bank for row in rows[:2]]
+        rows += [
+            measuring.correct(workspace, row, bank) for bank in dict.fromkeys(FLAGS.query_banks) for row in rows[:2]
+        ]
     random = best.runs[0].random_ranking
     table = build_table(paper.title_of_best(workspace.dataset), workspace.dataset, random, rows)
     stem = workspace.experiments_dir / "beyond"
     formats.write_all(table, stem)
     print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
+
+
+def _check_models(rows) -> None:
+    from cmr.config import ComparatorRunConfig
+
+    for result in (result for row in rows for result in row.runs):
+        if isinstance(result.run_config, ComparatorRunConfig):
+            raise ConfigError(
+                f"--query_banks corrects runs of cmr.train, and {result.run.path.name} is one of cmr.compare; leave it "
+                "out of --candidates"
+            )
 
 
 def _is_candidate(name: str) -> bool:

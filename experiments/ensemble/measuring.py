@@ -1,9 +1,9 @@
 """Ensembles, and scores that a query bank corrects, as rows of a table: each kept in a folder as a run is."""
 
-import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import keras
 
@@ -15,12 +15,15 @@ from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.query_bank import CorrectedSplits
 from cmr.evaluation.similarities import Similarities
 from cmr.trained import finished_run
+from cmr.trained.finished_run import FinishedRun
 from cmr.workspace import atomic_files
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.ensemble import selection
 from experiments.trainings import queue
 from experiments.trainings.results import RowResult, RunResult, distinct_stand_ins
+
+Said = TypeVar("Said", bound=Similarities)
 
 
 def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], max_members: int) -> RowResult:
@@ -34,7 +37,7 @@ def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], ma
     Returns:
       A row of one "run", `runs/ensemble-<hash of the members>`.
     """
-    val, inputs = _read(candidates, "val")
+    val, inputs = _read_split(candidates, "val")
     split = inputs.split("val")
     chosen = selection.select(val, split, max_members)
     for member, score in zip(chosen.members, chosen.scores, strict=True):
@@ -43,7 +46,7 @@ def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], ma
     if not queue.is_finished(run):
         best_val = selection.measure([val[name] for name in chosen.members], split)
         members = [result for result in candidates if result.run.path.name in chosen.members]
-        said, inputs = _read(members, "test")
+        said, inputs = _read_split(members, "test")
         together = selection.mean(list(said.values()), inputs.split("test"), inputs.test_folds)
         how = "cosine" if all(isinstance(each, Embeddings) for each in said.values()) else "standardised score"
         note = f"The ensemble is the mean {how} of {', '.join(said)}, chosen on validation."
@@ -57,13 +60,13 @@ def correct(workspace: Workspace, row: RowResult, bank: str) -> RowResult:
     Args:
       workspace: of the data set.
       row: of finished runs, or an ensemble's.
-      bank: see `query_bank.correct_splits`.
+      bank: `train` or `test`, whose queries it holds.
 
     Returns:
       A row of as many "runs", `runs/query_bank_<bank>-<hash of the run's members>`.
 
     Raises:
-      CmrError: a member scores pairs, or keeps no model and the bank is of training queries.
+      CmrError: a member is a comparator's run, which keeps no model.
     """
     queries = {"train": "training", "test": "test"}[bank]
     return RowResult(
@@ -76,21 +79,21 @@ def _correct(workspace: Workspace, result: RunResult, bank: str) -> RunResult:
     run = _run(workspace, f"query_bank_{bank}", names)
     if not queue.is_finished(run):
         members = [RunResult(Run(workspace.run_dir(name))) for name in names]
-        corrected, inputs = _corrected(members, bank)
+        corrected, inputs = _corrected(members, is_bank_of_training=bank == "train")
         best_val, _ = similarities.evaluate(corrected.val, inputs.split("val"))
-        notes = [*result.metrics_json["notes"], corrected.correction.note]
+        notes = [*result.metrics_json["notes"], corrected.note]
         _write(run, members, best_val, corrected.test, inputs, notes)
     return RunResult(run)
 
 
-def _corrected(members: Sequence[RunResult], bank: str) -> tuple[CorrectedSplits, Inputs]:
+def _corrected(members: Sequence[RunResult], is_bank_of_training: bool) -> tuple[CorrectedSplits, Inputs]:
     inputs = finished_run.open_run(members[0].run.path).inputs
+    banks = _read(members, "the bank", FinishedRun.query_bank)[0] if is_bank_of_training else {}
 
-    @functools.cache
-    def together(split: str) -> Similarities:
-        said, _ = _read(members, split)
-        return selection.mean(list(said.values()), inputs.split(split), inputs.test_folds if split == "test" else 1)
+    def together(split: str) -> Embeddings:
+        return selection.mean_cosine(list(_read_split(members, split)[0].values()))
 
+    bank = selection.mean_cosine(list(banks.values())) if banks else None
     return query_bank.correct_splits(together, inputs, bank), inputs
 
 
@@ -99,13 +102,20 @@ def _run(workspace: Workspace, kind: str, members: Sequence[str]) -> Run:
     return Run(workspace.run_dir(f"{kind}-{digest}"))
 
 
-def _read(results: Sequence[RunResult], split: str) -> tuple[dict[str, Similarities], Inputs]:
-    """What every run says of a split; also gives the inputs, whose captions all runs share."""
+def _read_split(results: Sequence[RunResult], split: str) -> tuple[dict[str, Similarities], Inputs]:
+    """What every run says of a split; see `_read`."""
+    return _read(results, split, lambda opened: opened.similarities(split))
+
+
+def _read(
+    results: Sequence[RunResult], what: str, read: Callable[[FinishedRun], Said]
+) -> tuple[dict[str, Said], Inputs]:
+    """Reads something of every run, by the runs' names; also gives the inputs, whose captions all runs share."""
     said = {}
-    with progress.progress_bar(len(results), "run", f"embedding {split}") as bar:
+    with progress.progress_bar(len(results), "run", f"embedding {what}") as bar:
         for result in results:
             opened = finished_run.open_run(result.run.path)
-            said[result.run.path.name] = opened.similarities(split)
+            said[result.run.path.name] = read(opened)
             # Keras keeps what it has built until it is told not to.
             keras.backend.clear_session()
             bar.update()

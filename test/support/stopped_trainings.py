@@ -52,7 +52,7 @@ def check_that_stopping_changes_nothing(
     fit(stopped, inputs, model, train, ngrams)
 
     assert tiny_runs.read_json(stopped.history_json) == tiny_runs.read_json(whole.history_json)
-    expected, kept = _arrays(whole.best_weights), _arrays(stopped.best_weights)
+    expected, kept = arrays(whole.best_weights), arrays(stopped.best_weights)
     assert expected.keys() == kept.keys()
     assert all(np.array_equal(expected[name], kept[name]) for name in expected)
 
@@ -96,7 +96,7 @@ def stop_before(count: int, patch: pytest.MonkeyPatch) -> None:
     patch.setattr(TrainingStep, "__call__", counted)
 
 
-def _arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
+def arrays(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Every array of an HDF5 file by its path."""
     arrays = {}
     with h5py.File(path) as file:

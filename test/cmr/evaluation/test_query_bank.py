@@ -9,9 +9,8 @@ from hypothesis import strategies as st
 from plain_split import IMAGE_OF_CAPTION, SPLIT
 
 from cmr.errors import ConfigError
-from cmr.evaluation import encoding, query_bank, similarities
+from cmr.evaluation import encoding, metrics, query_bank, similarities
 from cmr.evaluation.encoding import Embeddings
-from cmr.evaluation.query_bank import Correction
 from cmr.evaluation.similarities import PairScores
 
 
@@ -35,7 +34,7 @@ def reference(candidates, queries, scale):
 def test_what_a_candidate_has_in_common_with_a_bank_is_the_equations(seed, scale, num_queries):
     candidates, queries = drawn(seed).captions, drawn(seed + 1, captions=num_queries).captions
 
-    computed = query_bank.hubness(candidates, queries, scale)
+    computed = query_bank.hubness(candidates, queries, [scale, 3.0])[0]
 
     np.testing.assert_allclose(computed, reference(candidates, queries, scale), atol=1e-5)
 
@@ -43,19 +42,20 @@ def test_what_a_candidate_has_in_common_with_a_bank_is_the_equations(seed, scale
 def test_no_scale_overflows():
     candidates = drawn(0).captions
 
-    computed = query_bank.hubness(candidates, candidates, 1e5)
+    computed = query_bank.hubness(candidates, candidates, [1e5])[0]
 
     # Of the largest similarities alone, each one's with itself.
     np.testing.assert_allclose(computed, 1.0, atol=1e-3)
 
 
-def test_blocks_of_candidates_are_as_the_whole():
-    candidates, queries = drawn(0, captions=600).captions, drawn(1).images
+def test_equal_candidates_stay_equal_wherever_they_stand():
+    one, queries = drawn(0).captions[:1], drawn(1).images
+    candidates = np.repeat(one, 2 * metrics.BLOCK_SIZE + 1, axis=0)
 
-    whole = query_bank.hubness(candidates, queries, 10.0)
+    computed = query_bank.hubness(candidates, queries, query_bank.SCALES)
 
-    one_by_one = [query_bank.hubness(candidates[row : row + 1], queries, 10.0)[0] for row in range(600)]
-    np.testing.assert_allclose(whole, one_by_one, atol=1e-6)
+    assert computed.shape == (len(query_bank.SCALES), len(candidates))
+    np.testing.assert_array_equal(computed, np.repeat(computed[:, :1], len(candidates), axis=1))
 
 
 @settings(max_examples=20, deadline=None)
@@ -63,7 +63,7 @@ def test_blocks_of_candidates_are_as_the_whole():
 def test_one_product_has_the_ranks_of_both_directions(seed):
     said, bank = drawn(seed), drawn(seed + 1, images=20, captions=30)
 
-    corrected = query_bank.corrected(said, bank, 12.0)
+    (corrected,) = query_bank.corrected(said, bank, [12.0])
 
     products = corrected.images @ corrected.captions.T
     cosines = said.images.astype(np.float64) @ said.captions.T
@@ -91,79 +91,91 @@ def test_a_hub_no_longer_wins_every_query():
     said, bank = with_a_hub(0), with_a_hub(1)
     assert np.count_nonzero((said.images @ said.captions.T).argmax(axis=0) == 0) > 18
 
-    corrected = query_bank.corrected(said, bank, 10.0)
+    (corrected,) = query_bank.corrected(said, bank, [10.0])
 
     assert np.count_nonzero((corrected.images @ corrected.captions.T).argmax(axis=0) == 0) < 9
     before, after = (encoding.evaluate_embeddings(each, SPLIT)[0] for each in (said, corrected))
     assert after.sum_of_recalls > before.sum_of_recalls
 
 
-def test_the_scale_is_the_best_on_validation():
+def inputs(folds=3):
+    return types.SimpleNamespace(split=lambda name: SPLIT, test_folds=folds)
+
+
+def test_the_scale_is_the_best_on_validation_whatever_test_says():
     val, bank = with_a_hub(2), with_a_hub(3)
 
-    chosen = query_bank.choose(val, SPLIT, bank)
+    corrected = query_bank.correct_splits({"val": val, "test": drawn(0, dim=32)}.get, inputs(), bank)
 
-    sums = {
-        scale: encoding.evaluate_embeddings(Correction(bank, scale).of(val, SPLIT), SPLIT)[0].sum_of_recalls
-        for scale in query_bank.SCALES
-    }
-    assert sums[chosen.scale] == max(sums.values())
-    assert chosen.scale == min(scale for scale in sums if sums[scale] == max(sums.values()))
+    of_scales = query_bank.corrected(val, bank, query_bank.SCALES)
+    sums = [encoding.evaluate_embeddings(each, SPLIT)[0].sum_of_recalls for each in of_scales]
+    assert len(set(sums)) > 1
+    assert corrected.scale == query_bank.SCALES[sums.index(max(sums))]
+    np.testing.assert_array_equal(corrected.val.images, of_scales[sums.index(max(sums))].images)
 
 
 @pytest.mark.parametrize("folds", [1, 3])
 def test_a_split_that_is_its_own_bank_looks_at_no_other_fold(folds):
-    said = drawn(4)
-    corrected = Correction(None, 8.0).of(said, SPLIT, folds)
+    said = {"val": drawn(7), "test": drawn(4)}
+
+    corrected = query_bank.correct_splits(said.__getitem__, inputs(folds), None)
 
     for images, captions in SPLIT.folds(folds):
-        fold = Embeddings(said.images[images], said.captions[captions])
-        alone = query_bank.corrected(fold, fold, 8.0)
-        np.testing.assert_array_equal(corrected.images[images], alone.images)
-        np.testing.assert_array_equal(corrected.captions[captions], alone.captions)
+        fold = Embeddings(said["test"].images[images], said["test"].captions[captions])
+        (alone,) = query_bank.corrected(fold, fold, [corrected.scale])
+        np.testing.assert_array_equal(corrected.test.images[images], alone.images)
+        np.testing.assert_array_equal(corrected.test.captions[captions], alone.captions)
+    assert "not to be compared" in corrected.note
 
 
-def test_of_very_many_queries_a_bank_has_always_the_same(monkeypatch):
-    monkeypatch.setattr(query_bank, "MAX_QUERIES", 20)
-    said = drawn(5)
+@pytest.mark.parametrize("side", ["images", "captions"])
+def test_with_a_bank_of_training_queries_no_test_query_changes_another_ones_scores(side):
+    bank, said = drawn(6, 20, 50), drawn(8)
+    changed = {name: getattr(said, name).copy() for name in ("images", "captions")}
+    half = len(changed[side]) // 2
+    changed[side][:half] = getattr(drawn(9), side)[:half]
 
-    bank = query_bank.bank_of(said)
+    before, after = (
+        query_bank.correct_splits({"val": drawn(7), "test": test}.get, inputs(), bank).test
+        for test in (said, Embeddings(**changed))
+    )
 
-    assert bank.images is said.images
-    assert len(bank.captions) == 20 == len(np.unique(bank.captions, axis=0))
-    np.testing.assert_array_equal(bank.captions, query_bank.bank_of(said).captions)
-
-
-def inputs():
-    return types.SimpleNamespace(split=lambda name: SPLIT, test_folds=3)
-
-
-def test_a_bank_of_training_queries_never_looks_at_a_test_query():
-    said = {"train": drawn(6, 20, 50), "val": drawn(7), "test": drawn(8)}
-    changed = Embeddings(said["test"].images, np.roll(said["test"].captions, 1, axis=0))
-
-    of_both = [
-        query_bank.correct_splits({**said, "test": test}.get, inputs(), "train") for test in (said["test"], changed)
-    ]
-
-    # A sentence's part depends on itself alone, wherever it stands.
-    np.testing.assert_array_equal(np.roll(of_both[0].test.captions, 1, axis=0), of_both[1].test.captions)
-    np.testing.assert_array_equal(of_both[0].test.images, of_both[1].test.images)
-    assert "20 images and 50 sentences of the training split" in of_both[0].correction.note
+    assert not np.array_equal(getattr(before, side)[:half], getattr(after, side)[:half])
+    np.testing.assert_array_equal(getattr(before, side)[half:], getattr(after, side)[half:])
+    other = {"images": "captions", "captions": "images"}[side]
+    np.testing.assert_array_equal(getattr(before, other), getattr(after, other))
 
 
-def test_a_bank_of_the_test_queries_says_so_and_reads_no_training_split():
-    said = {"val": drawn(7), "test": drawn(8)}
+def test_the_note_tells_the_bank():
+    corrected = query_bank.correct_splits({"val": drawn(7), "test": drawn(8)}.get, inputs(), drawn(6, 20, 50))
 
-    corrected = query_bank.correct_splits(said.get, inputs(), "test")
-
-    assert "not to be compared" in corrected.correction.note
+    assert "20 images and 50 sentences of the training split" in corrected.note
     measured, _ = similarities.evaluate(corrected.test, SPLIT, 3)
     assert measured.image_retrieval.num_queries == 36
+
+
+class Numbers:
+    """An embedder whose embedding of an item is its number."""
+
+    def embed_images(self, split, images):
+        return images
+
+    embed_captions = embed_images
+
+
+@pytest.mark.parametrize("most", [5, 20, 1000])
+def test_a_bank_is_the_whole_split_or_always_the_same_part_of_it(monkeypatch, most):
+    monkeypatch.setattr(query_bank, "MAX_QUERIES", most)
+
+    bank = query_bank.embed_bank(Numbers(), SPLIT)
+
+    assert (len(set(bank.images)), len(set(bank.captions))) == (min(most, 12), min(most, 36))
+    again = query_bank.embed_bank(Numbers(), SPLIT)
+    np.testing.assert_array_equal(bank.captions, again.captions)
 
 
 def test_scores_of_pairs_are_refused():
     scores = PairScores((np.zeros((12, 36), np.float32),))
 
-    with pytest.raises(ConfigError, match="--query_bank"):
-        query_bank.correct_splits(lambda split: scores, inputs(), "test")
+    with pytest.raises(ConfigError, match="leave the bank out"):
+        query_bank.correct_splits(lambda split: scores, inputs(), None)

@@ -126,14 +126,19 @@ def test_a_file_that_was_cut_off_is_refused_or_ends_with_a_whole_row(tmp_path, k
         # Flickr8K's two odd forms.
         ("109202801_c6381eef15_b.jpg", "109202801.jpg"),
         ("2258277193_586949ec62.jpg.1", "2258277193.jpg"),
-        # No photographs of Flickr by their form.
+        ("Flicker8k_Dataset/1000268201_693b08cb0e.jpeg", "1000268201.jpg"),
+        ("COCO_val2014_000000179765.jpg", "000000179765.jpg"),
+        ("train2014/COCO_train2014_000000179765.jpg", "000000179765.jpg"),
         ("000000179765.jpg", "000000179765.jpg"),
+        # What may be another folder's too.
+        ("cats/000000000001.jpg", "cats/000000000001.jpg"),
+        ("cats/1.jpg", "cats/1.jpg"),
         ("scene_0123456789.jpg", "scene_0123456789.jpg"),
         ("12_0123.jpg", "12_0123.jpg"),
         ("1000268201_693b08cb0e.png", "1000268201_693b08cb0e.png"),
     ],
 )
-def test_a_photograph_has_one_name_in_flickr8k_and_flickr30k(image_id, photograph):
+def test_a_photograph_has_one_name_in_every_release(image_id, photograph):
     assert captions.photograph(image_id) == photograph
     # What has been named so stays.
     assert captions.photograph(photograph) == photograph

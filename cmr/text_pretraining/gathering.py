@@ -1,0 +1,43 @@
+"""Sentences of several data sets together, without the photographs that one of them is measured on."""
+
+import dataclasses
+from collections.abc import Mapping
+
+import pandas as pd
+
+from cmr.workspace import captions
+from cmr.workspace.captions import EVALUATED
+
+
+@dataclasses.dataclass(frozen=True)
+class Gathered:
+    """Sentences to learn from.
+
+    Attributes:
+      captions: a table as captions.csv, every image in the split `train`.
+      left_out: photographs of the other data sets that are measured on in this one.
+    """
+
+    captions: pd.DataFrame
+    left_out: int
+
+
+def gather(own: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> Gathered:
+    """Puts the sentences of other data sets beside the training sentences, each photograph's once.
+
+    A photograph of the val or test split is left out wherever it comes from: Flickr30K holds those of Flickr8K.
+
+    Args:
+      own: captions.csv of the data set.
+      others: name of another data set -> its captions.csv, of which all splits are taken.
+    """
+    photographs = own["image_id"].map(captions.photograph)
+    evaluated = set(photographs[own["split"].isin(EVALUATED)])
+    is_train = own["split"] == "train"
+    parts, taken, left_out = [own[is_train]], set(photographs[is_train]), 0
+    for table in others.values():
+        photographs = table["image_id"].map(captions.photograph)
+        left_out += photographs[photographs.isin(evaluated)].nunique()
+        parts.append(table[~photographs.isin(evaluated | taken)].assign(split="train"))
+        taken |= set(photographs)
+    return Gathered(pd.concat(parts, ignore_index=True), left_out)
