@@ -170,7 +170,7 @@ def _pipeline_stream(place, index, retriever, model: str):
 
     load = functools.partial(packed_model.load, model)
     checksum = retriever.parts.checksum
-    return PipelineStream(runner, index.folder, place.pictures, load, checksum, retriever.dim)
+    return PipelineStream(runner, index.folder, place.pictures, load, checksum, index.rows.width)
 
 
 def _tell(place, retriever, model: str) -> None:

@@ -60,7 +60,7 @@ def answer(
       retriever: the model of its index.
       top: results at most.
       skip: first results to leave out, for the next page.
-      score: from the query `[dim]` to a score of every row; by default the exact one of all.
+      score: from the query as of `Gallery.row_queries`, `[width]`, to a score of every row; by default the exact one.
 
     Raises:
       ConfigError: the model knows no word of a sentence, or nothing is left of the query.
@@ -68,7 +68,11 @@ def answer(
     """
     query = queries.embed(terms, retriever)
     started = time.monotonic()
-    scores = score(query) if score else gallery.scores(query[None])[:, 0]
+    are_sentences = all(term.sentence for term in terms)
+    if score:
+        scores = score(gallery.row_queries(query[None], are_sentences)[0])
+    else:
+        scores = gallery.scores(query[None], are_sentences)[:, 0]
     own = [_own_row(term, gallery) for term in terms]
     scores[[row for row in own if row is not None]] = -np.inf
     hits = gallery.hits(scores, top, skip)
@@ -89,7 +93,7 @@ def sentences_of(gallery: Gallery, rows: Sequence[int], retriever: Retriever) ->
     """The nearest sentence of each row; "" where the model carries none."""
     if retriever.sentences is None or not len(rows):
         return [""] * len(rows)
-    near = nearest_sentences.nearest(retriever.sentences, gallery.embeddings[list(rows)], 1)
+    near = nearest_sentences.nearest(retriever.sentences, gallery.vectors(rows), 1)
     return [sentences[0].sentence for sentences in near]
 
 

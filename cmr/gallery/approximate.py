@@ -53,7 +53,7 @@ def build(index: Store, queries: np.ndarray | None) -> Approximation:
 
     Args:
       index: the gallery's index.
-      queries: `[any, dim]` float32 to measure with, such as sentences; None takes rows of the gallery.
+      queries: `[any, dim]` float32 to measure with, sentences; None takes pictures of the gallery.
 
     Raises:
       ConfigError: faiss is not installed.
@@ -71,9 +71,12 @@ def build(index: Store, queries: np.ndarray | None) -> Approximation:
     built.train(np.asarray(rows[sample], np.float32))
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         built.add(np.asarray(rows[start : start + _ROWS_AT_ONCE], np.float32))
+    are_sentences = queries is not None
     if queries is None:
-        queries = np.asarray(rows[np.sort(random.permutation(len(rows))[:_QUERIES])], np.float32)
+        queries = rows[np.sort(random.permutation(len(rows))[:_QUERIES])][:, : index.rows.dim]
     queries = np.asarray(queries[random.permutation(len(queries))[:_QUERIES]], np.float32)
+    if index.rows.corrects_hubs:
+        queries = np.pad(queries, ((0, 0), (0, 1)), constant_values=float(are_sentences))
     exact = similarity.similarities(rows, queries)
     best = [set(similarity.best(exact[:, place], _RECALL_AT)) for place in range(len(queries))]
     built.nprobe = 1

@@ -160,14 +160,15 @@ class _Joining:
         return known.state != GONE and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns)
 
     def _commit(self) -> None:
-        embeddings = np.empty((len(self._new), self._index.rows.dim), self._index.rows.dtype)
+        rows_kept = self._index.rows
+        embeddings = np.empty((len(self._new), rows_kept.width), rows_kept.dtype)
         of_shard: dict[Shard, list[tuple[int, int]]] = {}
         for place, (shard, row) in enumerate(self._new.values()):
             of_shard.setdefault(shard, []).append((place, row))
         for shard, pairs in of_shard.items():
             places, rows = np.array(pairs).T
             embeddings[places] = self._rows[shard][rows]
-            lengths = np.linalg.norm(embeddings[places].astype(np.float32), axis=1)
+            lengths = np.linalg.norm(embeddings[places, : rows_kept.dim].astype(np.float32), axis=1)
             if not (np.abs(lengths - 1) < _UNIT_WITHIN).all():
                 raise WorkspaceError(_damaged(self._place.of_shard(shard)))
         self._index.commit(self._files, [*self._new], embeddings)

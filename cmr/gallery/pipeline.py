@@ -105,7 +105,7 @@ class PipelineStream:
       pictures: their folder, likewise.
       load_retriever: opens the model; a worker must be able to import it.
       model_checksum: of the model.
-      dim: of an embedding.
+      width: values of a row.
     """
 
     runner: Runner
@@ -113,7 +113,7 @@ class PipelineStream:
     pictures: pathlib.Path
     load_retriever: Callable[[], Retriever]
     model_checksum: str
-    dim: int
+    width: int
 
     def __call__(self, paths: Sequence[pathlib.Path], contents: Set[bytes]) -> Iterator[Batch]:
         """See `updating.Stream`.
@@ -160,7 +160,7 @@ class PipelineStream:
                     met.add(sha256)
                     embedded.append(Read(place, sha256))
                     rows.append(results.value(embedded_as[sha256], "rows"))
-            yield Batch(embedded, np.stack(rows) if rows else np.zeros((0, self.dim), np.float32), others)
+            yield Batch(embedded, np.stack(rows) if rows else np.zeros((0, self.width), np.float32), others)
 
 
 def _key(path: pathlib.Path) -> str:

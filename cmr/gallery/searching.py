@@ -31,7 +31,8 @@ class Hit:
     Attributes:
       rank: from 1.
       row: of its embedding; it stays the same while the index is the same.
-      score: cosine with the query.
+      score: cosine with the query; of sentences less what the picture has in common with all of them, where the model
+        tells that (`trained.hub_correction`).
       share: of the gallery's pictures that score as high or higher, itself included.
       path: the file.
       copies: other files of the same content.
@@ -58,7 +59,7 @@ class Gallery:
       place: its folders.
       description: gallery.json.
       store: the index in use; of a gallery in shards that is not merged, all of theirs.
-      embeddings: `[num_rows, dim]`, mapped from the disk.
+      embeddings: `[num_rows, width]`, mapped from the disk; `vectors` has them without what a hub correction adds.
       hidden: `[any]` int64, rows that no file has any more.
     """
 
@@ -145,11 +146,39 @@ class Gallery:
         """Files that can be found: copies count each."""
         return self.store.count(INDEXED)
 
-    def scores(self, queries: np.ndarray) -> np.ndarray:
-        """Cosines of every row with queries.
+    def vectors(self, rows: Sequence[int]) -> np.ndarray:
+        """Embeddings of rows: `[len(rows), dim]` float32, norm 1 but for the rounding of `rows_dtype`."""
+        return np.asarray(self.embeddings[list(rows)], np.float32)[:, : self.store.rows.dim]
+
+    def row_queries(self, queries: np.ndarray, are_sentences: bool) -> np.ndarray:
+        """Queries as the rows are multiplied by them.
 
         Args:
           queries: `[num_queries, dim]` float32, norm 1.
+          are_sentences: whether what is near to all sentences is to be taken off.
+
+        Returns:
+          `[num_queries, width]` float32.
+
+        Raises:
+          WorkspaceError: they are of another size, so of another model.
+        """
+        rows = self.store.rows
+        if queries.shape[1] != rows.dim:
+            raise WorkspaceError(
+                f"{self.place.folder} holds embeddings of {rows.dim} values and the query has {queries.shape[1]}; "
+                f"search with the model of the index, {self.description.model}"
+            )
+        if not rows.corrects_hubs:
+            return queries
+        return np.pad(queries, ((0, 0), (0, 1)), constant_values=float(are_sentences))
+
+    def scores(self, queries: np.ndarray, are_sentences: bool = False) -> np.ndarray:
+        """Scores of every row for queries, see `Hit.score`.
+
+        Args:
+          queries: see `row_queries`.
+          are_sentences: likewise.
 
         Returns:
           `[num_rows, num_queries]` float32; minus infinity for rows that no file has any more.
@@ -157,11 +186,7 @@ class Gallery:
         Raises:
           WorkspaceError: the queries are of another size, so of another model.
         """
-        if queries.shape[1] != self.embeddings.shape[1]:
-            raise WorkspaceError(
-                f"{self.place.folder} holds embeddings of {self.embeddings.shape[1]} values and the query has "
-                f"{queries.shape[1]}; search with the model of the index, {self.description.model}"
-            )
+        queries = self.row_queries(queries, are_sentences)
         if isinstance(self.embeddings, ShardedRows):
             scores = self.embeddings.similarities(queries)
         else:

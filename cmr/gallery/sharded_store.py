@@ -27,16 +27,17 @@ class ShardedStore:
 
     Attributes:
       stores: see above.
+      rows: what a row is, in all of them.
     """
 
     def __init__(self, stores: Mapping[Shard, Store], count: int):
         self.stores = stores
         self._of_place = {shard.index - 1: store for shard, store in stores.items()}
         self._count = count
-        dim = next(iter(stores.values())).rows.dim
-        none = np.zeros((0, dim), np.float16)
+        self.rows = next(iter(stores.values())).rows
+        none = np.zeros((0, self.rows.width), np.float16)
         parts = [self._of_place[place].embeddings() if place in self._of_place else none for place in range(count)]
-        self._rows = ShardedRows(parts, dim)
+        self._rows = ShardedRows(parts, self.rows.width)
 
     def close(self) -> None:
         for store in self.stores.values():

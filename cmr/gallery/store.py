@@ -18,7 +18,7 @@ import numpy as np
 from cmr.errors import WorkspaceError
 from cmr.gallery.place import Description, Place
 from cmr.workspace import json_files, shards
-from cmr.workspace.json_kinds import OneOf, Record, Text, Whole
+from cmr.workspace.json_kinds import Flag, OneOf, Record, Text, Whole
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS contents (sha256 BLOB PRIMARY KEY, row INTEGER NOT NULL UNIQUE, is_shown INTEGER NOT NULL)
@@ -72,11 +72,18 @@ class Rows:
       model_checksum: of the model that made them.
       dim: size of an embedding.
       dtype: `float16` or `float32`.
+      corrects_hubs: whether a row has one more value behind its embedding: what is added to its cosines with sentences.
     """
 
     model_checksum: str
     dim: int
     dtype: str
+    corrects_hubs: bool = False
+
+    @property
+    def width(self) -> int:
+        """Values of a row."""
+        return self.dim + self.corrects_hubs
 
     @classmethod
     def read(cls, folder: pathlib.Path) -> "Rows":
@@ -89,11 +96,17 @@ class Rows:
 
     def write(self, folder: pathlib.Path) -> None:
         """Writes index.json."""
-        json_files.write_json(folder / INDEX_JSON, dataclasses.asdict(self))
+        values = dataclasses.asdict(self)
+        if not self.corrects_hubs:
+            del values["corrects_hubs"]
+        json_files.write_json(folder / INDEX_JSON, values)
 
 
 _ROWS = Record(
-    {"model_checksum": Text(), "dim": Whole(at_least=1), "dtype": OneOf(("float16", "float32"))}, others=False
+    {"model_checksum": Text(), "dim": Whole(at_least=1), "dtype": OneOf(("float16", "float32"))},
+    # Of older versions without it.
+    optional={"corrects_hubs": Flag()},
+    others=False,
 )
 
 
@@ -204,7 +217,7 @@ class Store:
         Args:
           files: their paths and what is known of them now.
           new_contents: SHA-256 of the contents that are embedded for the first time.
-          embeddings: `[len(new_contents), dim]` of those.
+          embeddings: `[len(new_contents), width]`, the rows of those.
         """
         first = self.num_rows()
         if new_contents:
@@ -262,8 +275,8 @@ class Store:
         return row[0] if row else None
 
     def embeddings(self) -> np.ndarray:
-        """All committed embeddings, mapped from the disk: `[num_rows, dim]`, not to be written."""
-        shape = self.num_rows(), self.rows.dim
+        """All committed rows, mapped from the disk: `[num_rows, width]`, not to be written."""
+        shape = self.num_rows(), self.rows.width
         if not shape[0]:
             return np.zeros(shape, self.rows.dtype)
         try:
@@ -287,7 +300,7 @@ class Store:
         """Cuts off what a killed writer added behind the last commit."""
         with contextlib.suppress(FileNotFoundError):
             count = self.num_rows()
-            end = _HEADER_BYTES + count * self.rows.dim * np.dtype(self.rows.dtype).itemsize
+            end = _HEADER_BYTES + count * self.rows.width * np.dtype(self.rows.dtype).itemsize
             if self._npy.stat().st_size > end:
                 os.truncate(self._npy, end)
                 with open(self._npy, "rb+") as file:
@@ -310,7 +323,7 @@ def open_in_use(place: Place) -> tuple[Description, Store]:
 
 
 def _header(rows: Rows, count: int) -> bytes:
-    text = repr({"descr": np.dtype(rows.dtype).str, "fortran_order": False, "shape": (count, rows.dim)})
+    text = repr({"descr": np.dtype(rows.dtype).str, "fortran_order": False, "shape": (count, rows.width)})
     # Magic, version 1.0, and the length of the text, which spaces fill up.
     size = _HEADER_BYTES - 10
     return b"\x93NUMPY\x01\x00" + size.to_bytes(2, "little") + f"{text:<{size - 1}}\n".encode()

@@ -95,8 +95,8 @@ def stream(retriever: Retriever, paths: Sequence[pathlib.Path], is_known: Callab
 def _embed(retriever: Retriever, pictures: Sequence[Read]) -> np.ndarray:
     # A batch of known contents needs no model at all.
     if not pictures:
-        return np.zeros((0, retriever.dim), np.float32)
-    return retriever.embed_squares([picture.squares for picture in pictures])
+        return np.zeros((0, 0), np.float32)
+    return retriever.gallery_rows(retriever.embed_squares([picture.squares for picture in pictures]))
 
 
 def content_sha256(path: pathlib.Path) -> bytes:

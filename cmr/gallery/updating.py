@@ -246,7 +246,7 @@ def open_for_update(place: Place, retriever: Retriever, model: str, dtype: str, 
       ConfigError: the index is of another model.
       WorkspaceError: it is damaged.
     """
-    rows = Rows(retriever.parts.checksum, retriever.dim, dtype)
+    rows = Rows(retriever.parts.checksum, retriever.dim, dtype, retriever.hub_correction is not None)
     if not place.gallery_json.exists():
         refuse_unmerged(place)
         place.remove_others("")

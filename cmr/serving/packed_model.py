@@ -24,6 +24,7 @@ from cmr.pictures.cnn import Cnn
 from cmr.retrieval import image_encoder, text_encoder
 from cmr.serving.packed_file import PackedFile
 from cmr.trained import finished_run
+from cmr.trained.hub_correction import HubCorrection
 from cmr.trained.retriever import Retriever
 from cmr.trained.run_parts import RunParts
 from cmr.trained.sentences import Sentences
@@ -100,6 +101,9 @@ class PackedParts:
         try:
             self.config = ModelConfig(**file.description["settings"]["model"])
             self._best_scores = np.array(file.description["best_scores"], np.float32)
+            # Files of older versions lack it.
+            correction = file.description.get("hub_correction")
+            self._hub_correction = HubCorrection(**correction) if correction else None
             self._crops = {name: int(each["crops"]) for name, each in file.description["cnns"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WorkspaceError(f"{self.name} was packed by another version; pack the run again") from error
@@ -136,6 +140,9 @@ class PackedParts:
     def sentences(self) -> Sentences:
         rows = np.load(io.BytesIO(self._file.read(SENTENCES_NPY)), allow_pickle=False)
         return Sentences(json.loads(self._file.read(SENTENCES_JSON)), rows)
+
+    def hub_correction(self) -> HubCorrection | None:
+        return self._hub_correction
 
     def _ngrams(self) -> Ngrams | None:
         if not self.config.num_ngrams:

@@ -1,5 +1,6 @@
 """Makes a packed model of a finished run."""
 
+import dataclasses
 import io
 import json
 import pathlib
@@ -12,11 +13,12 @@ import numpy as np
 from cmr.captioner import files as captioner_files
 from cmr.errors import ConfigError
 from cmr.evaluation import encoding
+from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.metrics import BothDirections
 from cmr.pictures.cnn import CNN_KERAS
 from cmr.serving import packed_cnn, packed_model
 from cmr.serving.packed_file import write_packed_file
-from cmr.trained import card, finished_run
+from cmr.trained import card, finished_run, hub_correction, run_parts
 from cmr.trained.retriever import Retriever
 from cmr.trained.run_parts import RunParts
 
@@ -58,13 +60,21 @@ def pack(
     parts = RunParts(finished_run.open_run(run_dir))
     # Known before minutes of work: whether the CNNs are there and can be read.
     crops = {name: cnn.crops for name, cnn in parts.cnns().items()}
-    kept = _validation(parts)
+    kept = _measure(parts, parts.embed_val())
     for encoder in (parts.text_encoder(), parts.image_encoder()):
         encoder.set_weights([weight.astype(dtype).astype(np.float32) for weight in encoder.get_weights()])
-    remarks = [card.loss_remark(kept, _validation(parts), dtype), _captioner_remark(parts)]
+    finished, val = parts.finished, parts.embed_val()
     texts = parts.training_sentences(sentences_per_image)
-    rows = Retriever(parts).embed_sentences(texts, lambda count: on_sentences(count, len(texts)))
-    finished = parts.finished
+    rows = Retriever(parts).embed_sentences(texts, lambda count: on_sentences(count, len(texts))).astype(np.float16)
+    split = finished.inputs.split("val")
+    correction = hub_correction.choose(val, split, rows)
+    added = correction.of(val.images, rows) if correction else np.zeros(split.num_images, np.float32)
+    found = hub_correction.image_retrieval(val, split, added)
+    remarks = [
+        card.loss_remark(kept, _measure(parts, val), dtype),
+        card.search_remark(kept.image_retrieval, found, correction),
+        _captioner_remark(parts),
+    ]
     text = card.text(finished, [remark for remark in remarks if remark])
     features = finished.inputs.features
     members = {
@@ -73,7 +83,7 @@ def pack(
         packed_model.TEXT_ENCODER_NPZ: _npz(parts.text_encoder(), dtype),
         packed_model.IMAGE_ENCODER_NPZ: _npz(parts.image_encoder(), dtype),
         packed_model.SENTENCES_JSON: json.dumps(texts, ensure_ascii=False).encode(),
-        packed_model.SENTENCES_NPY: _npy(rows.astype(np.float16)),
+        packed_model.SENTENCES_NPY: _npy(rows),
         **{
             packed_model.cnn_member(name): packed_cnn.with_dtype((each.path / CNN_KERAS).read_bytes(), dtype)
             for name, each in features.items()
@@ -86,7 +96,8 @@ def pack(
     description = {
         "name": finished.run.path.name,
         "dtype": dtype,
-        "best_scores": parts.best_scores().tolist(),
+        "best_scores": run_parts.best_scores(val, added).tolist(),
+        "hub_correction": dataclasses.asdict(correction) if correction else None,
         "features": parts.features,
         "settings": json.loads(finished.config.to_json()),
         "cnns": {
@@ -111,9 +122,8 @@ def _file(write: Callable[[pathlib.Path], None]) -> bytes:
         return path.read_bytes()
 
 
-def _validation(parts: RunParts) -> BothDirections:
-    val = parts.finished.inputs.split("val")
-    return encoding.evaluate_embeddings(encoding.embed_split(parts.model, val), val)[0]
+def _measure(parts: RunParts, val: Embeddings) -> BothDirections:
+    return encoding.evaluate_embeddings(val, parts.finished.inputs.split("val"))[0]
 
 
 def _captioner_remark(parts: RunParts) -> str:

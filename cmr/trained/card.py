@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from cmr import shell
 from cmr.config import RunConfig
 from cmr.evaluation import results_table
-from cmr.evaluation.metrics import BothDirections
+from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.trained.finished_run import FinishedRun
+from cmr.trained.hub_correction import HubCorrection
 
 # What the publishers say of their data; a model that learnt from them is no freer than they are.
 _LICENCES = {
@@ -103,6 +104,17 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         *(f"    {line}" for line in _command(metrics["flags"])),
     ]
     return "\n".join(lines) + "\n"
+
+
+def search_remark(before: RetrievalMetrics, after: RetrievalMetrics, correction: HubCorrection | None) -> str:
+    """What a search by sentences does with pictures that are near to all of them; "" where it does nothing."""
+    if correction is None:
+        return ""
+    return (
+        "A search by sentences takes off what a picture has in common with all sentences that come along (t = "
+        f"{correction.scale:g}, chosen on the validation split, where R@1 of pictures rises from "
+        f"{before.recall_at_1:.1f} to {after.recall_at_1:.1f} by it)."
+    )
 
 
 def _data_licences(config: RunConfig) -> list[str]:

@@ -27,6 +27,7 @@ from cmr.errors import ConfigError
 from cmr.pictures import files
 from cmr.pictures.cnn import Cnn
 from cmr.pictures.files import Source
+from cmr.trained.hub_correction import HubCorrection
 from cmr.trained.sentences import Sentences, padded
 from cmr.workspace.vocabulary import Vocabulary, tokenize
 
@@ -69,10 +70,13 @@ class RetrieverParts(Protocol):
     def captioner(self) -> Captioner | None: ...
 
     def best_scores(self) -> np.ndarray:
-        """`[101]` float32, percentiles 0 ... 100 of the best cosine of each validation sentence with a picture."""
+        """`[101]` float32, percentiles 0 ... 100 of the best score of each validation sentence with a picture."""
 
     def sentences(self) -> Sentences | None:
         """The data set's training sentences, embedded; None where the model does not carry them."""
+
+    def hub_correction(self) -> HubCorrection | None:
+        """What a search takes off, told by those sentences; None where it goes by cosines alone."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,7 +229,7 @@ class Retriever:
         """The share of the validation sentences whose best picture scored higher.
 
         Args:
-          score: of a sentence's best picture, a cosine.
+          score: of a sentence's best picture, as a search has it.
         """
         percentiles = self._best_scores
         return 1.0 - float(np.interp(score, percentiles, np.linspace(0.0, 1.0, len(percentiles))))
@@ -238,6 +242,26 @@ class Retriever:
     def sentences(self) -> Sentences | None:
         """The training sentences that the model carries, embedded; None where it carries none."""
         return self.parts.sentences()
+
+    @functools.cached_property
+    def hub_correction(self) -> HubCorrection | None:
+        """What a search by sentences takes off pictures that are near to all of them; None for cosines alone."""
+        return self.parts.hub_correction()
+
+    def gallery_rows(self, pictures: np.ndarray) -> np.ndarray:
+        """Pictures as a gallery keeps them, to be multiplied by `sentence_query`.
+
+        Args:
+          pictures: `[num_pictures, dim]` float32, embeddings.
+
+        Returns:
+          The embeddings, where the model has a hub correction with one more column, what it adds to each picture:
+          `[num_pictures, dim or dim + 1]` float32.
+        """
+        if self.hub_correction is None:
+            return pictures
+        added = self.hub_correction.of(pictures, self.sentences.rows)
+        return np.concatenate([pictures, added[:, None]], axis=1)
 
     @functools.cached_property
     def _cnns(self) -> Mapping[str, Cnn]:

@@ -13,11 +13,13 @@ from cmr.config import ModelConfig
 from cmr.data import input_names
 from cmr.errors import CmrError, ConfigError
 from cmr.evaluation import encoding
+from cmr.evaluation.encoding import Embeddings
 from cmr.pictures import cnn as cnns_of_pictures
 from cmr.pictures.cnn import Cnn
 from cmr.text_space import choice
 from cmr.trained import card
 from cmr.trained.finished_run import FinishedRun
+from cmr.trained.hub_correction import HubCorrection
 from cmr.trained.sentences import Sentences
 from cmr.workspace.captions import in_split
 from cmr.workspace.checksums import files_sha256
@@ -115,10 +117,11 @@ class RunParts:
         return path if choice.kernel_checksum(kernel) == self.finished.config.text_space else None
 
     def best_scores(self) -> np.ndarray:
-        embeddings = encoding.embed_split(self.model, self.finished.inputs.split("val"))
-        # By blocks: MSCOCO's 25,000 sentences and 5,000 images are 500 MB of cosines.
-        best = [(block @ embeddings.images.T).max(axis=1) for block in np.array_split(embeddings.captions, 20)]
-        return np.percentile(np.concatenate(best), np.arange(101)).astype(np.float32)
+        return best_scores(self.embed_val(), 0.0)
+
+    def embed_val(self) -> Embeddings:
+        """The validation split, embedded."""
+        return encoding.embed_split(self.model, self.finished.inputs.split("val"))
 
     def training_sentences(self, per_image: int | None = None) -> list[str]:
         """Different sentences of the training split, in their order; of more than `MOST_SENTENCES` a random choice.
@@ -138,6 +141,22 @@ class RunParts:
     def sentences(self) -> Sentences | None:
         """None: embedding them takes too long for a search; cmr.pack does it once."""
         return None
+
+    def hub_correction(self) -> HubCorrection | None:
+        """None, for want of the sentences that tell it."""
+        return None
+
+
+def best_scores(val: Embeddings, added: np.ndarray | float) -> np.ndarray:
+    """See `retriever.RetrieverParts`.
+
+    Args:
+      val: the validation split.
+      added: to its images' cosines with any sentence, one number or `[num_images]`.
+    """
+    # By blocks: MSCOCO's 25,000 sentences and 5,000 images are 500 MB of cosines.
+    best = [(block @ val.images.T + added).max(axis=1) for block in np.array_split(val.captions, 20)]
+    return np.percentile(np.concatenate(best), np.arange(101)).astype(np.float32)
 
 
 def _check_has_cnn(name: str, extractor: Mapping) -> None:

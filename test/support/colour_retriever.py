@@ -25,6 +25,8 @@ class ColourRetriever:
     stops_after: int | None = None
     dim: int = 3
 
+    hub_correction = None
+
     @property
     def parts(self):
         return types.SimpleNamespace(checksum=self.checksum)
@@ -34,6 +36,9 @@ class ColourRetriever:
 
     def squares(self, path) -> dict[str, np.ndarray]:
         return {"colour": files.read_crops(path, _SIZE, 1)}
+
+    def gallery_rows(self, pictures) -> np.ndarray:
+        return pictures
 
     def embed_squares(self, squares) -> np.ndarray:
         if self.stops_after is not None and self.computed + len(squares) > self.stops_after:

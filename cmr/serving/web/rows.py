@@ -32,7 +32,7 @@ def embedding(gallery: Gallery, row: int) -> np.ndarray:
       HTTPException: there is no such picture.
     """
     check_row(gallery, row)
-    vector = np.asarray(gallery.embeddings[row], np.float32)
+    (vector,) = gallery.vectors([row])
     return vector / np.linalg.norm(vector)
 
 

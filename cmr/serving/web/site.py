@@ -145,7 +145,7 @@ class Site:
         rows.check_row(gallery, row)
         if self.retriever.sentences is None:
             return []
-        return nearest_sentences.nearest(self.retriever.sentences, gallery.embeddings[[row]], top)[0]
+        return nearest_sentences.nearest(self.retriever.sentences, gallery.vectors([row]), top)[0]
 
     def made_sentences(self, gallery: Gallery, row: int) -> list[str]:
         """What the captioner says of a picture; nothing where there is none, or the picture can't be read."""

@@ -4,18 +4,15 @@ import types
 
 import numpy as np
 import pytest
+from hubs import unit, with_a_hub
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from plain_split import IMAGE_OF_CAPTION, SPLIT
+from plain_split import SPLIT
 
 from cmr.errors import ConfigError
 from cmr.evaluation import encoding, metrics, query_bank, similarities
 from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.similarities import PairScores
-
-
-def unit(vectors):
-    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
 
 
 def drawn(seed, images=12, captions=36, dim=6):
@@ -74,17 +71,6 @@ def test_one_product_has_the_ranks_of_both_directions(seed):
         np.testing.assert_allclose(np.ptp(products[image] - of_sentences[image]), 0, atol=1e-5)
     for caption in range(36):
         np.testing.assert_allclose(np.ptp(products[:, caption] - of_images[:, caption]), 0, atol=1e-5)
-
-
-def with_a_hub(seed=0):
-    """Pairs that are near each other, and one image that is near every sentence."""
-    random = np.random.default_rng(seed)
-    common = np.ones(32) / np.sqrt(32)
-    pictures = unit(random.normal(size=(12, 32)))
-    captions = unit(pictures[IMAGE_OF_CAPTION] + 0.25 * random.normal(size=(36, 32)) + 2.5 * common)
-    pictures = pictures.copy()
-    pictures[0] = common
-    return Embeddings(unit(pictures), captions)
 
 
 def test_a_hub_no_longer_wins_every_query():

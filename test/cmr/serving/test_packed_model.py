@@ -19,7 +19,8 @@ from cmr.data import input_names
 from cmr.errors import CmrError, ConfigError, DataError, WorkspaceError
 from cmr.evaluation import encoding
 from cmr.serving import packed_file
-from cmr.trained import finished_run
+from cmr.trained import finished_run, hub_correction
+from cmr.trained.hub_correction import HubCorrection
 
 
 def packed(run, folder, dtype="float32", *flags):
@@ -74,6 +75,42 @@ def test_sentences_of_several_levels_are_embedded_as_evaluation_embeds_them_to_t
 def test_the_ngrams_of_a_packed_model_are_those_of_its_run(levels):
     with zipfile.ZipFile(levels[1]) as file:
         assert file.read("ngrams.txt") == levels[0].ngrams_txt.read_bytes()
+
+
+def test_what_search_takes_off_comes_along(vse, tmp_path, monkeypatch):
+    chosen = HubCorrection(scale=10.0, mean=0.25)
+    monkeypatch.setattr(hub_correction, "choose", lambda val, split, sentences: chosen)
+    finished = finished_run.open_run(vse[0].path)
+    val = encoding.embed_split(finished.model(), finished.inputs.split("val"))
+
+    path, card = packed(vse[0], tmp_path)
+
+    retriever = cmr.load(path)
+    rows = retriever.gallery_rows(val.images)
+    added = chosen.of(val.images, retriever.sentences.rows)
+    assert retriever.hub_correction == chosen
+    np.testing.assert_array_equal(rows, np.concatenate([val.images, added[:, None]], axis=1))
+    assert "takes off what a picture has in common with all sentences" in " ".join(card.split())
+    # The best score of half of the validation sentences is above the median one.
+    best = (val.captions @ val.images.T + added).max(axis=1)
+    assert retriever.share_with_better_best(float(np.median(best))) == pytest.approx(0.5, abs=0.05)
+
+
+@pytest.mark.parametrize("correction", [None, "missing"])
+def test_a_model_that_takes_nothing_off_is_searched_by_cosines(vse, tmp_path, correction):
+    with zipfile.ZipFile(vse[1]) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    description = json.loads(members.pop("model.json"))
+    description["hub_correction"] = None
+    if correction == "missing":
+        del description["hub_correction"]
+    packed_file.write_packed_file(tmp_path / "older.cmr", description, members)
+
+    retriever = cmr.load(tmp_path / "older.cmr")
+
+    pictures = np.eye(retriever.dim, dtype=np.float32)
+    assert retriever.gallery_rows(pictures) is pictures
+    assert cmr.load(vse[0].path).hub_correction is None
 
 
 def test_a_model_without_levels_has_no_ngrams(vse):
