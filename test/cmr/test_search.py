@@ -47,12 +47,14 @@ def test_a_result_is_a_line_of_score_and_path_and_nothing_else(photos):
     assert all(pathlib.Path(path).parent == photos for _, path in results)
 
 
-def test_the_scores_are_cosines_with_the_sentence(photos, model):
+def test_the_scores_are_cosines_with_the_sentence_and_what_is_added_for_all_sentences(photos, model):
     retriever = cmr.load(model)
     (query,) = retriever.embed_sentences(["a red dog"])
 
     for score, path in lines(search("a red dog", f"--pictures={photos}")):
-        assert float(score) == pytest.approx(float(retriever.embed_pictures([path])[0] @ query), abs=2e-3)
+        (picture,) = retriever.embed_pictures([path])
+        added = retriever.gallery_rows(picture[None])[0, retriever.dim :].sum()
+        assert float(score) == pytest.approx(float(picture @ query + added), abs=2e-3)
 
 
 def test_a_model_that_has_changed_since_the_index_was_made_is_said(run, tmp_path):
