@@ -173,7 +173,7 @@ def _search_sentences(terms) -> None:
             raise ConfigError(f"--sentences finds sentences and no pictures; leave --{name} out")
     retriever = packed_model.load(_model_for_sentences())
     _say_unknown_words(terms, retriever)
-    query = queries.embed(terms, retriever)
+    query = queries.embed(terms, retriever).vector
     if FLAGS.sentences_file:
         sentences = nearest_sentences.of_file(pathlib.Path(FLAGS.sentences_file), retriever)
     else:

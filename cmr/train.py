@@ -73,7 +73,7 @@ def _train(setup, strategy, second=None, first=None) -> None:
     is_to_train = bool(workers.chiefs(run.has_more_epochs(run_config) or not run.metrics_json.exists()))
     if is_to_train:
         setup.check_training(strategy.num_replicas_in_sync)
-        if first is not None:
+        if first is not None and not first.is_over(run):
             first.check_training()
     # A finished run is only read, and may lie where nothing can be written.
     with run.writer() if workers.is_chief and (is_to_train or not run.is_finished) else contextlib.nullcontext():
@@ -83,7 +83,6 @@ def _train(setup, strategy, second=None, first=None) -> None:
 def _train_and_measure(model, run, setup, strategy, chief: bool, is_to_train: bool, second, first) -> None:
     from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
     from cmr.retrieval.trainer import Trainer
-    from cmr.text_pretraining.recorder import TextRecorder
     from cmr.trained import final_evaluation, finished_run
 
     inputs, run_config = setup.inputs, setup.run_config
@@ -107,9 +106,7 @@ def _train_and_measure(model, run, setup, strategy, chief: bool, is_to_train: bo
         if chief:
             recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, val, inputs.image_dir)
         if first is not None:
-            events = run.tensorboard_dir / "text"
-            first_recorder = TextRecorder(events, flags_text, "pairs_per_second") if chief else SilentRecorder()
-            first.train(model, strategy, run, first_recorder)
+            first.train(model, strategy, run, flags_text)
         if second is None:
             trainer = Trainer(model, run_config.train, strategy, run, train, val, recorder)
         else:

@@ -20,8 +20,8 @@ def pack_flags() -> None:
     flags.DEFINE_integer(
         "sentences_per_image",
         None,
-        "Training sentences of an image that come along, to be found by a picture; by default all. Each takes two "
-        "bytes a dimension.",
+        "Training sentences of an image that come along, to be found by a picture, and to tell what pictures have in "
+        "common with all of them; by default all. Each takes two bytes a dimension.",
         lower_bound=1,
     )
 

@@ -68,11 +68,10 @@ def answer(
     """
     query = queries.embed(terms, retriever)
     started = time.monotonic()
-    are_sentences = all(term.sentence for term in terms)
     if score:
-        scores = score(gallery.row_queries(query[None], are_sentences)[0])
+        scores = score(gallery.row_queries(query.vector[None], query.sentence_weight)[0])
     else:
-        scores = gallery.scores(query[None], are_sentences)[:, 0]
+        scores = gallery.scores(query.vector[None], query.sentence_weight)[:, 0]
     own = [_own_row(term, gallery) for term in terms]
     scores[[row for row in own if row is not None]] = -np.inf
     hits = gallery.hits(scores, top, skip)

@@ -71,12 +71,11 @@ def build(index: Store, queries: np.ndarray | None) -> Approximation:
     built.train(np.asarray(rows[sample], np.float32))
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         built.add(np.asarray(rows[start : start + _ROWS_AT_ONCE], np.float32))
-    are_sentences = queries is not None
+    sentence_weight = 0.0 if queries is None else 1.0
     if queries is None:
         queries = rows[np.sort(random.permutation(len(rows))[:_QUERIES])][:, : index.rows.dim]
     queries = np.asarray(queries[random.permutation(len(queries))[:_QUERIES]], np.float32)
-    if index.rows.corrects_hubs:
-        queries = np.pad(queries, ((0, 0), (0, 1)), constant_values=float(are_sentences))
+    queries = index.rows.queries(queries, sentence_weight)
     exact = similarity.similarities(rows, queries)
     best = [set(similarity.best(exact[:, place], _RECALL_AT)) for place in range(len(queries))]
     built.nprobe = 1
@@ -113,11 +112,11 @@ class ApproximateSearch:
             raise WorkspaceError(f"{path} is missing or damaged; {mend}") from error
 
     def scores(self, rows: np.ndarray, query: np.ndarray, count: int) -> np.ndarray:
-        """Cosines of the rows that may be the best.
+        """Scores of the rows that may be the best.
 
         Args:
-          rows: `[num_rows, dim]`, all embeddings.
-          query: `[dim]` float32.
+          rows: `[num_rows, width]`, all of them.
+          query: `[width]` float32, as of `Gallery.row_queries`.
           count: rows wanted.
 
         Returns:

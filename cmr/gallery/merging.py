@@ -169,7 +169,7 @@ class _Joining:
             places, rows = np.array(pairs).T
             embeddings[places] = self._rows[shard][rows]
             lengths = np.linalg.norm(embeddings[places, : rows_kept.dim].astype(np.float32), axis=1)
-            if not (np.abs(lengths - 1) < _UNIT_WITHIN).all():
+            if not (np.abs(lengths - 1) < _UNIT_WITHIN).all() or not np.isfinite(embeddings[places]).all():
                 raise WorkspaceError(_damaged(self._place.of_shard(shard)))
         self._index.commit(self._files, [*self._new], embeddings)
         self._done.added += len(self._new)

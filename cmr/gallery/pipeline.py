@@ -121,7 +121,7 @@ class PipelineStream:
         Raises:
           CmrError: the pipeline failed; what workers have written is kept, and taken the next time.
         """
-        place = Work(self.index, {"model": self.model_checksum})
+        place = Work(self.index, {"model": self.model_checksum, "width": self.width})
         place.begin()
         known = place.folder / "contents.sha256"
         known.write_bytes(b"".join(contents))

@@ -88,15 +88,26 @@ def unknown_words(terms: Sequence[Term], retriever: Retriever) -> list[str]:
     return list(dict.fromkeys(word for term in terms for word in retriever.unknown_words(term.sentence)))
 
 
-def embed(terms: Sequence[Term], retriever: Retriever) -> np.ndarray:
-    """The query as one vector: the sum of its parts' unit vectors, those that are subtracted negative.
+@dataclasses.dataclass(frozen=True, eq=False)
+class EmbeddedQuery:
+    """A query as one vector.
+
+    Attributes:
+      vector: `[dim]` float32, norm 1.
+      sentence_weight: how often the vector holds a sentence, one that is subtracted negative: 1 for one sentence, 0 for
+        one less another, or for pictures. So much is counted of what a picture has in common with all sentences.
+    """
+
+    vector: np.ndarray
+    sentence_weight: float
+
+
+def embed(terms: Sequence[Term], retriever: Retriever) -> EmbeddedQuery:
+    """Adds the parts' unit vectors, those that are subtracted negative, and makes the sum unit.
 
     Args:
       terms: of `parse`.
       retriever: the model.
-
-    Returns:
-      `[dim]` float32, norm 1.
 
     Raises:
       ConfigError: the model knows no word of a sentence, or nothing is left of the query.
@@ -121,11 +132,11 @@ def embed(terms: Sequence[Term], retriever: Retriever) -> np.ndarray:
     query = np.array([term.sign for term in terms], np.float32) @ vectors
     # One part stays as evaluation has it, to the last bit.
     if len(terms) == 1 and terms[0].sign == 1:
-        return vectors[0]
+        return EmbeddedQuery(vectors[0], float(len(sentences)))
     length = float(np.linalg.norm(query))
     if length < _NOTHING:
         raise ConfigError("the parts of the query cancel each other out; subtract something else")
-    return query / np.float32(length)
+    return EmbeddedQuery(query / np.float32(length), sum(terms[place].sign for place in sentences) / length)
 
 
 def _is_sentence(term: Term) -> bool:

@@ -2,7 +2,7 @@
 
 gallery = cmr.Gallery.open("Pictures")
 retriever = cmr.load(gallery.description.model)
-for hit in gallery.search(retriever.embed_sentences(["a dog by the sea"])[0], top=10):
+for hit in gallery.search(retriever.embed_sentences(["a dog by the sea"])[0], top=10, sentence_weight=1):
     print(hit.score, hit.path)
 """
 
@@ -150,15 +150,12 @@ class Gallery:
         """Embeddings of rows: `[len(rows), dim]` float32, norm 1 but for the rounding of `rows_dtype`."""
         return np.asarray(self.embeddings[list(rows)], np.float32)[:, : self.store.rows.dim]
 
-    def row_queries(self, queries: np.ndarray, are_sentences: bool) -> np.ndarray:
-        """Queries as the rows are multiplied by them.
+    def row_queries(self, queries: np.ndarray, sentence_weight: float) -> np.ndarray:
+        """Queries as the rows are multiplied by them; see `store.Rows.queries`.
 
         Args:
           queries: `[num_queries, dim]` float32, norm 1.
-          are_sentences: whether what is near to all sentences is to be taken off.
-
-        Returns:
-          `[num_queries, width]` float32.
+          sentence_weight: 1 for sentences, 0 for pictures.
 
         Raises:
           WorkspaceError: they are of another size, so of another model.
@@ -169,16 +166,14 @@ class Gallery:
                 f"{self.place.folder} holds embeddings of {rows.dim} values and the query has {queries.shape[1]}; "
                 f"search with the model of the index, {self.description.model}"
             )
-        if not rows.corrects_hubs:
-            return queries
-        return np.pad(queries, ((0, 0), (0, 1)), constant_values=float(are_sentences))
+        return rows.queries(queries, sentence_weight)
 
-    def scores(self, queries: np.ndarray, are_sentences: bool = False) -> np.ndarray:
+    def scores(self, queries: np.ndarray, sentence_weight: float = 0.0) -> np.ndarray:
         """Scores of every row for queries, see `Hit.score`.
 
         Args:
           queries: see `row_queries`.
-          are_sentences: likewise.
+          sentence_weight: likewise.
 
         Returns:
           `[num_rows, num_queries]` float32; minus infinity for rows that no file has any more.
@@ -186,7 +181,7 @@ class Gallery:
         Raises:
           WorkspaceError: the queries are of another size, so of another model.
         """
-        queries = self.row_queries(queries, are_sentences)
+        queries = self.row_queries(queries, sentence_weight)
         if isinstance(self.embeddings, ShardedRows):
             scores = self.embeddings.similarities(queries)
         else:
@@ -194,7 +189,14 @@ class Gallery:
         scores[self.hidden] = -np.inf
         return scores
 
-    def search(self, query: np.ndarray, top: int, without: Iterable[int] = (), skip: int = 0) -> list[Hit]:
+    def search(
+        self,
+        query: np.ndarray,
+        top: int,
+        without: Iterable[int] = (),
+        skip: int = 0,
+        sentence_weight: float = 0.0,
+    ) -> list[Hit]:
         """The nearest pictures of a query.
 
         Args:
@@ -202,12 +204,13 @@ class Gallery:
           top: results at most.
           without: rows to leave out, such as the query's own.
           skip: first results to leave out, for the next page.
+          sentence_weight: 1 for a sentence, 0 for a picture; see `queries.EmbeddedQuery`.
 
         Returns:
           Best first; of equal scores the one that was indexed first, among shards that of the lesser path. A file that
           has been deleted is not among them.
         """
-        scores = self.scores(query[None])[:, 0]
+        scores = self.scores(query[None], sentence_weight)[:, 0]
         scores[list(without)] = -np.inf
         return self.hits(scores, top, skip)
 

@@ -49,23 +49,23 @@ class ShardedRows:
     """Embeddings in several arrays.
 
     Args:
-      parts: of every shard in their order `[its rows, dim]`, mapped from the disk; without rows where there is none.
-      dim: size of an embedding.
+      parts: of every shard in their order `[its rows, width]`, mapped from the disk; without rows where there is none.
+      width: values of a row.
 
     Attributes:
-      shape: numbers of rows, those that are of no row among them, and `dim`.
+      shape: numbers of rows, those that are of no row among them, and `width`.
       parts: see above.
     """
 
-    def __init__(self, parts: Sequence[np.ndarray], dim: int):
+    def __init__(self, parts: Sequence[np.ndarray], width: int):
         self.parts = parts
-        self.shape = len(parts) * max(map(len, parts)), dim
+        self.shape = len(parts) * max(map(len, parts)), width
 
     def __len__(self) -> int:
         return self.shape[0]
 
     def __getitem__(self, rows: int | Sequence[int]) -> np.ndarray:
-        """The embedding of a row, `[dim]`, or of several, `[len(rows), dim]`."""
+        """A row, `[width]`, or several, `[len(rows), width]`."""
         if isinstance(rows, int | np.integer):
             position, part = divmod(rows, len(self.parts))
             return self.parts[part][position]

@@ -171,7 +171,7 @@ def require_one_model(place: Place, descriptions: Mapping[Shard, Description], s
     indexes = ", ".join(str(shard.index) for shard in others)
     of_others, rows = descriptions[others[0]], stores[others[0]].rows
     of_usual = next(descriptions[shard] for shard, store in stores.items() if store.rows == usual)
-    if rows.model_checksum != usual.model_checksum:
+    if (rows.model_checksum, rows.width) != (usual.model_checksum, usual.width):
         anew = shards.making(others, [*place.command, f"--model={of_usual.model}", "--rebuild"])
         raise WorkspaceError(
             f"of the shards of {place.folder} {indexes} of {others[0].count} were indexed with another model "

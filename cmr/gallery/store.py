@@ -66,7 +66,7 @@ class Known:
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """What index.json says.
+    """What index.json says: what the rows of an index are.
 
     Attributes:
       model_checksum: of the model that made them.
@@ -84,6 +84,20 @@ class Rows:
     def width(self) -> int:
         """Values of a row."""
         return self.dim + self.corrects_hubs
+
+    def queries(self, vectors: np.ndarray, sentence_weight: float) -> np.ndarray:
+        """Queries as the rows are multiplied by them.
+
+        Args:
+          vectors: `[num_queries, dim]` float32.
+          sentence_weight: what share of them is sentences, see `queries.EmbeddedQuery`.
+
+        Returns:
+          `[num_queries, width]` float32.
+        """
+        if not self.corrects_hubs:
+            return vectors
+        return np.pad(vectors, ((0, 0), (0, 1)), constant_values=np.float32(sentence_weight))
 
     @classmethod
     def read(cls, folder: pathlib.Path) -> "Rows":
@@ -287,6 +301,8 @@ class Store:
 
     def _append(self, first: int, embeddings: np.ndarray) -> None:
         rows = np.ascontiguousarray(embeddings, self.rows.dtype)
+        if rows.shape[1:] != (self.rows.width,):
+            raise ValueError(f"rows of the shape {list(rows.shape)} are not of {self.rows.width} values each")
         with open(self._npy, "rb+" if self._npy.exists() else "wb") as file:
             file.seek(_HEADER_BYTES + first * rows[0].nbytes)
             file.write(rows)

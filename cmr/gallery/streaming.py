@@ -44,7 +44,7 @@ class Batch:
 
     Attributes:
       embedded: the pictures that have an embedding.
-      embeddings: `[len(embedded), dim]` float32.
+      embeddings: `[len(embedded), width]` float32, rows as of `Retriever.gallery_rows`.
       others: known contents and unreadable files that were met between them.
     """
 
@@ -95,7 +95,7 @@ def stream(retriever: Retriever, paths: Sequence[pathlib.Path], is_known: Callab
 def _embed(retriever: Retriever, pictures: Sequence[Read]) -> np.ndarray:
     # A batch of known contents needs no model at all.
     if not pictures:
-        return np.zeros((0, 0), np.float32)
+        return retriever.gallery_rows(np.zeros((0, retriever.dim), np.float32))
     return retriever.gallery_rows(retriever.embed_squares([picture.squares for picture in pictures]))
 
 

@@ -276,7 +276,10 @@ def open_in_use(place: Place, rows: Rows, model: str, rebuild: bool) -> Store:
     """As `open_for_update`, of a gallery that is there."""
     current = place.read()
     if current.model_checksum == rows.model_checksum:
-        return Store(place.folder / current.index, writable=True)
+        index = Store(place.folder / current.index, writable=True)
+        if index.rows.width == rows.width:
+            return index
+        index.close()
     if not rebuild:
         raise other_model(place, model)
     newest = place.indexes()[-1]

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from cmr.errors import WorkspaceError
 from cmr.workspace import atomic_files
 
-FORMAT = 1
+# A version that knows nothing of a hub correction must not index with a model that has one.
+FORMAT = 2
+_READ = (1, FORMAT)
 MODEL_JSON = "model.json"
 
 # The first moment that a zip can name: the same members give the same bytes.
@@ -64,9 +66,9 @@ class PackedFile:
         # Where the end is cut off, that of a CNN inside, a zip itself, is taken for it, and model.json is missing.
         except (*_UNREADABLE, ValueError) as error:
             raise WorkspaceError(f"{self.path} is cut off, damaged or no model of cmr.pack; {_AGAIN}") from error
-        if not isinstance(description, dict) or description.get("format") != FORMAT:
+        if not isinstance(description, dict) or description.get("format") not in _READ:
             kind = description.get("format") if isinstance(description, dict) else None
-            raise WorkspaceError(f"{self.path} has format {kind}, this version reads {FORMAT}; {_AGAIN}")
+            raise WorkspaceError(f"{self.path} has format {kind}, this version reads up to {FORMAT}; {_AGAIN}")
         if not is_plain or not isinstance(description.get("members"), dict):
             raise WorkspaceError(f"{self.path} was not written by cmr.pack; {_AGAIN}")
         self.description: dict = description

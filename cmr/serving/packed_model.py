@@ -28,6 +28,7 @@ from cmr.trained.hub_correction import HubCorrection
 from cmr.trained.retriever import Retriever
 from cmr.trained.run_parts import RunParts
 from cmr.trained.sentences import Sentences
+from cmr.workspace.json_kinds import Nullable, Number, Record
 from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.vocabulary import Vocabulary
 
@@ -42,6 +43,9 @@ SENTENCES_NPY = "sentences.npy"
 # What a Keras file may name. Others would be imported and called; Lambda and TFSMLayer hold or fetch programs.
 _KERAS_ROOMS = ("layers", "initializers", "regularizers", "constraints", "activations", "src.models", "src.ops")
 _REFUSED_LAYERS = ("Lambda", "TFSMLayer")
+
+
+_HUB_CORRECTION = Nullable(Record({"scale": Number(1e-3, 1e3), "mean": Number(-1, 1)}, others=False))
 
 
 def cnn_member(name: str) -> str:
@@ -103,7 +107,9 @@ class PackedParts:
             self._best_scores = np.array(file.description["best_scores"], np.float32)
             # Files of older versions lack it.
             correction = file.description.get("hub_correction")
-            self._hub_correction = HubCorrection(**correction) if correction else None
+            if _HUB_CORRECTION.flaw(correction, "hub_correction") is not None:
+                raise ValueError("hub_correction")
+            self._hub_correction = None if correction is None else HubCorrection(**correction)
             self._crops = {name: int(each["crops"]) for name, each in file.description["cnns"].items()}
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise WorkspaceError(f"{self.name} was packed by another version; pack the run again") from error

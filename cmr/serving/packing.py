@@ -67,12 +67,13 @@ def pack(
     texts = parts.training_sentences(sentences_per_image)
     rows = Retriever(parts).embed_sentences(texts, lambda count: on_sentences(count, len(texts))).astype(np.float16)
     split = finished.inputs.split("val")
-    correction = hub_correction.choose(val, split, rows)
-    added = correction.of(val.images, rows) if correction else np.zeros(split.num_images, np.float32)
-    found = hub_correction.image_retrieval(val, split, added)
+    bank = hub_correction.bank_of(rows)
+    correction = hub_correction.choose(val, split, bank)
+    added = correction.of(val.images, bank) if correction else np.zeros(split.num_images, np.float32)
+    rounded = _measure(parts, val)
     remarks = [
-        card.loss_remark(kept, _measure(parts, val), dtype),
-        card.search_remark(kept.image_retrieval, found, correction),
+        card.loss_remark(kept, rounded, dtype),
+        card.search_remark(rounded.image_retrieval, hub_correction.image_retrieval(val, split, added), correction),
         _captioner_remark(parts),
     ]
     text = card.text(finished, [remark for remark in remarks if remark])

@@ -86,7 +86,7 @@ class TextPhase:
           WorkspaceError: a table of sentences is damaged.
           ConfigError: the sentences make no batch of pairs, or no pair to validate with.
         """
-        pairs, batch_size = sentence_pairs.num_pairs(self._sentences), self.config.batch_size
+        pairs, batch_size = sentence_pairs.num_pairs(self._sentences[0]), self.config.batch_size
         if pairs < batch_size:
             raise ConfigError(
                 f"--sentences_of={','.join(self.others)} and the training split have {pairs} pairs of sentences of one "
@@ -99,42 +99,44 @@ class TextPhase:
             )
 
     @functools.cached_property
-    def _sentences(self) -> Examples:
+    def _sentences(self) -> tuple[Examples, int]:
+        """The sentences to learn from, and how many photographs are left out."""
         inputs = self.setup.inputs
         tables = {name: read_captions(path) for name, path in self.others.items()}
         gathered = gathering.gather(inputs.captions, tables)
-        sentences = examples.split_examples(gathered.captions, "train", inputs.vocabulary, {})
-        print(
-            f"{sentences.num_captions:,} sentences of {sentences.num_images:,} images for the text encoder alone, of "
-            f"the training split and of {', '.join(self.others)}; left out: {gathered.left_out:,} images of theirs, "
-            "which are measured on here",
-            flush=True,
-        )
-        return sentences
+        return examples.split_examples(gathered.captions, "train", inputs.vocabulary, {}), gathered.left_out
 
-    def train(
-        self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, recorder: TextRecorder | SilentRecorder
-    ) -> None:
+    def is_over(self, run: Run) -> bool:
+        """Whether a run has begun to learn from images, as far as this process sees its folder."""
+        return tf.train.latest_checkpoint(run.checkpoints_dir) is not None
+
+    def train(self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, flags_text: str) -> None:
         """Gives a model's text encoder the weights of the phase, which is trained where it has not ended.
 
         Args:
           model: made in the strategy's scope, with its first weights.
           strategy: of tf.distribute.
-          run: the run's folder; one that has begun to learn from images is past the phase.
-          recorder: what TensorBoard shows.
+          run: the run's folder; nothing is done where the phase is over.
+          flags_text: the command's flags, for TensorBoard.
         """
         workers = Workers(strategy)
-        if workers.chiefs(float(tf.train.latest_checkpoint(run.checkpoints_dir) is not None)):
+        if workers.chiefs(float(self.is_over(run))):
             return
-        phase = run.text_phase
+        phase, recorder = run.text_phase, SilentRecorder()
         if workers.is_chief:
             phase.path.mkdir(exist_ok=True)
-        print("first phase: the text encoder learns from sentences", flush=True)
-        val = self.setup.inputs.split("val")
-        TextTrainer(model, self.config, strategy, phase, self._sentences, val, recorder).fit()
+            recorder = TextRecorder(run.tensorboard_dir / "text", flags_text, "pairs_per_second")
+        sentences, left_out = self._sentences
+        print(
+            f"the text encoder learns first, from {sentences.num_captions:,} sentences of {sentences.num_images:,} "
+            f"images of the training split and of {', '.join(self.others)}; left out: {left_out:,} images of theirs, "
+            "which are measured on here",
+            flush=True,
+        )
+        TextTrainer(model, self.config, strategy, phase, sentences, self.setup.inputs.split("val"), recorder).fit()
         encoder = model.get_layer("text_encoder")
         if workers.is_chief:
             phase.check_best_weights()
             encoder.load_weights(phase.best_weights)
         workers.take_chiefs({"text_encoder": encoder})
-        print("second phase: the model learns from images", flush=True)
+        print("now the model learns from images", flush=True)

@@ -112,8 +112,8 @@ def search_remark(before: RetrievalMetrics, after: RetrievalMetrics, correction:
         return ""
     return (
         "A search by sentences takes off what a picture has in common with all sentences that come along (t = "
-        f"{correction.scale:g}, chosen on the validation split, where R@1 of pictures rises from "
-        f"{before.recall_at_1:.1f} to {after.recall_at_1:.1f} by it)."
+        f"{correction.scale:g}, chosen on the validation split, where R@1 of pictures is {after.recall_at_1:.1f} with "
+        f"it and {before.recall_at_1:.1f} without)."
     )
 
 

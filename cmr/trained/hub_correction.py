@@ -1,7 +1,8 @@
 """What a search takes off a picture's cosine with a sentence: what the picture has in common with every sentence.
 
-correction = hub_correction.choose(val, split, sentences.rows)     # None where it gains nothing on validation
-scores = pictures @ sentence + correction.of(pictures, sentences.rows)
+bank = hub_correction.bank_of(sentences.rows)
+correction = hub_correction.choose(val, split, bank)     # None where it gains nothing on validation
+scores = pictures @ sentence + correction.of(pictures, bank)
 """
 
 import dataclasses
@@ -12,6 +13,15 @@ from cmr.data.examples import Examples
 from cmr.evaluation import metrics, query_bank
 from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.metrics import RetrievalMetrics
+
+# More of them tell no more, and each new picture is compared with all.
+_MOST_SENTENCES = 6_000
+
+
+def bank_of(sentences: np.ndarray) -> np.ndarray:
+    """Sentences to compare pictures with: all, or so many at equal distances; `[at most 6,000, dim]` float32."""
+    count = min(len(sentences), _MOST_SENTENCES)
+    return np.asarray(sentences[np.linspace(0, len(sentences) - 1, count).astype(int)], np.float32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,32 +36,32 @@ class HubCorrection:
     scale: float
     mean: float
 
-    def of(self, pictures: np.ndarray, sentences: np.ndarray) -> np.ndarray:
+    def of(self, pictures: np.ndarray, bank: np.ndarray) -> np.ndarray:
         """What is added to the pictures' cosines with any sentence.
 
         Args:
           pictures: `[num_pictures, dim]` float32, norm 1.
-          sentences: `[num_sentences, dim]`, the model's, norm 1.
+          bank: of `bank_of`, the model's sentences.
 
         Returns:
           `[num_pictures]` float32.
         """
-        (hubness,) = query_bank.hubness(pictures, np.asarray(sentences, np.float32), [self.scale])
+        (hubness,) = query_bank.hubness(pictures, bank, [self.scale])
         return np.float32(self.mean) - hubness
 
 
-def choose(val: Embeddings, split: Examples, sentences: np.ndarray) -> HubCorrection | None:
+def choose(val: Embeddings, split: Examples, bank: np.ndarray) -> HubCorrection | None:
     """The correction that finds the pictures of the validation split's sentences best.
 
     Args:
       val: the validation split's embeddings.
       split: its examples.
-      sentences: `[num_sentences, dim]`, those that the model carries.
+      bank: of `bank_of`.
 
     Returns:
-      None where the cosines alone have the larger sum of the three recalls.
+      None where no scale has a larger sum of the three recalls than the cosines alone.
     """
-    hubness = query_bank.hubness(val.images, np.asarray(sentences, np.float32), query_bank.SCALES)
+    hubness = query_bank.hubness(val.images, bank, query_bank.SCALES)
     sums = [sum(image_retrieval(val, split, -each).recalls) for each in hubness]
     best = int(np.argmax(sums))
     if sums[best] <= sum(image_retrieval(val, split, np.zeros_like(hubness[0])).recalls):

@@ -27,6 +27,7 @@ from cmr.errors import ConfigError
 from cmr.pictures import files
 from cmr.pictures.cnn import Cnn
 from cmr.pictures.files import Source
+from cmr.trained import hub_correction
 from cmr.trained.hub_correction import HubCorrection
 from cmr.trained.sentences import Sentences, padded
 from cmr.workspace.vocabulary import Vocabulary, tokenize
@@ -249,7 +250,7 @@ class Retriever:
         return self.parts.hub_correction()
 
     def gallery_rows(self, pictures: np.ndarray) -> np.ndarray:
-        """Pictures as a gallery keeps them, to be multiplied by `sentence_query`.
+        """Pictures as a gallery keeps them, to be multiplied by what `Gallery.row_queries` gives.
 
         Args:
           pictures: `[num_pictures, dim]` float32, embeddings.
@@ -260,8 +261,12 @@ class Retriever:
         """
         if self.hub_correction is None:
             return pictures
-        added = self.hub_correction.of(pictures, self.sentences.rows)
+        added = self.hub_correction.of(pictures, self._hub_bank)
         return np.concatenate([pictures, added[:, None]], axis=1)
+
+    @functools.cached_property
+    def _hub_bank(self) -> np.ndarray:
+        return hub_correction.bank_of(self.sentences.rows)
 
     @functools.cached_property
     def _cnns(self) -> Mapping[str, Cnn]:

@@ -41,7 +41,7 @@ def main() -> None:
             "some with experiments.reproduce or experiments.ablations"
         )
     results.check_same_inputs(rows)
-    if FLAGS.query_banks:
+    if "train" in FLAGS.query_banks:
         _check_models(rows)
     best = max(rows, key=candidates.mean_validation)
     print(f"best row on validation: {best.name}, {candidates.mean_validation(best):.1f} over {len(best.runs)} seeds")
@@ -65,8 +65,8 @@ def _check_models(rows) -> None:
     for result in (result for row in rows for result in row.runs):
         if isinstance(result.run_config, ComparatorRunConfig):
             raise ConfigError(
-                f"--query_banks corrects runs of cmr.train, and {result.run.path.name} is one of cmr.compare; leave it "
-                "out of --candidates"
+                f"--query_banks=train needs runs of cmr.train, and {result.run.path.name} is one of cmr.compare, which "
+                "keeps nothing of the training split; leave it out of --candidates"
             )
 
 

@@ -66,7 +66,7 @@ def test_it_says_its_address_once_it_answers_searches_as_the_library_does_and_en
 
     gallery = cmr.Gallery.open(photos)
     retriever = cmr.load(gallery.description.model)
-    hits = gallery.search(retriever.embed_sentences(["a red dog corgi"])[0], top=3)
+    hits = gallery.search(retriever.embed_sentences(["a red dog corgi"])[0], top=3, sentence_weight=1)
     assert [(each["row"], each["path"]) for each in answer["results"]] == [(hit.row, hit.path.name) for hit in hits]
     assert [each["score"] for each in answer["results"]] == pytest.approx([hit.score for hit in hits], abs=1e-5)
     assert answer["unknown_words"] == ["corgi"]

@@ -27,7 +27,9 @@ def test_parts_whose_embedding_is_known_are_added_and_subtracted_as_they_are():
 
     query = queries.embed(terms, ColourWords())
 
-    np.testing.assert_allclose(query, expected / np.linalg.norm(expected), atol=1e-6)
+    length = np.linalg.norm(expected)
+    np.testing.assert_allclose(query.vector, expected / length, atol=1e-6)
+    assert query.sentence_weight == pytest.approx(1 / length)
 
 
 def test_a_row_of_the_query_is_no_result(gallery):

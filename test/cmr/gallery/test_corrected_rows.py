@@ -8,10 +8,12 @@ import pytest
 from colour_retriever import ColourRetriever
 from colour_words import COLOURS, ColourWords
 
-from cmr.errors import WorkspaceError
-from cmr.gallery import answers, approximate, compacting, merging, queries
+from cmr.errors import ConfigError, WorkspaceError
+from cmr.gallery import answers, approximate, compacting, merging, queries, streaming, updating
 from cmr.gallery.place import Place
+from cmr.gallery.queries import Term
 from cmr.gallery.searching import Gallery
+from cmr.gallery.store import Store
 from cmr.workspace import shards
 
 # Grey is near to every colour: here so much that it would come before the right one.
@@ -55,16 +57,28 @@ def test_sentences_are_answered_with_what_is_added_and_pictures_without(folder):
     assert shown.hits[0].score == pytest.approx(1 / np.sqrt(3), abs=0.05)
 
 
-@pytest.mark.parametrize("text", ["red + green", "red - blue"])
-def test_several_sentences_are_one(folder, text):
+@pytest.mark.parametrize(
+    ("words", "signs"), [(["red"], [1]), (["red", "green"], [1, 1]), (["red", "blue"], [1, -1]), (["red"], [-1])]
+)
+@pytest.mark.parametrize("shows_picture", [False, True])
+def test_what_is_added_counts_as_often_as_the_query_holds_a_sentence(folder, words, signs, shows_picture):
     gallery, retriever = colour_words.index(folder, Corrected()), Corrected()
-    terms = queries.parse(text.split(), False)
+    terms = [Term(sign, word) for sign, word in zip(signs, words, strict=True)]
+    if shows_picture:
+        terms.append(Term(1, embedding=np.array([0, 0.6, 0.8], np.float32)))
 
-    answer = answers.answer(terms, gallery, retriever, 4)
+    hits = answers.answer(terms, gallery, retriever, 4).hits
 
-    query = queries.embed(terms, retriever)
-    scores = gallery.scores(query[None], are_sentences=True)[:, 0]
-    assert [hit.score for hit in answer.hits] == sorted(map(float, scores), reverse=True)
+    # The sum of the parts' own scores, over the length of their sum.
+    vectors = [retriever.embed_sentences([term.sentence])[0] if term.sentence else term.embedding for term in terms]
+    length = np.linalg.norm(sum(term.sign * vector for term, vector in zip(terms, vectors, strict=True)))
+    for hit in hits:
+        (picture,) = gallery.vectors([hit.row])
+        parts = [
+            term.sign * (picture @ vector + (ADDED[hit.path.stem] if term.sentence else 0))
+            for term, vector in zip(terms, vectors, strict=True)
+        ]
+        assert hit.score == pytest.approx(sum(parts) / length, abs=3e-3)
 
 
 def test_a_picture_of_the_gallery_is_its_embedding_alone(folder):
@@ -110,38 +124,95 @@ def test_shards_and_their_merger_have_the_scores_of_one_index(folder, tmp_path_f
         index.close()
     merged = answers.answer(terms, Gallery.open(other), Corrected(), 4).hits
 
-    for found in (hits, merged):
-        assert [(hit.path.name, hit.score) for hit in found] == [(hit.path.name, hit.score) for hit in expected]
+    for each in (hits, merged):
+        assert [(hit.path.name, hit.score) for hit in each] == [(hit.path.name, hit.score) for hit in expected]
 
 
-def test_a_compacted_index_has_the_rows_that_it_had(folder, monkeypatch):
+def test_a_compacted_index_has_the_rows_that_it_had(folder):
     colour_words.index(folder, Corrected())
     (folder / "grey.png").unlink()
     gallery = colour_words.index(folder, Corrected())
-    monkeypatch.setattr(compacting, "_LEAST_DEAD", 1)
     terms = queries.parse(["red green"], False)
     before = answers.answer(terms, gallery, Corrected(), 4).hits
 
-    rows = compacting.compact(gallery.place, gallery.store)
+    store = compacting.compact(gallery.place, gallery.store)
 
-    assert rows.embeddings().shape == (3, 4)
-    assert [hit.path.stem for hit in before] == ["green", "red", "blue"]
+    assert store.embeddings().shape == (3, 4)
+    query = store.rows.queries(Corrected().embed_sentences(["red green"]), 1.0)[0]
+    scores = sorted(map(float, store.embeddings().astype(np.float32) @ query), reverse=True)
+    assert scores == pytest.approx([hit.score for hit in before], abs=1e-6)
 
 
 def test_the_approximate_index_looks_for_the_corrected_scores(folder):
     pytest.importorskip("faiss")
     random = np.random.default_rng(0)
-    for number in range(60):
-        colour_words.save(folder / f"{number}.png", tuple(int(value) for value in random.integers(0, 255, 3)))
+    for number in range(200):
+        colour = tuple(int(value) for value in random.integers(0, 255, 3))
+        colour_words.save(folder / f"{number}.png", colour, (4, 4))
     gallery, retriever = colour_words.index(folder, Corrected()), Corrected()
     built = approximate.build(gallery.store, retriever.sentences.rows)
     terms = queries.parse(["red green"], False)
     search = approximate.open_search(gallery.store)
 
     answer = answers.answer(
-        terms, gallery, retriever, 5, score=lambda query: search.scores(gallery.embeddings, query, 64)
+        terms, gallery, retriever, 10, score=lambda query: search.scores(gallery.embeddings, query, 40)
     )
 
-    exact = answers.answer(terms, gallery, retriever, 5)
-    assert built.recall >= 0.9
-    assert [hit.path.name for hit in answer.hits][:2] == [hit.path.name for hit in exact.hits][:2]
+    exact, cosines = (
+        gallery.search(retriever.embed_sentences(["red green"])[0], 10, sentence_weight=weight) for weight in (1, 0)
+    )
+    assert built.lists > 1
+    same = {hit.row for hit in answer.hits} & {hit.row for hit in exact}
+    assert len(same) >= 8
+    assert len(same) > len({hit.row for hit in answer.hits} & {hit.row for hit in cosines})
+
+
+def test_an_index_of_the_same_model_without_the_column_is_refused_and_made_anew(folder):
+    colour_words.index(folder, ColourWords())
+    place = Place.of(folder)
+
+    with place.writing():
+        with pytest.raises(ConfigError, match="--rebuild"):
+            updating.open_for_update(place, Corrected(), "colours.cmr", "float16", rebuild=False)
+        store = updating.open_for_update(place, Corrected(), "colours.cmr", "float16", rebuild=True)
+        updating.update(store, place.pictures, Corrected(), lambda remark: None)
+        updating.finish(place, store, "colours.cmr")
+        store.close()
+
+    assert Gallery.open(folder).embeddings.shape == (4, 4)
+
+
+def test_rows_of_another_width_are_never_written(folder):
+    gallery = colour_words.index(folder, ColourWords())
+    store = Store(gallery.store.folder, writable=True)
+
+    with pytest.raises(ValueError, match="not of 3 values"):
+        store.commit([], [b"1" * 32], np.ones((1, 4), np.float32))
+
+    assert store.num_rows() == 4
+
+
+@pytest.mark.parametrize("retriever", [ColourWords(), Corrected()])
+def test_every_batch_has_rows_of_one_width(folder, retriever):
+    for number in range(20):
+        colour_words.save(folder / f"{number}.png", (number, 2 * number, 99))
+    (folder / "z.jpg").write_bytes(b"no picture")
+
+    batches = list(streaming.stream(retriever, sorted(folder.iterdir()), lambda content: False))
+
+    assert len(batches) > 1
+    assert {batch.embeddings.shape[1] for batch in batches} == {4 if retriever.hub_correction else 3}
+
+
+def test_a_gallery_in_single_precision_ranks_to_the_last_digit(folder):
+    place = Place.of(folder)
+    with place.writing():
+        store = updating.open_for_update(place, Corrected(), "colours.cmr", "float32", rebuild=False)
+        updating.update(store, place.pictures, Corrected(), lambda remark: None)
+        store.close()
+    gallery, query = Gallery.open(folder), Corrected().embed_sentences(["red green"])
+
+    for hit in gallery.search(query[0], 4, sentence_weight=1):
+        assert hit.score == pytest.approx(
+            float(gallery.vectors([hit.row])[0] @ query[0]) + ADDED[hit.path.stem], abs=1e-6
+        )

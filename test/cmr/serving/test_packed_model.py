@@ -79,7 +79,7 @@ def test_the_ngrams_of_a_packed_model_are_those_of_its_run(levels):
 
 def test_what_search_takes_off_comes_along(vse, tmp_path, monkeypatch):
     chosen = HubCorrection(scale=10.0, mean=0.25)
-    monkeypatch.setattr(hub_correction, "choose", lambda val, split, sentences: chosen)
+    monkeypatch.setattr(hub_correction, "choose", lambda val, split, bank: chosen)
     finished = finished_run.open_run(vse[0].path)
     val = encoding.embed_split(finished.model(), finished.inputs.split("val"))
 
@@ -87,7 +87,7 @@ def test_what_search_takes_off_comes_along(vse, tmp_path, monkeypatch):
 
     retriever = cmr.load(path)
     rows = retriever.gallery_rows(val.images)
-    added = chosen.of(val.images, retriever.sentences.rows)
+    added = chosen.of(val.images, hub_correction.bank_of(retriever.sentences.rows))
     assert retriever.hub_correction == chosen
     np.testing.assert_array_equal(rows, np.concatenate([val.images, added[:, None]], axis=1))
     assert "takes off what a picture has in common with all sentences" in " ".join(card.split())
@@ -111,6 +111,51 @@ def test_a_model_that_takes_nothing_off_is_searched_by_cosines(vse, tmp_path, co
     pictures = np.eye(retriever.dim, dtype=np.float32)
     assert retriever.gallery_rows(pictures) is pictures
     assert cmr.load(vse[0].path).hub_correction is None
+
+
+@pytest.mark.parametrize(
+    "flaw",
+    [
+        {"scale": "15", "mean": 0.2},
+        {"scale": 0, "mean": 0.2},
+        {"scale": float("nan"), "mean": 0.2},
+        {"scale": -3.0, "mean": 0.2},
+        {"scale": True, "mean": 0.2},
+        {"scale": 15.0, "mean": None},
+        {"scale": 15.0},
+        {"scale": 15.0, "mean": 0.2, "more": 1},
+        {},
+        [],
+        0,
+        "",
+        False,
+    ],
+)
+def test_a_damaged_correction_is_refused(vse, tmp_path, flaw):
+    with zipfile.ZipFile(vse[1]) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    description = json.loads(members.pop("model.json"))
+    packed_file.write_packed_file(tmp_path / "damaged.cmr", {**description, "hub_correction": flaw}, members)
+
+    with pytest.raises(WorkspaceError, match="packed by another version"):
+        cmr.load(tmp_path / "damaged.cmr")
+
+
+@pytest.mark.parametrize("written", [1, 2, 3])
+def test_models_of_this_format_and_of_older_ones_are_read(vse, tmp_path, written):
+    with zipfile.ZipFile(vse[1]) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    text = members.pop("model.json").decode().replace('"format": 2', f'"format": {written}')
+    path = tmp_path / "other.cmr"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as file:
+        for name, content in {"model.json": text, **members}.items():
+            file.writestr(name, content)
+
+    if written == 3:
+        with pytest.raises(WorkspaceError, match="has format 3, this version reads up to 2"):
+            cmr.load(path)
+    else:
+        assert cmr.load(path).dim == cmr.load(vse[1]).dim
 
 
 def test_a_model_without_levels_has_no_ngrams(vse):

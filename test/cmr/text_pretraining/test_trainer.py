@@ -123,7 +123,7 @@ def test_a_run_begins_with_what_its_text_encoder_learnt_and_says_so(workspaces):
     ended = run_command("cmr.train", *flags)
 
     assert ended.returncode == 0, ended.stderr
-    assert "first phase: the text encoder learns from sentences" in ended.stdout
+    assert "the text encoder learns first, from " in ended.stdout
     assert "left out: 21 images of theirs, which are measured on here" in ended.stdout
     run = Run(tiny_runs.run_path(ended))
     assert len(read_json(run.path / "text" / "history.json")) == 2
@@ -131,7 +131,7 @@ def test_a_run_begins_with_what_its_text_encoder_learnt_and_says_so(workspaces):
     assert finished_run.open_run(run.path).config.text_pretraining.sentence_epochs == 2
     # Given again it trains nothing, and a run without the phase is another one.
     again = call_command("cmr.train", *flags)
-    assert "first phase" not in again.stdout
+    assert "learns first" not in again.stdout
     assert again.stdout.partition("vse on scenes")[2] == ended.stdout.partition("vse on scenes")[2]
     alone = call_command("cmr.train", *flags[:-2])
     assert Run(tiny_runs.run_path(alone)).path != run.path

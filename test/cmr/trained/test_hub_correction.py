@@ -14,7 +14,7 @@ def test_what_is_added_is_the_mean_less_what_a_picture_has_in_common_with_the_se
     said = with_a_hub(0)
     products = said.images.astype(np.float64) @ said.captions.astype(np.float64).T
 
-    added = HubCorrection(scale=12.0, mean=0.25).of(said.images, said.captions.astype(np.float16))
+    added = HubCorrection(12.0, 0.25).of(said.images, hub_correction.bank_of(said.captions.astype(np.float16)))
 
     np.testing.assert_allclose(added, 0.25 - np.log(np.mean(np.exp(12 * products), axis=1)) / 12, atol=1e-3)
     assert added.argmin() == 0
@@ -39,11 +39,18 @@ def test_where_it_gains_nothing_there_is_none():
     assert hub_correction.choose(Embeddings(pictures, pictures[IMAGE_OF_CAPTION]), SPLIT, pictures) is None
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32])
-def test_the_sentences_may_be_kept_in_either_precision(dtype):
-    said = with_a_hub(3)
-    correction = HubCorrection(10.0, 0.0)
+@pytest.mark.parametrize(("count", "kept"), [(5, 5), (6_000, 6_000), (15_000, 6_000)])
+def test_of_very_many_sentences_some_at_equal_distances_are_compared_with(count, kept):
+    sentences = np.arange(count, dtype=np.float16)[:, None]
 
-    np.testing.assert_allclose(
-        correction.of(said.images, said.captions.astype(dtype)), correction.of(said.images, said.captions), atol=1e-3
-    )
+    bank = hub_correction.bank_of(sentences)
+
+    assert (bank.shape, bank.dtype) == ((kept, 1), np.float32)
+    assert (bank[0], bank[-1]) == (sentences[0], sentences[-1])
+    assert len(np.unique(bank)) > 0.3 * kept
+
+
+def test_no_picture_is_no_row():
+    said = with_a_hub(3)
+
+    assert HubCorrection(10.0, 0.0).of(said.images[:0], said.captions).shape == (0,)
