@@ -150,3 +150,39 @@ def test_two_devices_train_it_as_a_user_would(tunable_root):
 
     assert ended.returncode == 0, ended.stderr
     assert "was trained too" in " ".join(ended.stdout.split())
+
+
+def test_what_the_text_encoder_learnt_from_sentences_stays_with_the_run(tunable_root):
+    workspace = tunable_runs.workspace(tunable_root)
+    other = workspace.root / "flickr30k"
+    other.mkdir(exist_ok=True)
+    for path in (workspace.captions_csv, workspace.dataset_json):
+        (other / path.name).write_bytes(path.read_bytes())
+    flags = f"--vgg_features={tunable_runs.FEATURES}", "--sentences_of=flickr30k", "--sentence_epochs=1", "--model=vse"
+    ended = tiny_runs.call_command("cmr.train", *tiny_runs.place(workspace), *tiny_runs.TINY, *flags)
+    assert ended.returncode == 0, ended.stderr
+    begins_with = Run(tiny_runs.run_path(ended))
+
+    ended = tiny_runs.call_command(
+        "cmr.train", *tiny_runs.place(workspace), *tunable_runs.tuning_flags(begins_with), "--max_epochs=1"
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "learns first" not in ended.stdout
+    tuned = Run(tiny_runs.run_path(ended)).read_config()
+    assert tuned.text_pretraining == begins_with.read_config().text_pretraining is not None
+
+
+@pytest.mark.parametrize("given", [("--sentences_of=flickr30k",), ("--sentences_of=flickr30k", "--sentence_epochs=3")])
+def test_a_second_phase_learns_from_no_sentences(tunable_root, given):
+    begins_with = tunable_runs.frozen(tunable_root)
+
+    ended = tiny_runs.call_command(
+        "cmr.train",
+        *tiny_runs.place(tunable_runs.workspace(tunable_root)),
+        *tunable_runs.tuning_flags(begins_with),
+        *given,
+    )
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "leave --sentences_of and --sentence_epochs out" in ended.stderr

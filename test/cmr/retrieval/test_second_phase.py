@@ -56,6 +56,8 @@ def flags_of(begins_with: Run, **changed) -> types.SimpleNamespace:
         "min_ngram_count": 3,
         "ngram_dropout": 0.0,
         "word_vectors": "",
+        "sentences_of": [],
+        "sentence_epochs": 12,
     }
     return types.SimpleNamespace(**{**before["train"], "precision": "float32", **before["model"], **own, **changed})
 
