@@ -50,7 +50,7 @@ class TextPhase:
         """
         workspaces = [Workspace(setup.workspace.root, name) for name in sorted(values.sentences_of)]
         for workspace in workspaces:
-            if not workspace.dataset_json.exists():
+            if not (workspace.dataset_json.exists() and workspace.captions_csv.exists()):
                 raise WorkspaceError(
                     f"--sentences_of={workspace.dataset}: {workspace.dataset_dir} holds no prepared data set; run "
                     f"data_prep.prepare --dataset={workspace.dataset} --pictures=optional, which needs its sentences "

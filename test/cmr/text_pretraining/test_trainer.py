@@ -199,14 +199,27 @@ def test_two_devices_learn_from_the_pairs_that_one_learns_from(workspaces):
         np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
 
 
+@pytest.mark.parametrize("lost", ["captions.csv", "dataset.json"])
+def test_another_data_set_without_one_of_its_files_is_refused_with_the_command_that_makes_it(
+    workspaces, tmp_path, lost
+):
+    copied = Workspace(tmp_path / "workspace", "scenes")
+    shutil.copytree(workspaces.root, copied.root, ignore=shutil.ignore_patterns("runs"))
+    (copied.root / "flickr30k" / lost).unlink()
+
+    ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse", "--sentences_of=flickr30k")
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "run data_prep.prepare --dataset=flickr30k --pictures=optional" in ended.stderr
+
+
 def test_a_damaged_table_of_another_data_set_ends_in_one_sentence(workspaces, tmp_path):
     copied = Workspace(tmp_path / "workspace", "scenes")
     shutil.copytree(workspaces.root, copied.root, ignore=shutil.ignore_patterns("runs"))
     (copied.root / "flickr30k" / "captions.csv").write_text('"image_id"\n')
-    before = sorted(copied.root.rglob("*"))
 
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse", "--sentences_of=flickr30k")
 
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert "lacks the column" in ended.stderr
-    assert sorted(copied.root.rglob("*")) == before
+    assert not [*copied.run_dir("").glob("*")]
