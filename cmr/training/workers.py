@@ -1,5 +1,6 @@
 """What the processes of one training agree on: its settings, its decisions, and the state that all go on from."""
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -51,6 +52,9 @@ class Workers:
         for name, text in zip(names, texts, strict=True):
             changed = runs.differences(read(texts[0]), read(text), (f"on {names[0]}", f"on {name}"))
             if changed:
+                # One that leaves at once takes the texts from those that are still reading them.
+                with contextlib.suppress(tf.errors.OpError):
+                    self.chiefs(0.0)
                 raise ConfigError(
                     f"{self._cluster.described([name])} would train something else than {names[0]} "
                     f"({'; '.join(changed.values())}); give all workers the same flags and equal files"
