@@ -11,7 +11,7 @@ import numpy as np
 from cmr.config import ComparatorRunConfig, RunConfig
 from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import WorkspaceError
-from cmr.evaluation import encoding, query_bank, similarities
+from cmr.evaluation import query_bank, similarities
 from cmr.evaluation.encoding import Embeddings, SplitEmbedder
 from cmr.evaluation.similarities import Similarities
 from cmr.retrieval.model import retrieval_model
@@ -70,7 +70,7 @@ class FinishedRun:
         """
         if isinstance(self.config, ComparatorRunConfig):
             return similarities.read(self.run.similarities_npz(split))
-        return encoding.embed_split(self.model(), self.inputs.split(split))
+        return self._embedder.embed(self.inputs.split(split))
 
     def query_bank(self) -> Embeddings:
         """Embeds the training split's queries, of very many a part, as `evaluation.query_bank` needs them.
@@ -78,7 +78,11 @@ class FinishedRun:
         Raises:
           WorkspaceError: the weights are missing or damaged, or it is a comparator's run.
         """
-        return query_bank.embed_bank(SplitEmbedder(self.model()), self.inputs.split("train"))
+        return query_bank.embed_bank(self._embedder, self.inputs.split("train"))
+
+    @functools.cached_property
+    def _embedder(self) -> SplitEmbedder:
+        return SplitEmbedder(self.model())
 
 
 def open_run(run_dir: str | os.PathLike) -> FinishedRun:

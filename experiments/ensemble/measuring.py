@@ -23,7 +23,7 @@ from experiments.ensemble import selection
 from experiments.trainings import queue
 from experiments.trainings.results import RowResult, RunResult, distinct_stand_ins
 
-Said = TypeVar("Said", bound=Similarities)
+Said = TypeVar("Said")
 
 
 def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], max_members: int) -> RowResult:
@@ -87,14 +87,19 @@ def _correct(workspace: Workspace, result: RunResult, bank: str) -> RunResult:
 
 
 def _corrected(members: Sequence[RunResult], is_bank_of_training: bool) -> tuple[CorrectedSplits, Inputs]:
-    inputs = finished_run.open_run(members[0].run.path).inputs
-    banks = _read(members, "the bank", FinishedRun.query_bank)[0] if is_bank_of_training else {}
+    def read(opened: FinishedRun) -> tuple[Embeddings | None, Similarities, Similarities]:
+        bank = opened.query_bank() if is_bank_of_training else None
+        return bank, opened.similarities("val"), opened.similarities("test")
 
-    def together(split: str) -> Embeddings:
-        return selection.mean_cosine(list(_read_split(members, split)[0].values()))
-
-    bank = selection.mean_cosine(list(banks.values())) if banks else None
-    return query_bank.correct_splits(together, inputs, bank), inputs
+    said, inputs = _read(members, "bank, val and test" if is_bank_of_training else "val and test", read)
+    banks, *of_splits = zip(*said.values(), strict=True)
+    folds = 1, inputs.test_folds
+    together = {
+        name: selection.mean(each, inputs.split(name), number)
+        for name, each, number in zip(("val", "test"), of_splits, folds, strict=True)
+    }
+    bank = selection.mean_cosine(banks) if is_bank_of_training else None
+    return query_bank.correct_splits(together.__getitem__, inputs, bank), inputs
 
 
 def _run(workspace: Workspace, kind: str, members: Sequence[str]) -> Run:
