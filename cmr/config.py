@@ -202,11 +202,15 @@ class TextPretrainingConfig:
 
     Attributes:
       sentences_of: name of another data set -> SHA-256 of its captions.csv; the training split's come beside them.
-      sentence_epochs: epochs over pairs of them at most.
+      sentence_epochs: epochs over pairs of them.
     """
 
     sentences_of: dict[str, str]
     sentence_epochs: int
+
+
+# Settings of a run that has the phase.
+_PHASES = {"finetune": FinetuneConfig, "text_pretraining": TextPretrainingConfig}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,7 +268,7 @@ class RunConfig:
         for name in ("ngrams", "word_vectors"):
             if not values[name]:
                 del values[name]
-        for name in ("finetune", "text_pretraining"):
+        for name in _PHASES:
             if values[name] is None:
                 del values[name]
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
@@ -273,10 +277,9 @@ class RunConfig:
     def from_json(cls, text: str) -> "RunConfig":
         values = json.loads(text)
         parts = {"model": ModelConfig(**values["model"]), "train": TrainConfig(**values["train"])}
-        if values.get("finetune") is not None:
-            parts["finetune"] = FinetuneConfig(**values["finetune"])
-        if values.get("text_pretraining") is not None:
-            parts["text_pretraining"] = TextPretrainingConfig(**values["text_pretraining"])
+        for name, kind in _PHASES.items():
+            if values.get(name) is not None:
+                parts[name] = kind(**values[name])
         return cls(**{**values, **parts})
 
     def short_hash(self) -> str:

@@ -54,14 +54,6 @@ def finetune_flags() -> None:
     )
 
 
-def without_effect(values: flags.FlagValues) -> frozenset[str]:
-    """The flags that say nothing of a training of cmr.train which has no second phase; they came with that phase."""
-    of_module = values.flags_by_module_dict().get(__name__, ())
-    if not of_module or values.finetune_cnn:
-        return frozenset()
-    return frozenset(("max_pixels", *(flag.name for flag in of_module)))
-
-
 def take_flags_of_run(values: flags.FlagValues, groups: Sequence[FlagGroup]) -> None:
     """Sets the flags that are not given to those of the run that --finetune_cnn begins with.
 

@@ -30,11 +30,3 @@ def text_pretraining_flags() -> None:
         "Epochs of that phase, of which the best one is kept; an epoch is a pair for every two sentences of an image.",
         lower_bound=1,
     )
-
-
-def without_effect(values: flags.FlagValues) -> frozenset[str]:
-    """The flags that say nothing of a training without the phase; they came with it."""
-    of_module = values.flags_by_module_dict().get(__name__, ())
-    if not of_module or values.sentences_of:
-        return frozenset()
-    return frozenset(flag.name for flag in of_module)

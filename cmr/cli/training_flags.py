@@ -248,7 +248,15 @@ GROUPS = (
     finetune_flags.finetune_flags,
 )
 
+# Phases that came later: the module of their flags, the one that asks for the phase, and others that came with it.
+_PHASES = ((finetune_flags, "finetune_cnn", ("max_pixels",)), (text_pretraining_flags, "sentences_of", ()))
+
 
 def without_effect(values: flags.FlagValues) -> frozenset[str]:
     """The flags of phases that a training of cmr.train has not: runs have the names that they had before those came."""
-    return finetune_flags.without_effect(values) | text_pretraining_flags.without_effect(values)
+    by_module, names = values.flags_by_module_dict(), set()
+    for module, switch, others in _PHASES:
+        own = by_module.get(module.__name__, ())
+        if own and not values[switch].value:
+            names |= {*others, *(flag.name for flag in own)}
+    return frozenset(names)

@@ -1,6 +1,6 @@
 """The tf.data pipeline that reads training's batches, in the order of `order.Schedule`."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -36,26 +36,47 @@ def training_batches(
       A data set that yields, for each step, the parts of this worker's replicas one after the other: the model's inputs
       and `image_row` `[pairs]` int32, queries first, negatives behind.
     """
-    local = num_replicas // num_workers
-    replicas = range(worker * local, (worker + 1) * local)
 
-    def pairs() -> Iterator[np.ndarray]:
+    def steps() -> Iterable[tuple[np.ndarray, ...]]:
         queries, negatives = schedule.epoch(epoch)
-        for step in range(first_step, schedule.steps_per_epoch):
-            for replica in replicas:
-                yield np.concatenate(
-                    [part(queries[step], replica, num_replicas), part(negatives[step], replica, num_replicas)]
-                )
+        return zip(queries[first_step:], negatives[first_step:], strict=True)
 
-    dataset = tf.data.Dataset.from_generator(pairs, output_signature=tf.TensorSpec([None], tf.int64))
-    dataset = dataset.map(_reader(split), num_parallel_calls=1, deterministic=True)
-    return dataset.prefetch(4 * local)
+    return for_replicas(steps, _reader(split), (), num_replicas, worker, num_workers)
 
 
-def part(captions: np.ndarray, replica: int, num_replicas: int) -> np.ndarray:
-    """A replica's part of a batch, of whatever its rows are."""
-    size = len(captions) // num_replicas
-    return captions[replica * size : (replica + 1) * size]
+def for_replicas(
+    steps: Callable[[], Iterable[Sequence[np.ndarray]]],
+    stage: Callable[[tf.Tensor], dict[str, tf.Tensor]],
+    row_shape: Sequence[int],
+    num_replicas: int,
+    worker: int,
+    num_workers: int,
+) -> tf.data.Dataset:
+    """Cuts batches for the replicas and reads each part.
+
+    Args:
+      steps: gives, for each step, arrays `[any, *row_shape]` int64; a replica's part is its part of each, joined.
+      stage: from such a part to the tensors that are trained on.
+      row_shape: of a row.
+      num_replicas: see `training_batches`, and so the last two.
+
+    Returns:
+      For each step the parts of this worker's replicas one after the other.
+    """
+    local = num_replicas // num_workers
+
+    def parts() -> Iterator[np.ndarray]:
+        for arrays in steps():
+            for replica in range(worker * local, (worker + 1) * local):
+                yield np.concatenate([_part(array, replica, num_replicas) for array in arrays])
+
+    dataset = tf.data.Dataset.from_generator(parts, output_signature=tf.TensorSpec([None, *row_shape], tf.int64))
+    return dataset.map(stage, num_parallel_calls=1, deterministic=True).prefetch(4 * local)
+
+
+def _part(rows: np.ndarray, replica: int, num_replicas: int) -> np.ndarray:
+    size = len(rows) // num_replicas
+    return rows[replica * size : (replica + 1) * size]
 
 
 def _reader(split: Examples):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from cmr.config import TrainConfig
 from cmr.data import input_names, order
 from cmr.data.examples import Examples
-from cmr.retrieval.batches import part
+from cmr.retrieval.batches import for_replicas
 from cmr.text_pretraining import sentence_pairs
 
 # The input of the second sentence of a pair, which stands where an image's features do in a training with images.
@@ -40,15 +40,12 @@ def pair_batches(
     Returns:
       A data set that yields `caption` and `sentence`, `[pairs, time]` int32, and `image_row` `[pairs]` int32.
     """
-    local = num_replicas // num_workers
 
-    def parts() -> Iterator[np.ndarray]:
+    def steps() -> Iterator[tuple[np.ndarray]]:
         pairs = sentence_pairs.pairs_of_epoch(sentences, config.seed, epoch)
         lengths = sentences.lengths[pairs].max(axis=1)
         batches = order.shuffled_batches(lengths, config.batch_size, config.seed, epoch, _SHUFFLE)
-        for batch in batches[first_step:]:
-            for replica in range(worker * local, (worker + 1) * local):
-                yield pairs[part(batch, replica, num_replicas)]
+        return ((pairs[batch],) for batch in batches[first_step:])
 
     def read(pairs: np.ndarray) -> list[np.ndarray]:
         first, second = pairs.T
@@ -62,5 +59,4 @@ def pair_batches(
             input_names.IMAGE_ROW: tf.ensure_shape(rows, [None]),
         }
 
-    dataset = tf.data.Dataset.from_generator(parts, output_signature=tf.TensorSpec([None, 2], tf.int64))
-    return dataset.map(stage, num_parallel_calls=1, deterministic=True).prefetch(4 * local)
+    return for_replicas(steps, stage, (2,), num_replicas, worker, num_workers)
