@@ -30,100 +30,104 @@ def check_flags() -> None:
 
 
 def main() -> None:
-    from cmr.retrieval.second_phase import SecondPhase
-    from cmr.retrieval.setup import RunSetup
-    from cmr.text_pretraining.phase import TextPhase
     from cmr.training import cluster, distribution
 
     print(datasets.take_defaults(FLAGS), end="", flush=True)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus, FLAGS.worker_timeout)
     with cluster.told_who_is_gone(strategy):
-        setup = RunSetup.from_flags(FLAGS)
-        if FLAGS.finetune_cnn:
-            second = SecondPhase.from_flags(FLAGS, setup)
-            _train(second.setup, strategy, second)
-        elif FLAGS.sentences_of:
-            first = TextPhase.from_flags(FLAGS, setup)
-            _train(first.setup, strategy, first=first)
-        else:
-            _train(setup, strategy)
+        _train(_phase(), strategy)
 
 
-def _train(setup, strategy, second=None, first=None) -> None:
+def _phase():
+    """How the run comes to its weights, as the flags say."""
+    from cmr.retrieval.phase import Phase
+    from cmr.retrieval.second_phase import SecondPhase
+    from cmr.retrieval.setup import RunSetup
+    from cmr.text_pretraining.phase import TextPhase
+
+    setup = RunSetup.from_flags(FLAGS)
+    if FLAGS.finetune_cnn:
+        return SecondPhase.from_flags(FLAGS, setup)
+    if FLAGS.sentences_of:
+        return TextPhase.from_flags(FLAGS, setup)
+    return Phase(setup)
+
+
+def _train(phase, strategy) -> None:
     import keras
 
     from cmr.training.workers import Workers
     from cmr.workspace.runs import Run, default_run
 
-    run_config, workspace = setup.run_config, setup.workspace
+    setup, run_config = phase.setup, phase.setup.run_config
     workers = Workers(strategy)
     workers.check_equal(run_config)
     run = (
-        Run(workspace.run_dir(FLAGS.run_name))
+        Run(setup.workspace.run_dir(FLAGS.run_name))
         if FLAGS.run_name
-        else default_run(workspace.dataset_dir / "runs", run_config)
+        else default_run(setup.workspace.dataset_dir / "runs", run_config)
     )
     keras.utils.set_random_seed(FLAGS.seed)
     with strategy.scope():
         model = setup.model()
     if FLAGS.print_model:
         _print_model(model, run)
+        workers.part()
         return
     # The others may have another disk.
     is_to_train = bool(workers.chiefs(run.has_more_epochs(run_config) or not run.metrics_json.exists()))
     if is_to_train:
-        setup.check_training(strategy.num_replicas_in_sync)
-        if first is not None and not first.is_over(run):
-            first.check_training()
+        phase.check_training(run, strategy.num_replicas_in_sync)
     # A finished run is only read, and may lie where nothing can be written.
     with run.writer() if workers.is_chief and (is_to_train or not run.is_finished) else contextlib.nullcontext():
-        _train_and_measure(model, run, setup, strategy, workers.is_chief, is_to_train, second, first)
+        flags_text = command.flagfile_text(FLAGS, GROUPS, training_flags.without_effect(FLAGS))
+        if workers.is_chief:
+            _begin(run, setup, flags_text)
+        if is_to_train:
+            _learn(phase, model, run, strategy, flags_text, workers.is_chief)
+        workers.part()
+        if workers.is_chief:
+            _measure(phase, run, flags_text)
 
 
-def _train_and_measure(model, run, setup, strategy, chief: bool, is_to_train: bool, second, first) -> None:
-    from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
-    from cmr.retrieval.trainer import Trainer
-    from cmr.trained import final_evaluation, finished_run
-
-    inputs, run_config = setup.inputs, setup.run_config
-    flags_text = command.flagfile_text(FLAGS, GROUPS, training_flags.without_effect(FLAGS))
-    changed = ""
-    if chief:
-        changed = run.start(run_config, flags_text)
-        print(f"run {run.path}", flush=True)
-    if chief and setup.ngrams and not run.ngrams_txt.exists():
-        setup.ngrams.write(run.ngrams_txt, inputs.vocabulary)
+def _begin(run, setup, flags_text: str) -> None:
+    changed = run.start(setup.run_config, flags_text)
+    print(f"run {run.path}", flush=True)
+    if setup.ngrams and not run.ngrams_txt.exists():
+        setup.ngrams.write(run.ngrams_txt, setup.inputs.vocabulary)
     if changed:
         print(f"begun with other limits ({changed})", flush=True)
-    if is_to_train:
-        train, val = inputs.split("train"), inputs.split("val")
-        print(
-            f"{train.num_images} training images with {train.num_captions} sentences, "
-            f"{len(inputs.vocabulary)} words, {model.count_params():,} weights",
-            flush=True,
-        )
-        recorder = SilentRecorder()
-        if chief:
-            recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, val, inputs.image_dir)
-        if first is not None:
-            first.train(model, strategy, run, flags_text)
-        if second is None:
-            trainer = Trainer(model, run_config.train, strategy, run, train, val, recorder)
-        else:
-            before = finished_run.best_model(second.begins_with, second.begins_with.read_config(), inputs.vocabulary)
-            model.set_weights(before.get_weights())
-            trainer = second.trainer(model, strategy, run, recorder)
-        trainer.fit()
-    if chief:
-        if second is not None:
-            second.write_features(run)
-            inputs = finished_run.tuned_inputs(run, run_config, inputs)
-        result = final_evaluation.evaluate_test(run, run_config, inputs)
-        if not run.test_ranks_npz.exists():
-            result.ranks.write(run.test_ranks_npz)
-        if not run.metrics_json.exists():
-            run.write_metrics({**final_evaluation.provenance(run_config, flags_text), **result.values})
-        print(f"\n{result.table}\n\nTensorBoard: {shell.tensorboard_command(run.path.parent)}")
+
+
+def _learn(phase, model, run, strategy, flags_text: str, is_chief: bool) -> None:
+    from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
+
+    inputs = phase.setup.inputs
+    train = inputs.split("train")
+    print(
+        f"{train.num_images} training images with {train.num_captions} sentences, {len(inputs.vocabulary)} words, "
+        f"{model.count_params():,} weights",
+        flush=True,
+    )
+    recorder = SilentRecorder()
+    if is_chief:
+        run_config = phase.setup.run_config
+        recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, inputs.split("val"), inputs.image_dir)
+    phase.trainer(model, strategy, run, recorder, flags_text).fit()
+
+
+def _measure(phase, run, flags_text: str) -> None:
+    from cmr.trained import final_evaluation, finished_run
+
+    run_config = phase.setup.run_config
+    phase.finish(run)
+    inputs = finished_run.tuned_inputs(run, run_config, phase.setup.inputs)
+    result = final_evaluation.evaluate_test(run, run_config, inputs)
+    if not run.test_ranks_npz.exists():
+        result.ranks.write(run.test_ranks_npz)
+    if not run.metrics_json.exists():
+        run.write_metrics({**final_evaluation.provenance(run_config, flags_text), **result.values})
+    print(f"\n{result.table}\n\nTensorBoard: {shell.tensorboard_command(run.path.parent)}")
 
 
 def _print_model(model, run) -> None:

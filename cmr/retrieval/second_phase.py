@@ -14,6 +14,8 @@ from cmr.errors import ConfigError
 from cmr.finetuning import blocks, cnn_in_training, tuned_features
 from cmr.finetuning.feature_maps import MapsMaker
 from cmr.finetuning.tuned_cnns import TunedCnns, tuned_cnn
+from cmr.retrieval import kept_model
+from cmr.retrieval.phase import Phase
 from cmr.retrieval.setup import RunSetup
 from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
 from cmr.retrieval.trainer import Trainer
@@ -25,16 +27,14 @@ _ROLES = {"vgg": input_names.VGG_FEATURES, "image": input_names.IMAGE_FEATURES}
 
 
 @dataclasses.dataclass(frozen=True)
-class SecondPhase:
+class SecondPhase(Phase):
     """A run that goes on from another one's weights and trains its CNNs too.
 
     Attributes:
-      setup: what the run reads, and its settings, `finetune` among them.
       begins_with: the run with the CNNs as they were extracted.
       max_pixels: as in `pictures.files.read_rgb`.
     """
 
-    setup: RunSetup
     begins_with: Run
     max_pixels: int
 
@@ -101,19 +101,17 @@ class SecondPhase:
         strategy: tf.distribute.Strategy,
         run: Run,
         recorder: RetrievalRecorder | SilentRecorder,
+        flags_text: str,
     ) -> Trainer:
-        """Makes the trainer of model and CNNs.
-
-        Args:
-          model: with the weights of the run that it begins with, made in the strategy's scope.
-          strategy: of tf.distribute.
-          run: the run's folder.
-          recorder: what TensorBoard shows.
+        """Makes the trainer of model and CNNs; the model gets the weights of the run that it begins with.
 
         Raises:
+          WorkspaceError: those are damaged.
           CmrError: as `tuned_cnns`.
         """
         inputs, run_config = self.setup.inputs, self.setup.run_config
+        before = kept_model.best_model(self.begins_with, self.begins_with.read_config(), inputs.vocabulary)
+        model.set_weights(before.get_weights())
         trainer = Trainer(
             model,
             run_config.train,
@@ -128,7 +126,7 @@ class SecondPhase:
         trainer.take_temperature(self.begins_with)
         return trainer
 
-    def write_features(self, run: Run) -> None:
+    def finish(self, run: Run) -> None:
         """Writes the features that the run's tuned CNNs give the pictures, where they are not there yet.
 
         Raises:

@@ -13,8 +13,10 @@ from cmr.config import TextPretrainingConfig, TrainConfig
 from cmr.data import examples
 from cmr.data.examples import Examples
 from cmr.errors import ConfigError, WorkspaceError
+from cmr.retrieval.phase import Phase
 from cmr.retrieval.setup import RunSetup
-from cmr.retrieval.summaries import SilentRecorder
+from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
+from cmr.retrieval.trainer import Trainer
 from cmr.text_pretraining import gathering, sentence_pairs
 from cmr.text_pretraining.recorder import TextRecorder
 from cmr.text_pretraining.trainer import TextTrainer
@@ -26,15 +28,13 @@ from cmr.workspace.runs import Run
 
 
 @dataclasses.dataclass(frozen=True)
-class TextPhase:
+class TextPhase(Phase):
     """A phase in which the text encoder learns from sentences, before the model learns from images.
 
     Attributes:
-      setup: of the run, with the phase among its settings.
       others: captions.csv of the other data sets, by their names.
     """
 
-    setup: RunSetup
     others: dict[str, pathlib.Path]
 
     @classmethod
@@ -79,13 +79,17 @@ class TextPhase:
             decay_epochs=0,
         )
 
-    def check_training(self) -> None:
+    def check_training(self, run: Run, num_replicas: int) -> None:
         """Refuses what can't be trained, before anything of it is written.
 
         Raises:
-          WorkspaceError: a table of sentences is damaged.
-          ConfigError: the sentences make no batch of pairs, or no pair to validate with.
+          WorkspaceError: a split is too small, or a table of sentences is damaged.
+          ConfigError: the batches can't be shared out to the replicas; the sentences make no batch of pairs, or no pair
+            to validate with.
         """
+        super().check_training(run, num_replicas)
+        if self._is_over(run):
+            return
         pairs, batch_size = sentence_pairs.num_pairs(self._sentences[0]), self.config.batch_size
         if pairs < batch_size:
             raise ConfigError(
@@ -106,21 +110,25 @@ class TextPhase:
         gathered = gathering.gather(inputs.captions, tables)
         return examples.split_examples(gathered.captions, "train", inputs.vocabulary, {}), gathered.left_out
 
-    def is_over(self, run: Run) -> bool:
+    def _is_over(self, run: Run) -> bool:
         """Whether a run has begun to learn from images, as far as this process sees its folder."""
         return tf.train.latest_checkpoint(run.checkpoints_dir) is not None
 
-    def train(self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, flags_text: str) -> None:
-        """Gives a model's text encoder the weights of the phase, which is trained where it has not ended.
+    def trainer(
+        self,
+        model: keras.Model,
+        strategy: tf.distribute.Strategy,
+        run: Run,
+        recorder: RetrievalRecorder | SilentRecorder,
+        flags_text: str,
+    ) -> Trainer:
+        """Makes the trainer of a model whose text encoder gets the phase's weights, trained where it has not ended."""
+        self._learn(model, strategy, run, flags_text)
+        return super().trainer(model, strategy, run, recorder, flags_text)
 
-        Args:
-          model: made in the strategy's scope, with its first weights.
-          strategy: of tf.distribute.
-          run: the run's folder; nothing is done where the phase is over.
-          flags_text: the command's flags, for TensorBoard.
-        """
+    def _learn(self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, flags_text: str) -> None:
         workers = Workers(strategy)
-        if workers.chiefs(float(self.is_over(run))):
+        if workers.chiefs(float(self._is_over(run))):
             return
         phase, recorder = run.text_phase, SilentRecorder()
         if workers.is_chief:

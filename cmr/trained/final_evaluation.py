@@ -16,7 +16,7 @@ from cmr.evaluation import bootstrap, encoding, metrics, results_table, similari
 from cmr.evaluation.query_ranks import QueryRanks
 from cmr.evaluation.results_table import SplitCounts
 from cmr.evaluation.similarities import Similarities
-from cmr.trained import finished_run
+from cmr.retrieval import kept_model
 from cmr.workspace.runs import MeasuredConfig, Run
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")
@@ -52,7 +52,7 @@ def evaluate_test(run: Run, run_config: RunConfig, inputs: Inputs) -> TestResult
     Raises:
       WorkspaceError: the best weights are missing or damaged.
     """
-    model = finished_run.best_model(run, run_config, inputs.vocabulary)
+    model = kept_model.best_model(run, run_config, inputs.vocabulary)
     embeddings = encoding.embed_split(model, inputs.split("test"))
     return measure_test(embeddings, run_config.dataset, run_config.system, inputs, _notes(run_config, inputs))
 

@@ -6,7 +6,6 @@ import os
 import pathlib
 
 import keras
-import numpy as np
 
 from cmr.config import ComparatorRunConfig, RunConfig
 from cmr.data.inputs import Inputs, read_inputs
@@ -14,12 +13,11 @@ from cmr.errors import WorkspaceError
 from cmr.evaluation import query_bank, similarities
 from cmr.evaluation.encoding import Embeddings, SplitEmbedder
 from cmr.evaluation.similarities import Similarities
-from cmr.retrieval.model import retrieval_model
+from cmr.retrieval import kept_model
 from cmr.workspace import features
 from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import MeasuredConfig, Run
-from cmr.workspace.vocabulary import Vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,13 +35,13 @@ class FinishedRun:
     inputs: Inputs
 
     def model(self) -> keras.Model:
-        """Builds the model with its best weights; see `best_model`.
+        """Builds the model with its best weights; see `kept_model.best_model`.
 
         Raises:
           WorkspaceError: also where it is a comparator's run, which keeps no model.
         """
         self.check_model()
-        return best_model(self.run, self.config, self.inputs.vocabulary)
+        return kept_model.best_model(self.run, self.config, self.inputs.vocabulary)
 
     def check_model(self) -> None:
         """Refuses a comparator's run.
@@ -60,7 +58,7 @@ class FinishedRun:
     @functools.cached_property
     def ngrams(self) -> Ngrams | None:
         """The n-grams that a level of its text encoder reads; None where there is none."""
-        return read_ngrams(self.run, self.config, self.inputs.vocabulary)
+        return kept_model.read_ngrams(self.run, self.config, self.inputs.vocabulary)
 
     def similarities(self, split: str) -> Similarities:
         """What the run says of the pairs of `val` or `test`.
@@ -143,44 +141,3 @@ def tuned_inputs(run: Run, run_config: RunConfig, inputs: Inputs) -> Inputs:
         return inputs
     folders = {name: run.tuned_features_dir(name, inputs.features[name].name) for name in run_config.finetune.cnns}
     return inputs.with_features({name: features.read_features(folder) for name, folder in folders.items()})
-
-
-def read_ngrams(run: Run, run_config: RunConfig, vocabulary: Vocabulary) -> Ngrams | None:
-    """The n-grams that a run was trained with; None where its model reads none.
-
-    Raises:
-      WorkspaceError: they are missing, damaged or others.
-    """
-    if not run_config.ngrams:
-        return None
-    mend = "remove it, and the same cmr.train command writes it again"
-    ngrams = Ngrams.read(run.ngrams_txt, vocabulary, mend)
-    if ngrams.checksum() != run_config.ngrams:
-        raise WorkspaceError(f"{run.ngrams_txt} holds other n-grams than the run was trained with; {mend}")
-    return ngrams
-
-
-def best_model(run: Run, run_config: RunConfig, vocabulary: Vocabulary) -> keras.Model:
-    """The model of a run with the weights of its best epoch.
-
-    Args:
-      run: the run's folder.
-      run_config: its settings.
-      vocabulary: of the training sentences.
-
-    Raises:
-      WorkspaceError: the weights, or the n-grams that they are of, are missing or damaged, or weights are not finite.
-    """
-    run.check_best_weights()
-    model = retrieval_model(run_config.model, ngrams=read_ngrams(run, run_config, vocabulary))
-    try:
-        model.load_weights(run.best_weights)
-    except (OSError, ValueError, KeyError) as error:
-        raise WorkspaceError(
-            f"{run.best_weights} is missing or damaged; remove {run.path} and train the run again"
-        ) from error
-    if not all(np.isfinite(weight).all() for weight in model.get_weights()):
-        raise WorkspaceError(
-            f"{run.best_weights} holds NaN or infinite weights; remove {run.path} and train the run again"
-        )
-    return model

@@ -52,9 +52,7 @@ class Workers:
         for name, text in zip(names, texts, strict=True):
             changed = runs.differences(read(texts[0]), read(text), (f"on {names[0]}", f"on {name}"))
             if changed:
-                # One that leaves at once takes the texts from those that are still reading them.
-                with contextlib.suppress(tf.errors.OpError):
-                    self.chiefs(0.0)
+                self.part()
                 raise ConfigError(
                     f"{self._cluster.described([name])} would train something else than {names[0]} "
                     f"({'; '.join(changed.values())}); give all workers the same flags and equal files"
@@ -88,6 +86,18 @@ class Workers:
                 result = function()
             self.chiefs(0.0)
         return result
+
+    def part(self) -> None:
+        """The last that they do together, before any of them may end.
+
+        What a process reads from another is gone with it, so one that ends as soon as it has read all itself takes the
+        last of it from those that are still reading. Behind this all have read everything: it asks each for something,
+        and who ends while it is still read takes nothing that counts.
+        """
+        if self._is_alone:
+            return
+        with contextlib.suppress(tf.errors.OpError):
+            self.chiefs(0.0)
 
     @property
     def _is_alone(self) -> bool:

@@ -216,6 +216,18 @@ def test_a_disk_that_is_full_is_one_sentence_there_and_ends_the_others(disks, tm
     assert run_of(disks[0]).is_finished
 
 
+@pytest.mark.faults
+@pytest.mark.parametrize(("number", "behind"), [(0, True), (1, False), (1, True)])
+def test_a_worker_that_is_lost_when_all_is_trained_takes_nothing_from_the_other(disks, tmp_path, number, behind):
+    """Whether it parts before the other has come to it, or as soon as it has what it needs itself."""
+    both = flags(disks[:2])
+
+    ended = run_workers(tmp_path / "printed", both, {number: Fault("cmr.training.workers:Workers.part", behind=behind)})
+
+    assert [worker.code for worker in ended] == [-9 if each == number else 0 for each in (0, 1)], ended[1].output
+    assert run_of(disks[0]).is_finished == (number == 1)
+
+
 def other_features(disk):
     path = disk.features_dir("scene_cnn-objects") / FEATURES_NPY
     array = np.load(path)

@@ -74,10 +74,9 @@ def trainer_of(path: pathlib.Path, begins_with: Run, strategy=None, **changed):
     keras.utils.set_random_seed(0)
     with strategy.scope():
         model = retrieval_model(second.setup.run_config.model, second.setup.text_space)
-    model.load_weights(begins_with.best_weights)
     run = Run(path)
     run.path.mkdir(parents=True, exist_ok=True)
-    return second.trainer(model, strategy, run, SilentRecorder())
+    return second.trainer(model, strategy, run, SilentRecorder(), flags_text="")
 
 
 def weights_of(model: keras.Model) -> dict[str, np.ndarray]:

@@ -182,8 +182,10 @@ def test_what_can_not_be_learnt_from_is_refused_before_anything_is_written(works
 
 
 def test_two_devices_learn_from_the_pairs_that_one_learns_from(workspaces):
-    # Whose halves pad their sentences to lengths of their own.
+    # Whose halves pad their sentences to lengths of their own. At a low rate: Adam makes more of the rounding of small
+    # gradients, the more the further it steps.
     phase = "--sentences_of=flickr30k", "--sentence_epochs=2", "--dropout=0", "--batch_size=14", "--max_epochs=1"
+    phase = *phase, "--learning_rate=0.003"
     flags = *place(workspaces), *TINY, "--model=vse", *phase
     devices = "--strategy=mirrored", "--logical_cpus=2"
 
@@ -196,7 +198,7 @@ def test_two_devices_learn_from_the_pairs_that_one_learns_from(workspaces):
     first, second = (Run(workspaces.run_dir(name)) for name in ("one", "two"))
     for phase_of in (lambda run: run.text_phase, lambda run: run):
         losses = [[row["loss"] for row in phase_of(run).read_history()] for run in (first, second)]
-        np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+        np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("lost", ["captions.csv", "dataset.json"])

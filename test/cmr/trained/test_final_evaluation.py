@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 import tiny_runs
 
-from cmr.trained import finished_run
+from cmr.retrieval import kept_model
 from cmr.workspace.vocabulary import Vocabulary
 
 FEATURES = {"vgg_features": "scene_cnn-objects", "image_features": "scene_cnn-layout"}
@@ -31,7 +31,7 @@ def rows_of_test(scenes_workspace):
 def embeddings(scenes_workspace, run, rows_of_test):
     """Embeddings by the run's best weights: of each test image by its id, and of each test sentence in order."""
     words = Vocabulary.read(scenes_workspace.vocabulary_txt)
-    model = finished_run.best_model(run, run.read_config(), words)
+    model = kept_model.best_model(run, run.read_config(), words)
     images = {}
     for image_id in rows_of_test["image_id"].unique():
         rows = {}
