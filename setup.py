@@ -20,6 +20,7 @@ setuptools.setup(
         "cmr.serving.web": ["templates/*.jinja", "static/*"],
         "experiments": ["flagfiles/*.flags", "flagfiles/*/*.flags", "flagfiles/*/*/*.flags"],
         "experiments.ablations": ["*.jinja", "*.css"],
+        "experiments.claims": ["*.jinja"],
         "experiments.report": ["*.jinja", "*.css"],
         "experiments.tables": ["*.jinja", "*.css"],
     },

@@ -100,24 +100,23 @@ def load_flags() -> None:
 @command.flag_group("Trainings")
 def trainings_flags() -> None:
     cmr_flags.define_workspace_dir()
+    _overlay()
+    flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
+    flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")
+
+
+def _overlay() -> None:
     flag_kinds.define_repeated_path(
         "overlay",
         "Flagfile of cmr.train read after each row's own, by its path or its name below experiments/flagfiles/: "
         "stand_ins (VGG16 without its top layers and EfficientNet-Lite2, whose file --image_weights names), "
         "laptop (small sizes).",
     )
-    flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
-    flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")
 
 
 @command.flag_group("Table")
 def table_flags() -> None:
-    flags.DEFINE_enum(
-        "table",
-        "scenes",
-        tuple(paper.DATASETS),
-        "1: Flickr8K, 2: Flickr30K, 3: MSCOCO, as the paper numbers them; scenes: the embedded data set.",
-    )
+    _table()
     flag_kinds.define_paths(
         "rows",
         [],
@@ -126,6 +125,23 @@ def table_flags() -> None:
         f"({', '.join(paper.comparators('1'))}), each beneath the paper's own row.",
     )
     _seeds(3)
+
+
+@command.flag_group("Finished rows")
+def claims_flags() -> None:
+    cmr_flags.define_workspace_dir()
+    _table()
+    _overlay()
+    _seeds(3)
+
+
+def _table() -> None:
+    flags.DEFINE_enum(
+        "table",
+        "scenes",
+        tuple(paper.DATASETS),
+        "1: Flickr8K, 2: Flickr30K, 3: MSCOCO, as the paper numbers them; scenes: the embedded data set.",
+    )
 
 
 def _seeds(default: int) -> None:

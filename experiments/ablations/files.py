@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.ablations import results, texts
+from experiments.ablations import texts
 from experiments.ablations.results import Ablations, Comparison
-from experiments.tables import csv, formats, html, latex, markdown, table, templates
+from experiments.tables import csv, differences, formats, html, latex, markdown, table, templates
 
 _TITLE = "Each row less the baseline, on test"
 
@@ -18,8 +18,8 @@ def to_html(ablations: Ablations) -> str:
     Raises:
       ConfigError: the package jinja2 is missing.
     """
-    differences = templates.html("ablations/differences.html.jinja", **_template_values(ablations))
-    return html.to_html(ablations.table) + differences
+    compared = templates.html("ablations/differences.html.jinja", **_template_values(ablations))
+    return html.to_html(ablations.table) + compared
 
 
 def to_page(ablations: Ablations) -> str:
@@ -34,7 +34,7 @@ def to_page(ablations: Ablations) -> str:
 
 def to_markdown(ablations: Ablations) -> str:
     """Both tables, the notes as a list."""
-    width = len(results.MEASURES)
+    width = len(differences.MEASURES)
     lines = [
         [
             *map(markdown.in_cell, (row.name, row.description, *row.scores)),
@@ -56,8 +56,8 @@ def to_latex(ablations: Ablations) -> str:
     Raises:
       ConfigError: the package jinja2 is missing.
     """
-    differences = templates.latex("ablations/differences.tex.jinja", **_template_values(ablations))
-    return latex.to_latex(ablations.table) + "\n" + differences
+    compared = templates.latex("ablations/differences.tex.jinja", **_template_values(ablations))
+    return latex.to_latex(ablations.table) + "\n" + compared
 
 
 def _template_values(ablations: Ablations) -> dict[str, Any]:
@@ -66,7 +66,7 @@ def _template_values(ablations: Ablations) -> dict[str, Any]:
         "title": _TITLE,
         "columns": [column for column in texts.COLUMNS if column != texts.DESCRIPTION],
         "rows": list(texts.rows(ablations)),
-        "num_differences": len(results.MEASURES),
+        "num_differences": len(differences.MEASURES),
         "notes": ablations.notes,
     }
 
@@ -88,7 +88,7 @@ def _csv_line(comparison: Comparison) -> dict:
     for name in ("validation_sum", "test_sum"):
         score = getattr(comparison, name)
         line.update({f"{name}_mean": score.mean, f"{name}_std": score.std})
-    for measure in results.MEASURES:
+    for measure in differences.MEASURES:
         difference = comparison.differences.get(measure)
         for part in ("estimate", "low", "high", "p_value", "corrected_p"):
             line[f"{measure}_{part}"] = None if difference is None else getattr(difference, part)

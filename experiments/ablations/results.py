@@ -6,15 +6,13 @@ import statistics
 from collections.abc import Sequence
 
 from cmr.errors import DataError
-from cmr.evaluation import bootstrap, results_table
-from cmr.evaluation.bootstrap import OfMetrics, PairedDifference
+from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections
+from experiments.tables import differences
+from experiments.tables.differences import Difference
 from experiments.tables.table import ResultTable, build_table_without_paper
 from experiments.trainings.arms import Arms
 from experiments.trainings.results import RowResult
-
-# What the rows are compared in.
-MEASURES = ("sum_of_recalls", "sentence_retrieval_recall_at_1", "image_retrieval_recall_at_1")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,29 +29,6 @@ class SumOverSeeds:
 
 
 @dataclasses.dataclass(frozen=True)
-class Difference:
-    """The variant less the baseline.
-
-    Attributes:
-      estimate: of the means over the seeds.
-      low: of the 95% bootstrap interval over test images, as `high`.
-      p_value: two-sided, of the two being equal.
-      corrected_p: the same after Holm's correction over the variants.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    p_value: float
-    corrected_p: float
-
-    @property
-    def is_found(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return not self.low <= 0.0 <= self.high
-
-
-@dataclasses.dataclass(frozen=True)
 class Comparison:
     """A row of the ablation beside its baseline.
 
@@ -63,7 +38,7 @@ class Comparison:
       flags: what it changes; the baseline changes nothing.
       validation_sum: of the epochs whose weights were kept, on validation.
       test_sum: on test.
-      differences: by the names of `MEASURES`; the baseline has none.
+      differences: by `differences.MEASURES`; the baseline has none.
     """
 
     name: str
@@ -129,10 +104,10 @@ def measure(arms: Arms, rows: Sequence[RowResult]) -> Ablations:
     random = rows[0].runs[0].random_ranking
     title = f"Ablations of {arms.baseline.name}: {results_table.dataset_title(dataset)}"
     table = build_table_without_paper(title, dataset, random, rows)
-    differences = [{}, *_differences(rows[0], rows[1:])]
+    of_variants = differences.of_pairs((variant, rows[0]) for variant in rows[1:])
     comparisons = tuple(
         Comparison(arm.name, arm.description, arm.flags, *_sums(row), of_measures)
-        for arm, row, of_measures in zip(arms.all, rows, differences, strict=True)
+        for arm, row, of_measures in zip(arms.all, rows, [{}, *of_variants], strict=True)
     )
     return Ablations(table, comparisons, arms.left_out)
 
@@ -145,30 +120,6 @@ def _sums(row: RowResult) -> tuple[SumOverSeeds, SumOverSeeds]:
 def _score(of_seeds: Sequence[BothDirections]) -> SumOverSeeds:
     sums = [both.sum_of_recalls for both in of_seeds]
     return SumOverSeeds(statistics.fmean(sums), statistics.stdev(sums) if len(sums) > 1 else None)
-
-
-def _differences(baseline: RowResult, variants: Sequence[RowResult]) -> list[dict[str, Difference]]:
-    """Of each variant, by measure."""
-    compared = [_by_measure(bootstrap.paired_difference(variant.ranks, baseline.ranks)) for variant in variants]
-    corrected = {name: bootstrap.holm([each[name].p_value for each in compared]) for name in MEASURES}
-    return [
-        {name: Difference(**dataclasses.asdict(each[name]), corrected_p=corrected[name][place]) for name in MEASURES}
-        for place, each in enumerate(compared)
-    ]
-
-
-def _by_measure(compared: OfMetrics[PairedDifference]) -> dict[str, PairedDifference]:
-    return dict(
-        zip(
-            MEASURES,
-            (
-                compared.sum_of_recalls,
-                compared.sentence_retrieval["recall_at_1"],
-                compared.image_retrieval["recall_at_1"],
-            ),
-            strict=True,
-        )
-    )
 
 
 def _notes(num_variants: int) -> list[str]:

@@ -4,8 +4,9 @@ import dataclasses
 import itertools
 from collections.abc import Iterator
 
-from experiments.ablations import results
-from experiments.ablations.results import Ablations, Difference, SumOverSeeds
+from experiments.ablations.results import Ablations, SumOverSeeds
+from experiments.tables import differences
+from experiments.tables.differences import Difference, DifferenceText
 
 DESCRIPTION = "what it changes"
 COLUMNS = (
@@ -21,31 +22,6 @@ _NO_DIFFERENCE = "no difference found"
 
 
 @dataclasses.dataclass(frozen=True)
-class DifferenceText:
-    """A difference to print.
-
-    Attributes:
-      value: such as `-3.2`, with its sign.
-      interval: such as `[-5.1, -1.3]`.
-      p_values: such as `p 0.0005 (Holm 0.0070)`.
-      is_found: whether the interval leaves out zero.
-    """
-
-    value: str
-    interval: str
-    p_values: str
-    is_found: bool
-
-    @property
-    def small(self) -> tuple[str, ...]:
-        """What stands in small print beside the value."""
-        return (self.interval, *(() if self.is_found else (_NO_DIFFERENCE,)), self.p_values)
-
-    def __str__(self) -> str:
-        return f"{self.value} {', '.join(self.small)}"
-
-
-@dataclasses.dataclass(frozen=True)
 class ComparisonText:
     """A row to print.
 
@@ -53,7 +29,7 @@ class ComparisonText:
       name: of the row.
       description: a sentence.
       scores: on validation, on test.
-      differences: by `results.MEASURES`; the baseline has none.
+      differences: by `differences.MEASURES`; the baseline has none.
     """
 
     name: str
@@ -74,7 +50,7 @@ def rows(ablations: Ablations) -> Iterator[ComparisonText]:
             each.name,
             each.description,
             (_score(each.validation_sum), _score(each.test_sum)),
-            tuple(_difference(each.differences[name]) for name in results.MEASURES if each.differences),
+            tuple(_text(each.differences[name]) for name in differences.MEASURES if each.differences),
         )
 
 
@@ -82,15 +58,5 @@ def _score(score: SumOverSeeds) -> str:
     return f"{score.mean:.1f}" if score.std is None else f"{score.mean:.1f} ± {score.std:.1f}"
 
 
-def _difference(difference: Difference) -> DifferenceText:
-    return DifferenceText(
-        _signed(difference.estimate),
-        f"[{_signed(difference.low)}, {_signed(difference.high)}]",
-        f"p {difference.p_value:.4f} (Holm {difference.corrected_p:.4f})",
-        difference.is_found,
-    )
-
-
-def _signed(number: float) -> str:
-    # Rounded first, so that nothing reads -0.0.
-    return f"{round(number, 1) + 0.0:+.1f}"
+def _text(difference: Difference) -> DifferenceText:
+    return differences.text(difference, "" if difference.is_found else _NO_DIFFERENCE)

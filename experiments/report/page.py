@@ -19,6 +19,7 @@ _CANDIDATE_SIDE = 200
 
 _SECTIONS = {
     "table": "The table",
+    "claims": "Each system less the others",
     "beyond": "Our best models",
     "curves": "Learning curves",
     "margin": "The margin",
@@ -28,7 +29,11 @@ _SECTIONS = {
     "runs": "Flags and versions of every run",
     "absent": "Not made yet",
 }
-_SECTIONS_OF_PAPER = {"table": "The paper's table", "beyond": "Beyond the paper"}
+_SECTIONS_OF_PAPER = {
+    "table": "The paper's table",
+    "claims": "Which of the paper's comparisons hold",
+    "beyond": "Beyond the paper",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +117,7 @@ class Page:
       git_commit: of the code that made it; None outside a checkout.
       features: sentence that names features -> labels of the rows that use them.
       table: HTML of our rows, beside the paper's where it has any.
+      claims: HTML of its comparisons.
       beyond: HTML of the table of our best models.
       ablations: HTML of theirs.
       curves: of the rows.
@@ -129,6 +135,7 @@ class Page:
     git_commit: str | None
     features: Mapping[str, Sequence[str]]
     table: markupsafe.Markup | None = None
+    claims: markupsafe.Markup | None = None
     beyond: markupsafe.Markup | None = None
     ablations: markupsafe.Markup | None = None
     curves: Sequence[Curves] = ()

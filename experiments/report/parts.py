@@ -9,6 +9,7 @@ from cmr.errors import DataError, WorkspaceError
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.ablations.results import Ablations
+from experiments.claims.comparing import Claims
 from experiments.margin_sweep.points import Sweep
 from experiments.tables import paper
 from experiments.tables.table import ResultTable
@@ -32,6 +33,7 @@ class Parts:
 
     Attributes:
       table: of the paper, with our rows.
+      claims: which comparisons of that table hold.
       beyond: our best models.
       ablations: of one row.
       sweep: of the margin.
@@ -40,6 +42,7 @@ class Parts:
     """
 
     table: ResultTable | None
+    claims: Claims | None
     beyond: ResultTable | None
     ablations: Ablations | None
     sweep: Sweep | None
@@ -68,11 +71,13 @@ def read_parts(workspace: Workspace) -> Parts:
     # A data set of one's own has rows where its owner keeps them.
     row = f"{workspace.dataset}/fusion" if number else "FLAGFILE"
     reader = _Reader(workspace)
-    table = None
+    table = claims = None
     if number:
         command = f"experiments.reproduce --table={number}"
         file_name = paper.table_json(workspace.experiments_dir, number).name
         table = reader.read(file_name, paper.TITLES[number], command, ResultTable.from_json)
+        command = f"experiments.claims --table={number}"
+        claims = reader.read("claims.json", "The paper's comparisons", command, Claims.from_json)
     beyond = reader.read(
         "beyond.json",
         "Our best models",
@@ -97,7 +102,7 @@ def read_parts(workspace: Workspace) -> Parts:
         "ablations": reader.table_rows(ablations.table if ablations else None),
         "sweep": reader.sweep_rows(sweep),
     }
-    return Parts(table, beyond, ablations, sweep, rows, tuple(reader.absent))
+    return Parts(table, claims, beyond, ablations, sweep, rows, tuple(reader.absent))
 
 
 class _Reader:

@@ -17,8 +17,8 @@ DATASETS = {"1": "flickr8k", "2": "flickr30k", "3": "mscoco", "scenes": "scenes"
 
 # Every model of the paper's section 4.3 in both readings of the whole; fusion > single > VSE is judged within one.
 READINGS = {
-    "As the paper is written (its printed rows above ours)": ("vse_paper", "single", "fusion"),
-    "As VSE's code runs, with the paper's images and sizes (its printed rows above ours)": (
+    "As the paper is written": ("vse_paper", "single", "fusion"),
+    "As VSE's code runs, with the paper's images and sizes": (
         "vse_repository",
         "single_repository",
         "fusion_repository",

@@ -22,6 +22,7 @@ RANDOM, PAPER, OURS = "random", "paper", "ours"
 # Where nothing else is asked for, rows of a kind stand together.
 _HEADINGS = {RANDOM: "Chance", PAPER: "The paper, as printed", OURS: "Measured here"}
 _WITH_OURS = "The paper's systems, as printed, and each beneath it measured here"
+_ABOVE_OURS = "its printed rows above ours"
 
 STAND_IN_MARK = "†"
 STILL_RISING_MARK = "↑"
@@ -236,8 +237,8 @@ def _arranged(
             yield dataclasses.replace(row, group=group)
         yield from (dataclasses.replace(ours[name], group=group) for name in beneath)
         rest = [name for name in rest if name not in beneath]
-    for heading, names in read.items():
-        shown = set()
+    for reading, names in read.items():
+        heading, shown = f"{reading} ({_ABOVE_OURS})", set()
         for name in names:
             system = system_of[name]
             if system in printed and system not in shown:

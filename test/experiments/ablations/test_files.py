@@ -7,9 +7,10 @@ import xml.etree.ElementTree as ET
 import pandas as pd
 import pytest
 
-from experiments.ablations import files, results
-from experiments.ablations.results import Ablations, Comparison, Difference, SumOverSeeds
+from experiments.ablations import files
+from experiments.ablations.results import Ablations, Comparison, SumOverSeeds
 from experiments.tables import table
+from experiments.tables.differences import MEASURES, Difference
 from experiments.tables.table import Cell, ResultTable, TableRow
 
 NASTY = r"a_b & 5% <b> $x$ #1 {y} | `c`"
@@ -22,7 +23,7 @@ def difference(estimate, low, high, corrected_p=0.5):
 def comparison(name, description, std=None, differences=()):
     score = SumOverSeeds(100.25, std)
     test = SumOverSeeds(90.06, std)
-    by_measure = dict(zip(results.MEASURES, differences, strict=bool(differences)))
+    by_measure = dict(zip(MEASURES, differences, strict=bool(differences)))
     flags = ("--margin=0.2",) if differences else ()
     return Comparison(name, description, flags, score, test, by_measure)
 

@@ -7,8 +7,9 @@ import pytest
 
 from cmr.errors import DataError, WorkspaceError
 from cmr.evaluation.bootstrap import holm, paired_difference
-from experiments.ablations.results import MEASURES, Ablations, measure
+from experiments.ablations.results import Ablations, measure
 from experiments.ablations.variants import VARIANTS as KNOWN
+from experiments.tables.differences import MEASURES
 from experiments.trainings.arms import plan_arms
 from experiments.trainings.results import read_row
 

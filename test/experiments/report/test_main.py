@@ -143,6 +143,7 @@ def test_without_a_table_a_run_is_asked_for(workspace):
     assert page.retrieval is None
     assert [part.command.partition(" --")[0] for part in page.absent] == [
         "python -m experiments.reproduce",
+        "python -m experiments.claims",
         "python -m experiments.ensemble",
         "python -m experiments.ablations",
         "python -m experiments.margin_sweep",
@@ -190,7 +191,7 @@ def test_a_flag_that_cannot_work_is_one_line(workspace, arguments, sentence):
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"rows": []}'])
-@pytest.mark.parametrize("name", [TABLE, "beyond.json", "ablations.json", "margin_sweep.json"])
+@pytest.mark.parametrize("name", [TABLE, "claims.json", "beyond.json", "ablations.json", "margin_sweep.json"])
 def test_a_damaged_part_is_one_line(workspace, name, text):
     (workspace.experiments_dir / name).write_text(text)
 

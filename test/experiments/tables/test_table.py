@@ -215,8 +215,8 @@ def test_a_reading_has_the_papers_rows_above_ours_and_they_stand_nowhere_else(tm
     table = build_table("T", "flickr8k", measured_rows.RANDOM, rows, readings=readings)
 
     standing = headings_of(table)
-    assert standing["Written"] == ["VSE", "vse_paper", "Ours_fusion", "fusion"]
-    assert standing["Run"] == ["VSE", "vse_repository"]
+    assert standing["Written (its printed rows above ours)"] == ["VSE", "vse_paper", "Ours_fusion", "fusion"]
+    assert standing["Run (its printed rows above ours)"] == ["VSE", "vse_repository"]
     assert standing["Measured here"] == ["fv", "vse_plus_plus"]
     # The paper's other rows, `single`'s among them, which nothing here was measured for.
     printed = standing["The paper, as printed"]
