@@ -109,9 +109,16 @@ def _learn(phase, model, run, strategy, flags_text: str, is_chief: bool) -> None
         f"{model.count_params():,} weights",
         flush=True,
     )
+    run_config = phase.setup.run_config
+    unsaid = inputs.vocabulary.num_unsaid
+    if unsaid and run_config.text_pretraining is None and not run_config.word_vectors:
+        print(
+            f"warning: no training sentence says {unsaid:,} of the vocabulary's words, which stay as drawn; teach "
+            "them with --sentences_of, or prepare the data set without --words_of",
+            flush=True,
+        )
     recorder = SilentRecorder()
     if is_chief:
-        run_config = phase.setup.run_config
         recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, inputs.split("val"), inputs.image_dir)
     phase.trainer(model, strategy, run, recorder, flags_text).fit()
 

@@ -13,7 +13,7 @@ import functools
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from absl import flags
@@ -21,8 +21,9 @@ from absl import flags
 from cmr import shell
 from cmr.cli import command, datasets, pipeline_flags
 from cmr.cli import flags as cmr_flags
+from cmr.data import gathering
 from cmr.errors import CmrError, ConfigError
-from cmr.workspace import captions, dataset_files
+from cmr.workspace import captions, dataset_files, vocabulary
 from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import SPECIAL, Vocabulary
 from cmr.workspace.writer_lock import writer_lock
@@ -71,10 +72,12 @@ def _prepare(workspace: Workspace) -> None:
     if FLAGS.on_flaw == "refuse":
         raw.refuse_flaws()
     counts = _counts(workspace, raw)
-    _write(workspace, raw, counts, _vocabulary(counts))
+    _write(workspace, raw, counts, _vocabulary(counts, _further_words(workspace, raw)))
 
 
 def _prepare_scenes(workspace: Workspace) -> None:
+    if FLAGS.words_of:
+        raise ConfigError("--dataset=scenes speaks of what it draws alone; leave --words_of out")
     if FLAGS.data_dir:
         raise ConfigError(
             "--dataset=scenes draws its own pictures and reads no --data_dir; leave it out, or name another --dataset"
@@ -152,8 +155,18 @@ def _counts(workspace: Workspace, raw: RawDataset) -> WordCounts:
     return word_pipeline.count(raw.captions, runner, workspace.dataset_dir)
 
 
-def _vocabulary(counts: WordCounts) -> Vocabulary:
-    words = Vocabulary.from_counts(counts.words["train"], counts.sentences["train"], FLAGS.min_word_count)
+def _further_words(workspace: Workspace, raw: RawDataset) -> list[str]:
+    """Words that the sentences of `--words_of` and the training sentences say often enough together."""
+    if not FLAGS.words_of:
+        return []
+    others = gathering.captions_csv_of(workspace.root, FLAGS.words_of, "words_of")
+    tables = {name: captions.read_captions(path) for name, path in others.items()}
+    said = vocabulary.count_words(gathering.gather(raw.captions, tables).captions["caption"])
+    return [word for word, count in said.items() if count >= FLAGS.words_of_min_count]
+
+
+def _vocabulary(counts: WordCounts, further: Iterable[str] = ()) -> Vocabulary:
+    words = Vocabulary.from_counts(counts.words["train"], counts.sentences["train"], FLAGS.min_word_count, further)
     if len(words) == len(SPECIAL):
         raise ConfigError(f"--min_word_count={FLAGS.min_word_count} leaves no word; give a smaller one")
     return words
@@ -177,6 +190,7 @@ def _write(
         "test_folds": raw.test_folds,
         "vocabulary_size": len(words),
         "min_word_count": FLAGS.min_word_count,
+        "words_of": sorted(FLAGS.words_of),
         "flaws": [{"kind": flaw.kind, "count": len(flaw.names), "names": flaw.names} for flaw in raw.flaws],
         "sources": dict(raw.sources),
     }
@@ -189,7 +203,8 @@ def _write(
         print(f"  read: {raw.layout}")
     if raw.protocol:
         print(f"  splits: {raw.protocol}")
-    print(f"  vocabulary of {len(words) - len(SPECIAL):,} words and {' '.join(SPECIAL)}")
+    unsaid = f" ({words.num_unsaid:,} of them of {', '.join(FLAGS.words_of)} alone)" if FLAGS.words_of else ""
+    print(f"  vocabulary of {len(words) - len(SPECIAL):,} words{unsaid} and {' '.join(SPECIAL)}")
     unknown = {split: counts.unknown_share(split, words) for split in captions.EVALUATED}
     print("  unknown words: " + ", ".join(f"{share:.1%} of {split}" for split, share in unknown.items()))
     for flaw in raw.flaws:

@@ -151,7 +151,7 @@ def of_vocabulary(stored: StoredWordVectors, vocabulary: Vocabulary, origin: str
     counts[: len(SPECIAL)] = 0
     if not is_known.any():
         raise ConfigError(f"the word vectors ({origin}) hold none of the training sentences' words; give others")
-    of_words = 100.0 * is_known.sum() / np.count_nonzero(counts)
+    of_words = 100.0 * is_known.sum() / (len(vocabulary) - len(SPECIAL))
     of_text = 100.0 * counts[is_known].sum() / counts.sum()
     note = f"Word vectors: {origin}; they cover {of_words:.1f}% of the words, {of_text:.1f}% of the training text."
     return WordVectors(vectors, is_known, note)

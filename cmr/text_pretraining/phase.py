@@ -10,20 +10,19 @@ import tensorflow as tf
 from absl import flags
 
 from cmr.config import TextPretrainingConfig, TrainConfig
-from cmr.data import examples
+from cmr.data import examples, gathering
 from cmr.data.examples import Examples
-from cmr.errors import ConfigError, WorkspaceError
+from cmr.errors import ConfigError
 from cmr.retrieval.phase import Phase
 from cmr.retrieval.setup import RunSetup
 from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
 from cmr.retrieval.trainer import Trainer
-from cmr.text_pretraining import gathering, sentence_pairs
+from cmr.text_pretraining import sentence_pairs
 from cmr.text_pretraining.recorder import TextRecorder
 from cmr.text_pretraining.trainer import TextTrainer
 from cmr.training.workers import Workers
 from cmr.workspace.captions import read_captions
 from cmr.workspace.checksums import files_sha256
-from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 
 
@@ -48,16 +47,7 @@ class TextPhase(Phase):
         Raises:
           WorkspaceError: one is not prepared.
         """
-        workspaces = [Workspace(setup.workspace.root, name) for name in sorted(values.sentences_of)]
-        for workspace in workspaces:
-            if not (workspace.dataset_json.exists() and workspace.captions_csv.exists()):
-                raise WorkspaceError(
-                    f"--sentences_of={workspace.dataset}: {workspace.dataset_dir} holds no prepared data set; run "
-                    f"data_prep.prepare --dataset={workspace.dataset} --pictures=optional, which needs its sentences "
-                    "alone"
-                )
-            workspace.read_description()
-        others = {workspace.dataset: workspace.captions_csv for workspace in workspaces}
+        others = gathering.captions_csv_of(setup.workspace.root, values.sentences_of, "sentences_of")
         sums = {name: files_sha256([path]) for name, path in others.items()}
         config = TextPretrainingConfig(sums, values.sentence_epochs)
         run_config = dataclasses.replace(setup.run_config, text_pretraining=config)

@@ -8,6 +8,7 @@ from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.trained.finished_run import FinishedRun
 from cmr.trained.hub_correction import HubCorrection
+from cmr.workspace.vocabulary import Vocabulary
 
 # What the publishers say of their data; a model that learnt from them is no freer than they are.
 _LICENCES = {
@@ -80,7 +81,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "## Trained on",
         "",
         f"- Data set: {title}, its training split. {results_table.describe_splits(finished.inputs.protocol, splits)}",
-        f"- Words: {len(finished.inputs.vocabulary):,}, of the training sentences{_ngrams(config)}.",
+        f"- Words: {_words(finished.inputs.vocabulary)}{_ngrams(config)}.",
         f"- Features: {metrics['features']}.",
         *(f"- {note}" for note in metrics["notes"]),
         *_data_licences(config),
@@ -159,6 +160,12 @@ def loss_remark(kept: BothDirections, packed: BothDirections, dtype: str) -> str
         f"The weights are kept as {dtype}. On the validation split that changes the sum of recalls from "
         f"{kept.sum_of_recalls:.2f} to {packed.sum_of_recalls:.2f} ({pairs})."
     )
+
+
+def _words(vocabulary: Vocabulary) -> str:
+    unsaid = vocabulary.num_unsaid
+    others = f", and of other data sets' sentences, which alone say {unsaid:,} of them" if unsaid else ""
+    return f"{len(vocabulary):,}, of the training sentences{others}"
 
 
 def _ngrams(config: RunConfig) -> str:

@@ -24,6 +24,7 @@ _DESCRIPTION = Record(
         ),
         "vocabulary_size": Whole(),
         "min_word_count": Whole(),
+        "words_of": Listed(Text()),
         "protocol": Text(),
         "test_folds": Whole(at_least=1),
         "flaws": Listed(Record({"kind": Text(), "count": Whole(), "names": Listed(Text())})),

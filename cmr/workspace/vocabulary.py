@@ -1,4 +1,4 @@
-"""vocabulary.txt: the words of the training sentences and their ids."""
+"""vocabulary.txt: the words of the training sentences, and further ones, with their ids."""
 
 import collections
 import dataclasses
@@ -63,7 +63,7 @@ class Vocabulary:
     Attributes:
       words: every word, the special ones first; the position is the id.
       counts: occurrences in the training sentences; for `<unk>` those of the words left out, for `<end>` the
-        number of sentences, for `<pad>` zero.
+        number of sentences, for `<pad>` zero. Zero too for a word that other sentences alone say.
     """
 
     words: tuple[str, ...]
@@ -85,17 +85,27 @@ class Vocabulary:
         return cls.from_counts(count_words(sentences), len(sentences), min_word_count)
 
     @classmethod
-    def from_counts(cls, counts: Mapping[str, int], sentences: int, min_word_count: int = 1) -> "Vocabulary":
+    def from_counts(
+        cls, counts: Mapping[str, int], sentences: int, min_word_count: int = 1, further: Iterable[str] = ()
+    ) -> "Vocabulary":
         """The same of words that are counted already.
 
         Args:
           counts: word -> how often the training sentences say it.
           sentences: how many those are.
           min_word_count: as of `from_captions`.
+          further: words that are kept however rarely the training sentences say them.
         """
-        kept = sorted((w for w in counts if counts[w] >= min_word_count), key=lambda w: (-counts[w], w))
-        unknown = sum(counts.values()) - sum(counts[word] for word in kept)
-        return cls((*SPECIAL, *kept), (0, unknown, sentences, *(counts[word] for word in kept)))
+        often = (word for word in counts if counts[word] >= min_word_count)
+        count_of = {word: counts.get(word, 0) for word in (*often, *further)}
+        kept = sorted(count_of, key=lambda word: (-count_of[word], word))
+        unknown = sum(counts.values()) - sum(count_of.values())
+        return cls((*SPECIAL, *kept), (0, unknown, sentences, *(count_of[word] for word in kept)))
+
+    @property
+    def num_unsaid(self) -> int:
+        """Words that no training sentence says."""
+        return self.counts[len(SPECIAL) :].count(0)
 
     def encode(self, caption: str) -> list[int]:
         """Ids of the sentence's words, closed by `<end>` (Eq. 1's s_1 ... s_T; there is no start word).

@@ -8,6 +8,7 @@ import sys
 import types
 from unittest import mock
 
+import pandas as pd
 import pytest
 import tiny_flickr8k
 import tiny_runs
@@ -108,6 +109,7 @@ def test_the_workspace_holds_captions_vocabulary_and_description(prepared):
         "test_folds": 1,
         "vocabulary_size": 18,
         "min_word_count": 1,
+        "words_of": [],
         "flaws": [
             {"kind": "images of a split without a picture", "count": 1, "names": [MISSING]},
             {"kind": "images with sentences but neither picture nor split", "count": 1, "names": [GHOST]},
@@ -146,6 +148,35 @@ def test_preparing_again_renews_every_file(prepare, workspace):
     assert kept.counts[vocabulary.UNK_ID] == 12
     description = workspace.read_description()
     assert (description["min_word_count"], description["vocabulary_size"]) == (2, len(kept))
+
+
+def say(workspace: Workspace, *sentences: tuple[str, str]) -> None:
+    """Prepares flickr30k beside a data set, of images' ids and their sentences."""
+    other = Workspace(workspace.root, "flickr30k")
+    rows = [(name, name, "train", f"{name}#{n}", text) for n, (name, text) in enumerate(sentences)]
+    other.dataset_dir.mkdir(parents=True)
+    captions.write_captions(other.captions_csv, pd.DataFrame(rows, columns=list(captions.COLUMNS)))
+    json_files.write_json(other.dataset_json, {"format": 1, "dataset": "flickr30k", "image_dir": "images"})
+
+
+def test_words_of_other_data_sets_are_taken_in_where_they_are_said_often_enough(prepare, workspace):
+    # "brown" is in one training sentence here, "surfer" in one of a validation image.
+    said = (
+        ("10.jpg", "A giraffe eats ."),
+        ("11.jpg", "A brown giraffe ."),
+        ("12.jpg", "A surfer ."),
+        (VAL[0], "Surfer ."),
+    )
+    say(workspace, *said)
+
+    ended = prepare("--words_of=flickr30k", "--words_of_min_count=2", "--min_word_count=2")
+
+    assert ended.returncode == 0, ended.stderr
+    words = Vocabulary.read(workspace.vocabulary_txt)
+    assert set(words.words) == {*vocabulary.SPECIAL, "dog", "a", "children", "brown", "giraffe"}
+    assert (words.counts[words.ids["brown"]], words.counts[words.ids["giraffe"]]) == (1, 0)
+    assert "  vocabulary of 5 words (1 of them of flickr30k alone) and <pad> <unk> <end>" in ended.stdout.splitlines()
+    assert workspace.read_description()["words_of"] == ["flickr30k"]
 
 
 def test_a_home_folder_may_be_written_as_a_tilde(workspace, data_dir, monkeypatch):
@@ -192,6 +223,10 @@ def test_a_data_set_without_flaws_is_not_refused(prepare, workspace, data_dir):
         (["--min_word_count=1000"], "--min_word_count=1000 leaves no word"),
         (["--min_word_count=0"], "--min_word_count=0"),
         (["--on_flaw=keep"], "--on_flaw=keep"),
+        (["--words_of=flickr30k"], "--words_of=flickr30k: "),
+        (["--words_of=flickr8k"], "leave it out of --words_of"),
+        (["--words_of=nothing"], "name each data set once"),
+        (["--dataset=scenes", "--data_dir=", "--words_of=flickr30k"], "leave --words_of out"),
         (["flickr8k"], "'flickr8k' is not a flag"),
     ],
 )

@@ -181,6 +181,20 @@ def test_what_can_not_be_learnt_from_is_refused_before_anything_is_written(works
     assert not workspaces.run_dir("refused").exists()
 
 
+def test_words_that_no_training_sentence_says_are_named_where_nothing_teaches_them(workspaces, tmp_path):
+    workspace = Workspace(tmp_path / "workspace", "scenes")
+    shutil.copytree(workspaces.root, workspace.root, ignore=shutil.ignore_patterns("runs"))
+    with open(workspace.vocabulary_txt, "a", encoding="utf-8") as file:
+        file.write("giraffe\t0\n")
+    flags = *place(workspace), *TINY, "--model=vse", "--max_epochs=1"
+
+    ended = [call_command("cmr.train", *flags, *phase) for phase in ((), ("--sentences_of=flickr30k",))]
+
+    assert [each.returncode for each in ended] == [0, 0], ended[0].stderr + ended[1].stderr
+    warned = "warning: no training sentence says 1 of the vocabulary's words" in ended[0].stdout
+    assert (warned, "no training sentence" in ended[1].stdout) == (True, False)
+
+
 def test_two_devices_learn_from_the_pairs_that_one_learns_from(workspaces):
     # Whose halves pad their sentences to lengths of their own. At a low rate: Adam makes more of the rounding of small
     # gradients, the more the further it steps.

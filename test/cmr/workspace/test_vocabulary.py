@@ -241,3 +241,18 @@ def test_a_damaged_vocabulary_is_refused(tmp_path, content, message):
 
     with pytest.raises(WorkspaceError, match=message):
         Vocabulary.read(tmp_path / "vocabulary.txt")
+
+
+_WORDS = st.sampled_from([f"word{number}" for number in range(12)])
+
+
+@given(st.dictionaries(_WORDS, st.integers(1, 9)), st.sets(_WORDS), st.integers(1, 5))
+def test_further_words_are_kept_with_the_counts_of_the_training_sentences(counts, further, min_word_count):
+    built = Vocabulary.from_counts(counts, 7, min_word_count, further)
+
+    kept = dict(zip(built.words[3:], built.counts[3:], strict=True))
+    often = {word for word, count in counts.items() if count >= min_word_count}
+    assert kept == {word: counts.get(word, 0) for word in often | further}
+    assert built.counts[vocabulary.UNK_ID] + sum(kept.values()) == sum(counts.values())
+    assert list(kept.items()) == sorted(kept.items(), key=lambda item: (-item[1], item[0]))
+    assert built.num_unsaid == len(further - set(counts))

@@ -1,12 +1,15 @@
 """Sentences of several data sets together, without the photographs that one of them is measured on."""
 
 import dataclasses
-from collections.abc import Mapping
+import pathlib
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
+from cmr.errors import WorkspaceError
 from cmr.workspace import captions
 from cmr.workspace.captions import EVALUATED
+from cmr.workspace.paths import Workspace
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +23,31 @@ class Gathered:
 
     captions: pd.DataFrame
     left_out: int
+
+
+def captions_csv_of(root: pathlib.Path, names: Iterable[str], flag: str) -> dict[str, pathlib.Path]:
+    """Looks for other data sets of a workspace.
+
+    Args:
+      root: of the workspace.
+      names: of the data sets.
+      flag: that names them.
+
+    Returns:
+      captions.csv of each by its name, in the names' order.
+
+    Raises:
+      WorkspaceError: one is not prepared.
+    """
+    workspaces = [Workspace(root, name) for name in sorted(names)]
+    for workspace in workspaces:
+        if not (workspace.dataset_json.exists() and workspace.captions_csv.exists()):
+            raise WorkspaceError(
+                f"--{flag}={workspace.dataset}: {workspace.dataset_dir} holds no prepared data set; run "
+                f"data_prep.prepare --dataset={workspace.dataset} --pictures=optional, which needs its sentences alone"
+            )
+        workspace.read_description()
+    return {workspace.dataset: workspace.captions_csv for workspace in workspaces}
 
 
 def gather(own: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> Gathered:

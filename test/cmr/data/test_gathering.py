@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from cmr.data import examples
-from cmr.text_pretraining import gathering
+from cmr.data import examples, gathering
 from cmr.workspace.captions import COLUMNS
 from cmr.workspace.vocabulary import Vocabulary
 
