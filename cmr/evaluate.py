@@ -1,20 +1,48 @@
 """Prints the test table of a finished run again, from its best weights, or what a comparator's run keeps.
 
-python -m cmr.evaluate --run_dir=workspace/flickr8k/runs/fusion-1a2b3c4d
-python -m cmr.evaluate --run_dir=workspace/flickr8k/runs/fusion-1a2b3c4d --query_bank=train
+    python -m cmr.evaluate --run_dir=workspace/flickr8k/runs/fusion-1a2b3c4d
+    python -m cmr.evaluate --run_dir=workspace/flickr8k/runs/fusion-1a2b3c4d --query_bank=train
+
+Or measures a model on the pictures and sentences of any prepared data set, one's own too:
+
+    python -m data_prep.prepare --dataset=custom --data_dir=~/pictures
+    python -m cmr.evaluate --model=pretrained --dataset=custom
 """
+
+import os
+import pathlib
 
 from absl import flags
 
+from cmr import progress
 from cmr.cli import command
 from cmr.cli import flags as cmr_flags
+from cmr.errors import ConfigError
 
 FLAGS = flags.FLAGS
 
-GROUPS = (cmr_flags.run_flags, cmr_flags.query_bank_flags)
+GROUPS = (cmr_flags.evaluation_flags, cmr_flags.query_bank_flags, cmr_flags.workspace_flags)
+
+_OF_MODELS, _OF_RUNS = ("dataset", "workspace_dir", "split"), ("query_bank",)
+
+
+def check_flags() -> None:
+    """Refuses flags that can't go together."""
+    if bool(FLAGS.run_dir) == bool(FLAGS.model):
+        raise ConfigError(
+            "give either --run_dir, a finished run to measure again, or --model, a model to measure on --dataset"
+        )
+    given, others = ("run_dir", _OF_MODELS) if FLAGS.run_dir else ("model", _OF_RUNS)
+    for name in others:
+        if FLAGS[name].present:
+            raise ConfigError(f"--{name} says nothing of --{given}; leave it out")
 
 
 def main() -> None:
+    print(_measured_model() if FLAGS.model else _measured_run())
+
+
+def _measured_run() -> str:
     from cmr.evaluation import query_bank
     from cmr.trained import final_evaluation, finished_run
 
@@ -26,8 +54,22 @@ def main() -> None:
         bank = opened.query_bank() if FLAGS.query_bank == "train" else None
         corrected = query_bank.correct_splits(opened.similarities, opened.inputs, bank)
         said, notes = corrected.test, [*notes, corrected.note]
-    print(final_evaluation.measure_test(said, config.dataset, config.system, opened.inputs, notes).table)
+    return final_evaluation.measure_test(said, config.dataset, config.system, opened.inputs, notes).table
+
+
+def _measured_model() -> str:
+    from cmr.serving import packed_model
+    from cmr.trained import other_data
+    from cmr.workspace.paths import Workspace
+
+    retriever = packed_model.load(packed_model.absolute(FLAGS.model))
+    workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
+    split = other_data.read_split(retriever, workspace, FLAGS.split)
+    with progress.progress_bar(split.num_images, "picture", "pictures") as bar:
+        embeddings = other_data.embed(retriever, workspace, split, bar.update)
+    name = pathlib.Path(os.path.normpath(FLAGS.model)).stem
+    return other_data.results(retriever, name, workspace, FLAGS.split, split, embeddings)
 
 
 if __name__ == "__main__":
-    command.run(main, __doc__, GROUPS)
+    command.run(main, __doc__, GROUPS, check_flags)

@@ -159,10 +159,26 @@ def define_text_space_dim() -> None:
 
 @command.flag_group("Run")
 def run_flags() -> None:
+    _run_dir()
+    flags.mark_flag_as_required("run_dir")
+
+
+def _run_dir() -> None:
     flag_kinds.define_path(
         "run_dir", None, "Folder of a finished run, such as workspace/flickr8k/runs/fusion-1a2b3c4d."
     )
-    flags.mark_flag_as_required("run_dir")
+
+
+@command.flag_group("What to measure")
+def evaluation_flags() -> None:
+    _run_dir()
+    flag_kinds.define_path(
+        "model",
+        "",
+        "In the place of --run_dir: a model of cmr.pack, a run's folder, or `pretrained`, which comes along. It is "
+        "measured on the pictures and sentences of --dataset, which it need not have learnt from.",
+    )
+    flags.DEFINE_enum("split", "test", paths.SPLITS, "Split of --dataset that --model is measured on.")
 
 
 @command.flag_group("Query bank")

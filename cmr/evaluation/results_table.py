@@ -274,7 +274,7 @@ def _both(metrics: BothDirections, decimals: int) -> tuple[list[str], list[str]]
     return tuple(
         [
             *(f"{recall:.{decimals}f}" for recall in direction.recalls),
-            f"{direction.median_rank:g}",
+            f"{round(direction.median_rank, 1):g}",
             f"{direction.mean_rank:.1f}",
         ]
         for direction in (metrics.sentence_retrieval, metrics.image_retrieval)

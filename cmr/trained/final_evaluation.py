@@ -21,7 +21,7 @@ from cmr.workspace.runs import MeasuredConfig, Run
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")
 
-_INTERVAL_NOTE = (
+INTERVAL_NOTE = (
     "The 95% interval is that of a bootstrap over the test images, the gallery kept whole; other seeds are not in it."
 )
 
@@ -91,7 +91,7 @@ def measure_test(
         features_note=features_note,
         notes=[
             *results_table.small_gallery_notes(counts, inputs.test_folds),
-            _INTERVAL_NOTE,
+            INTERVAL_NOTE,
             results_table.describe_splits(inputs.protocol, splits),
             *notes,
         ],

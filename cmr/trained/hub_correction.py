@@ -77,6 +77,17 @@ def image_retrieval(val: Embeddings, split: Examples, added: np.ndarray) -> Retr
       split: its examples.
       added: `[num_images]` float32, to the images' cosines with any sentence.
     """
-    images = np.concatenate([val.images, added[:, None]], axis=1)
-    captions = np.pad(val.captions, ((0, 0), (0, 1)), constant_values=1)
-    return RetrievalMetrics.from_ranks(metrics.image_retrieval_ranks(images, captions, split.image_of_caption))
+    corrected = with_column(val, added)
+    ranks = metrics.image_retrieval_ranks(corrected.images, corrected.captions, split.image_of_caption)
+    return RetrievalMetrics.from_ranks(ranks)
+
+
+def with_column(embeddings: Embeddings, added: np.ndarray) -> Embeddings:
+    """Embeddings of one more column, whose products are the cosines with what is added to the images'.
+
+    Args:
+      embeddings: of a split.
+      added: `[num_images]` float32.
+    """
+    images = np.concatenate([embeddings.images, added[:, None]], axis=1)
+    return Embeddings(images, np.pad(embeddings.captions, ((0, 0), (0, 1)), constant_values=1))
