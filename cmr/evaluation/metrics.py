@@ -90,9 +90,8 @@ class BothDirections:
         """Recalls, median ranks and the sum, for people."""
 
         def recalls(direction: RetrievalMetrics) -> str:
-            return (
-                " ".join(f"{value:.1f}" for value in direction.recalls) + f" Med r {round(direction.median_rank, 1):g}"
-            )
+            median = f"Med r {round(direction.median_rank, 1):g}"
+            return " ".join([*(f"{value:.1f}" for value in direction.recalls), median])
 
         return (
             f"sentence R@1/5/10 {recalls(self.sentence_retrieval)}, image {recalls(self.image_retrieval)}, "

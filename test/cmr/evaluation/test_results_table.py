@@ -1,16 +1,16 @@
 """The printed table: the paper's numbers as printed, aligned columns, honest notes."""
 
-import pathlib
 import re
 
 import pytest
+from commands import ROOT
 
 from cmr.evaluation import metrics, results_table
 from cmr.evaluation.bootstrap import Interval, OfMetrics
 from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.evaluation.results_table import PaperRow, SplitCounts
 
-PAPER_TABLES_MD = pathlib.Path(__file__).parents[3] / "shared" / "design" / "paper_tables.md"
+PAPER_TABLES_MD = ROOT.parent / "shared" / "design" / "paper_tables.md"
 SENTENCE_ENDS = ((19.3, 24.5), (47.2, 53.3), (61.5, 67.46), (5, 6), (29.0, 37.9))
 IMAGE_ENDS = ((12.7, 15.0), (35.9, 39.2), (50.3, 100.0), (9, 11), (1100.0, 1300.0))
 DATASETS = ("flickr8k", "flickr30k", "mscoco")
