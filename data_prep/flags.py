@@ -2,7 +2,7 @@
 
 from absl import flags
 
-from cmr.cli import command, datasets, flag_kinds
+from cmr.cli import command, flag_kinds
 from cmr.cli import flags as cmr_flags
 from data_prep.datasets import mscoco
 from data_prep.download import sources
@@ -44,22 +44,11 @@ def prepare_flags() -> None:
         "Training occurrences below which a word becomes <unk>; 1 keeps every word (the paper names no threshold).",
         lower_bound=1,
     )
-    flags.DEFINE_list(
+    flag_kinds.define_other_datasets(
         "words_of",
-        [],
         "Other data sets of the workspace, prepared before, whose words the vocabulary takes in too, so that "
         "cmr.train --sentences_of can teach them and search hears them. Sentences of images that are measured on here "
         "are left out.",
-    )
-    flags.register_validator(
-        "words_of",
-        lambda names: len(set(names)) == len(names) and all(map(datasets.is_dataset, names)),
-        message=f"name each data set once: {', '.join(datasets.NAMES)} or {datasets.TFDS}NAME",
-    )
-    flags.register_multi_flags_validator(
-        ("words_of", "dataset"),
-        lambda given: given["dataset"] not in given["words_of"],
-        "the words of --dataset are taken anyway; leave it out of --words_of",
     )
     flags.DEFINE_integer(
         "words_of_min_count",

@@ -159,7 +159,7 @@ def _further_words(workspace: Workspace, raw: RawDataset) -> list[str]:
     """Words that the sentences of `--words_of` and the training sentences say often enough together."""
     if not FLAGS.words_of:
         return []
-    others = gathering.captions_csv_of(workspace.root, FLAGS.words_of, "words_of")
+    others = gathering.captions_csv_of_others(workspace, FLAGS.words_of, "words_of")
     tables = {name: captions.read_captions(path) for name, path in others.items()}
     said = vocabulary.count_words(gathering.gather(raw.captions, tables).captions["caption"])
     return [word for word, count in said.items() if count >= FLAGS.words_of_min_count]

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 from absl import flags
 
+from cmr.cli import datasets
+
 # A flag belongs to the module that asks for it, not to this one.
 flags.disclaim_key_flags()
 
@@ -64,6 +66,16 @@ def define_paths(name: str, default: Sequence[str] | None, help_text: str) -> No
 def define_repeated_path(name: str, help_text: str) -> None:
     """Defines a flag that takes one path each time it is given."""
     flags.DEFINE_multi(PathParser(), flags.ArgumentSerializer(), name, [], help_text)
+
+
+def define_other_datasets(name: str, help_text: str) -> None:
+    """Defines a flag that names data sets of the workspace beside `--dataset`, with commas between them."""
+    flags.DEFINE_list(name, [], help_text)
+    flags.register_validator(
+        name,
+        lambda names: len(set(names)) == len(names) and all(map(datasets.is_dataset, names)),
+        message=f"name each data set once: {', '.join(datasets.NAMES)} or {datasets.TFDS}NAME",
+    )
 
 
 def define_float(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from cmr.errors import WorkspaceError
+from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import captions
 from cmr.workspace.captions import EVALUATED
 from cmr.workspace.paths import Workspace
@@ -25,29 +25,32 @@ class Gathered:
     left_out: int
 
 
-def captions_csv_of(root: pathlib.Path, names: Iterable[str], flag: str) -> dict[str, pathlib.Path]:
-    """Looks for other data sets of a workspace.
+def captions_csv_of_others(workspace: Workspace, names: Iterable[str], flag: str) -> dict[str, pathlib.Path]:
+    """Looks for other data sets beside a workspace's own.
 
     Args:
-      root: of the workspace.
-      names: of the data sets.
+      workspace: of the own one.
+      names: of the others.
       flag: that names them.
 
     Returns:
       captions.csv of each by its name, in the names' order.
 
     Raises:
+      ConfigError: the own one is among them.
       WorkspaceError: one is not prepared.
     """
-    workspaces = [Workspace(root, name) for name in sorted(names)]
-    for workspace in workspaces:
-        if not (workspace.dataset_json.exists() and workspace.captions_csv.exists()):
+    others = [Workspace(workspace.root, name) for name in sorted(names)]
+    for other in others:
+        if other.dataset == workspace.dataset:
+            raise ConfigError(f"the sentences of --dataset={other.dataset} are read anyway; leave it out of --{flag}")
+        if not (other.dataset_json.exists() and other.captions_csv.exists()):
             raise WorkspaceError(
-                f"--{flag}={workspace.dataset}: {workspace.dataset_dir} holds no prepared data set; run "
-                f"data_prep.prepare --dataset={workspace.dataset} --pictures=optional, which needs its sentences alone"
+                f"--{flag}={other.dataset}: {other.dataset_dir} holds no prepared data set; run "
+                f"data_prep.prepare --dataset={other.dataset} --pictures=optional, which needs its sentences alone"
             )
-        workspace.read_description()
-    return {workspace.dataset: workspace.captions_csv for workspace in workspaces}
+        other.read_description()
+    return {other.dataset: other.captions_csv for other in others}
 
 
 def gather(own: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> Gathered:

@@ -45,9 +45,10 @@ class TextPhase(Phase):
           setup: of the same flags.
 
         Raises:
+          ConfigError: the run's own is among them.
           WorkspaceError: one is not prepared.
         """
-        others = gathering.captions_csv_of(setup.workspace.root, values.sentences_of, "sentences_of")
+        others = gathering.captions_csv_of_others(setup.workspace, values.sentences_of, "sentences_of")
         sums = {name: files_sha256([path]) for name, path in others.items()}
         config = TextPretrainingConfig(sums, values.sentence_epochs)
         run_config = dataclasses.replace(setup.run_config, text_pretraining=config)
