@@ -84,12 +84,12 @@ def read_mscoco(
     if not data_dir.is_dir():
         raise DataError(f"--data_dir={data_dir} is not a folder; name the one that holds annotations/")
     if protocol == "random_1k":
-        parts = _official_parts(data_dir)
+        parts = _official_parts(data_dir, restval)
         sentences = [sentence for part in parts for sentence in part.sentences]
         folders = {image_id: part.name for part in parts for image_id in part.image_ids}
         pictures = _pictures(data_dir, folders, pictures_required)
         chosen = _random_1k(*parts, pictures, restval, seed)
-        sources = [part.path for part in parts]
+        sources = [part.path for part in parts if part.image_ids]
     else:
         path = _karpathy_path(data_dir, karpathy_json)
         content = karpathy.read_json(path, "coco")
@@ -107,15 +107,25 @@ def read_mscoco(
     )
 
 
-def _official_parts(data_dir: pathlib.Path) -> tuple[_Part, _Part]:
-    """The training and the validation file of the first year that has both."""
-    for year in _YEARS:
-        paths = [_annotations(data_dir, f"captions_{split}{year}.json") for split in ("train", "val")]
-        if all(paths):
-            return _read_part(f"train{year}", paths[0]), _read_part(f"val{year}", paths[1])
+def _official_parts(data_dir: pathlib.Path, restval: bool) -> tuple[_Part, _Part]:
+    """The training and the validation file of the first year that has both.
+
+    With `restval` the validation file alone will do, whose images are then the training images too.
+    """
+    files = {
+        year: [_annotations(data_dir, f"captions_{split}{year}.json") for split in ("train", "val")] for year in _YEARS
+    }
+    for year, (train, val) in files.items():
+        if train and val:
+            return _read_part(f"train{year}", train), _read_part(f"val{year}", val)
+    for year, (_, val) in files.items():
+        if val and restval:
+            return _Part(f"train{year}", val, (), ()), _read_part(f"val{year}", val)
+    alone = any(val for _, val in files.values())
     raise DataError(
         f"{data_dir / 'annotations'} lacks captions_train2014.json and captions_val2014.json (or both of 2017); "
         f"unpack annotations_trainval2014.zip into {data_dir}"
+        + (", or give --coco_restval to train on the validation images that are not drawn" if alone else "")
     )
 
 
@@ -195,6 +205,11 @@ def _random_1k(train: _Part, val: _Part, pictures: RawPictures, restval: bool, s
         source = f"from {val.name}, whose {len(rest):,} others are {'training images too' if restval else 'left out'}"
     else:
         usable = [image_id for image_id in train.image_ids if pictures.can_use(image_id)]
+        if not usable:
+            raise DataError(
+                f"{pictures.image_dir} has no picture of an image of {val.path.name}; unpack {val.name} there, or give "
+                "--pictures=optional to do without pictures"
+            )
         splits = drawn_splits.draw_splits(usable, seed, _SHARE)
         # The images without a picture stay listed, so that they are reported.
         here = frozenset(usable)

@@ -83,6 +83,30 @@ def test_restval_joins_the_training_images(official):
     assert raw.captions["image_id"].nunique() == 32
 
 
+@pytest.mark.parametrize("year", ["2014", "2017"])
+def test_with_restval_the_validation_file_alone_will_do(tmp_path, year):
+    write_part(tmp_path, f"val{year}", range(20))
+
+    raw = mscoco.read_mscoco(tmp_path, restval=True)
+
+    splits = {split: images_of(raw, split) for split in ("train", "val", "test")}
+    assert {split: len(images) for split, images in splits.items()} == {"train": 12, "val": 4, "test": 4}
+    assert len(set().union(*splits.values())) == 20
+    assert "a part of MSCOCO: 20 of 123,287 images" in raw.protocol
+    assert list(raw.sources) == [f"captions_val{year}.json"]
+    with pytest.raises(DataError, match=r"lacks captions_train2014\.json .* or give --coco_restval"):
+        mscoco.read_mscoco(tmp_path)
+
+
+def test_the_validation_file_alone_needs_pictures_of_its_own(tmp_path):
+    write_part(tmp_path, "val2017", range(20), pictures=False)
+    (tmp_path / "train2017").mkdir()
+    (tmp_path / "train2017" / file_name("train2017", 99)).write_bytes(b"a picture")
+
+    with pytest.raises(DataError, match="val2017"):
+        mscoco.read_mscoco(tmp_path, restval=True)
+
+
 def test_file_names_hold_the_folder(official):
     raw = mscoco.read_mscoco(official)
 
