@@ -35,22 +35,17 @@ def main() -> None:
     print(datasets.take_defaults(FLAGS), end="", flush=True)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus, FLAGS.worker_timeout)
     with cluster.told_who_is_gone(strategy):
-        _train(_phase(), strategy)
+        _train(_kind_of_phase().from_flags(FLAGS), strategy)
 
 
-def _phase():
-    """How the run comes to its weights, as the flags say."""
+def _kind_of_phase():
     from cmr.retrieval.phase import Phase
     from cmr.retrieval.second_phase import SecondPhase
-    from cmr.retrieval.setup import RunSetup
     from cmr.text_pretraining.phase import TextPhase
 
-    setup = RunSetup.from_flags(FLAGS)
     if FLAGS.finetune_cnn:
-        return SecondPhase.from_flags(FLAGS, setup)
-    if FLAGS.sentences_of:
-        return TextPhase.from_flags(FLAGS, setup)
-    return Phase(setup)
+        return SecondPhase
+    return TextPhase if FLAGS.sentences_of else Phase
 
 
 def _train(phase, strategy) -> None:
@@ -109,18 +104,19 @@ def _learn(phase, model, run, strategy, flags_text: str, is_chief: bool) -> None
         f"{model.count_params():,} weights",
         flush=True,
     )
-    run_config = phase.setup.run_config
-    unsaid = inputs.vocabulary.num_unsaid
-    if unsaid and run_config.text_pretraining is None and not run_config.word_vectors:
+    untaught = phase.num_untaught()
+    if untaught:
         print(
-            f"warning: no training sentence says {unsaid:,} of the vocabulary's words, which stay as drawn; teach "
-            "them with --sentences_of, or prepare the data set without --words_of",
+            f"warning: no sentence to learn from says {untaught:,} of the vocabulary's words, which stay as drawn; "
+            "teach them with --sentences_of, or prepare the data set without --words_of",
             flush=True,
         )
     recorder = SilentRecorder()
     if is_chief:
+        run_config = phase.setup.run_config
         recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, inputs.split("val"), inputs.image_dir)
-    phase.trainer(model, strategy, run, recorder, flags_text).fit()
+    phase.begin(model, strategy, run, flags_text)
+    phase.trainer(model, strategy, run, recorder).fit()
 
 
 def _measure(phase, run, flags_text: str) -> None:

@@ -49,6 +49,8 @@ GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags, prep_flags.split_
 def check_flags() -> None:
     """Refuses flags that can't go together."""
     pipeline_flags.check()
+    if FLAGS.words_of and FLAGS.dataset == "scenes":
+        raise ConfigError("--dataset=scenes speaks of what it draws alone; leave --words_of out")
     if FLAGS.runner and FLAGS.dataset == "scenes":
         raise ConfigError(
             "--dataset=scenes is drawn here in a moment, which is no work for a pipeline; leave --runner out"
@@ -68,16 +70,16 @@ def _prepare(workspace: Workspace) -> None:
     if FLAGS.dataset == "scenes":
         _prepare_scenes(workspace)
         return
+    # Before the raw data is read, and pictures of tensorflow-datasets are written.
+    others = gathering.captions_csv_of_others(workspace, FLAGS.words_of, "words_of")
     raw = _read(workspace)
     if FLAGS.on_flaw == "refuse":
         raw.refuse_flaws()
     counts = _counts(workspace, raw)
-    _write(workspace, raw, counts, _vocabulary(counts, _further_words(workspace, raw)))
+    _write(workspace, raw, counts, _vocabulary(counts, _further_words(raw, others)))
 
 
 def _prepare_scenes(workspace: Workspace) -> None:
-    if FLAGS.words_of:
-        raise ConfigError("--dataset=scenes speaks of what it draws alone; leave --words_of out")
     if FLAGS.data_dir:
         raise ConfigError(
             "--dataset=scenes draws its own pictures and reads no --data_dir; leave it out, or name another --dataset"
@@ -155,11 +157,10 @@ def _counts(workspace: Workspace, raw: RawDataset) -> WordCounts:
     return word_pipeline.count(raw.captions, runner, workspace.dataset_dir)
 
 
-def _further_words(workspace: Workspace, raw: RawDataset) -> list[str]:
-    """Words that the sentences of `--words_of` and the training sentences say often enough together."""
-    if not FLAGS.words_of:
+def _further_words(raw: RawDataset, others: Mapping[str, pathlib.Path]) -> list[str]:
+    """Words that the sentences of other data sets and the training sentences say often enough together."""
+    if not others:
         return []
-    others = gathering.captions_csv_of_others(workspace, FLAGS.words_of, "words_of")
     tables = {name: captions.read_captions(path) for name, path in others.items()}
     said = vocabulary.count_words(gathering.gather(raw.captions, tables).captions["caption"])
     return [word for word, count in said.items() if count >= FLAGS.words_of_min_count]

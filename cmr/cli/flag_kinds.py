@@ -76,6 +76,11 @@ def define_other_datasets(name: str, help_text: str) -> None:
         lambda names: len(set(names)) == len(names) and all(map(datasets.is_dataset, names)),
         message=f"name each data set once: {', '.join(datasets.NAMES)} or {datasets.TFDS}NAME",
     )
+    flags.register_multi_flags_validator(
+        (name, "dataset"),
+        lambda given: given["dataset"] not in given[name],
+        f"that of --dataset is read anyway; leave it out of --{name}",
+    )
 
 
 def define_float(

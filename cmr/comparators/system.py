@@ -32,7 +32,7 @@ class Given:
 
     Attributes:
       name: of the system, a key of `registry.SYSTEMS`; systems of several names have one class.
-      vocabulary: of the training sentences.
+      vocabulary: of the data set.
       word_vectors: a row a word of the vocabulary; None where its settings take none.
       seed: of all that is random.
       captioner: a trained one; None where its settings take none.

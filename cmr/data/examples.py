@@ -150,7 +150,7 @@ def split_examples(
     Args:
       captions: captions.csv.
       split: `train`, `val` or `test`.
-      vocabulary: of the training sentences.
+      vocabulary: of the data set.
       features: input name of the model -> features of all images.
 
     Raises:

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from cmr.errors import ConfigError, WorkspaceError
+from cmr import shell
+from cmr.errors import WorkspaceError
 from cmr.workspace import captions
 from cmr.workspace.captions import EVALUATED
 from cmr.workspace.paths import Workspace
@@ -37,17 +38,15 @@ def captions_csv_of_others(workspace: Workspace, names: Iterable[str], flag: str
       captions.csv of each by its name, in the names' order.
 
     Raises:
-      ConfigError: the own one is among them.
       WorkspaceError: one is not prepared.
     """
     others = [Workspace(workspace.root, name) for name in sorted(names)]
     for other in others:
-        if other.dataset == workspace.dataset:
-            raise ConfigError(f"the sentences of --dataset={other.dataset} are read anyway; leave it out of --{flag}")
         if not (other.dataset_json.exists() and other.captions_csv.exists()):
+            needed = f"--dataset={other.dataset}", f"--workspace_dir={other.root}", "--pictures=optional"
             raise WorkspaceError(
-                f"--{flag}={other.dataset}: {other.dataset_dir} holds no prepared data set; run "
-                f"data_prep.prepare --dataset={other.dataset} --pictures=optional, which needs its sentences alone"
+                f"--{flag}={other.dataset}: {other.dataset_dir} holds no prepared data set; its sentences are enough: "
+                f"run {shell.python_command('data_prep.prepare', *needed)}"
             )
         other.read_description()
     return {other.dataset: other.captions_csv for other in others}

@@ -23,7 +23,7 @@ class Inputs:
 
     Attributes:
       captions: captions.csv.
-      vocabulary: of the training sentences.
+      vocabulary: of the data set.
       features: model input name -> features of all images, one vector an image or a grid.
       image_dir: folder of the pictures.
       protocol: how the images came to their splits; "" where dataset.json does not say.

@@ -134,7 +134,7 @@ def of_vocabulary(stored: StoredWordVectors, vocabulary: Vocabulary, origin: str
 
     Args:
       stored: of any words.
-      vocabulary: of the training sentences.
+      vocabulary: of the data set.
       origin: for the note.
 
     Raises:
@@ -150,7 +150,7 @@ def of_vocabulary(stored: StoredWordVectors, vocabulary: Vocabulary, origin: str
     counts = np.array(vocabulary.counts, np.int64)
     counts[: len(SPECIAL)] = 0
     if not is_known.any():
-        raise ConfigError(f"the word vectors ({origin}) hold none of the training sentences' words; give others")
+        raise ConfigError(f"the word vectors ({origin}) hold none of the vocabulary's words; give others")
     of_words = 100.0 * is_known.sum() / (len(vocabulary) - len(SPECIAL))
     of_text = 100.0 * counts[is_known].sum() / counts.sum()
     note = f"Word vectors: {origin}; they cover {of_words:.1f}% of the words, {of_text:.1f}% of the training text."

@@ -32,7 +32,7 @@ def best_model(run: Run, run_config: RunConfig, vocabulary: Vocabulary) -> keras
     Args:
       run: the run's folder.
       run_config: its settings.
-      vocabulary: of the training sentences.
+      vocabulary: of the data set.
 
     Raises:
       WorkspaceError: the weights, or the n-grams that they are of, are missing or damaged, or weights are not finite.

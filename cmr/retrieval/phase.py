@@ -3,12 +3,15 @@
 import dataclasses
 
 import keras
+import numpy as np
 import tensorflow as tf
+from absl import flags
 
 from cmr.retrieval.setup import RunSetup
 from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
 from cmr.retrieval.trainer import Trainer
 from cmr.workspace.runs import Run
+from cmr.workspace.vocabulary import SPECIAL
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,6 +23,18 @@ class Phase:
     """
 
     setup: RunSetup
+
+    @classmethod
+    def from_flags(cls, values: flags.FlagValues) -> "Phase":
+        """Reads the workspace as the flags say.
+
+        Args:
+          values: the parsed flags, the data set's defaults applied.
+
+        Raises:
+          CmrError: as `RunSetup.from_flags`, or what the phase needs beside is missing.
+        """
+        return cls(RunSetup.from_flags(values))
 
     def check_training(self, run: Run, num_replicas: int) -> None:
         """Refuses what can't be trained, before anything of it is written.
@@ -34,22 +49,43 @@ class Phase:
         """
         self.setup.check_training(num_replicas)
 
+    def num_untaught(self) -> int:
+        """Words of the vocabulary that stay as drawn: in no sentence to learn from, and without a word vector."""
+        is_taught = np.zeros(len(self.setup.inputs.vocabulary), bool)
+        is_taught[: len(SPECIAL)] = True
+        is_taught[self._tokens()] = True
+        if self.setup.word_vectors:
+            is_taught |= self.setup.word_vectors.is_known
+        return int(np.count_nonzero(~is_taught))
+
+    def _tokens(self) -> np.ndarray:
+        """The words of all sentences that are learnt from, flat."""
+        return self.setup.inputs.split("train").tokens
+
+    def begin(self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, flags_text: str) -> None:
+        """Gives a model the weights to begin with, where they are others than its first ones.
+
+        Args:
+          model: made in the strategy's scope, with its first weights.
+          strategy: of tf.distribute.
+          run: the run's folder.
+          flags_text: the command's flags, for TensorBoard.
+        """
+
     def trainer(
         self,
         model: keras.Model,
         strategy: tf.distribute.Strategy,
         run: Run,
         recorder: RetrievalRecorder | SilentRecorder,
-        flags_text: str,
     ) -> Trainer:
-        """Makes the trainer of a model, to which it has given the weights to begin with.
+        """Makes the trainer of a model that has begun.
 
         Args:
-          model: made in the strategy's scope, with its first weights.
+          model: of `begin`.
           strategy: of tf.distribute.
           run: the run's folder.
           recorder: what TensorBoard shows.
-          flags_text: the command's flags, for TensorBoard.
         """
         train, val = (self.setup.inputs.split(split) for split in ("train", "val"))
         return Trainer(model, self.setup.run_config.train, strategy, run, train, val, recorder)

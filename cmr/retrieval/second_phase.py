@@ -39,12 +39,11 @@ class SecondPhase(Phase):
     max_pixels: int
 
     @classmethod
-    def from_flags(cls, values: flags.FlagValues, setup: RunSetup) -> "SecondPhase":
+    def from_flags(cls, values: flags.FlagValues) -> "SecondPhase":
         """Checks that the run can be gone on from.
 
         Args:
           values: the parsed flags, with `finetune_cnn`.
-          setup: of the same flags.
 
         Raises:
           WorkspaceError: the run is missing, not finished or damaged, or a CNN is missing.
@@ -56,6 +55,7 @@ class SecondPhase(Phase):
         begins_with.check_best_weights()
         if before.finetune is not None:
             raise ConfigError(f"the CNN of {begins_with.path} is tuned already; give the run that it began with")
+        setup = RunSetup.from_flags(values)
         # These come with the weights of the run, whatever the flags would make.
         kept = {name: getattr(before, name) for name in ("text_space", "captioner", "leak", "text_pretraining")}
         run_config = dataclasses.replace(setup.run_config, **kept)
@@ -95,23 +95,33 @@ class SecondPhase(Phase):
         setup = dataclasses.replace(setup, run_config=dataclasses.replace(run_config, finetune=finetune))
         return cls(setup, begins_with, values.max_pixels)
 
+    def num_untaught(self) -> int:
+        """Nothing to say again: the run that it begins with has said it."""
+        return 0
+
+    def begin(self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, flags_text: str) -> None:
+        """Gives the model the weights of the run that it begins with.
+
+        Raises:
+          WorkspaceError: they are damaged.
+        """
+        vocabulary = self.setup.inputs.vocabulary
+        before = kept_model.best_model(self.begins_with, self.begins_with.read_config(), vocabulary)
+        model.set_weights(before.get_weights())
+
     def trainer(
         self,
         model: keras.Model,
         strategy: tf.distribute.Strategy,
         run: Run,
         recorder: RetrievalRecorder | SilentRecorder,
-        flags_text: str,
     ) -> Trainer:
-        """Makes the trainer of model and CNNs; the model gets the weights of the run that it begins with.
+        """Makes the trainer of model and CNNs.
 
         Raises:
-          WorkspaceError: those are damaged.
           CmrError: as `tuned_cnns`.
         """
         inputs, run_config = self.setup.inputs, self.setup.run_config
-        before = kept_model.best_model(self.begins_with, self.begins_with.read_config(), inputs.vocabulary)
-        model.set_weights(before.get_weights())
         trainer = Trainer(
             model,
             run_config.train,

@@ -15,14 +15,14 @@ from cmr.data.examples import Examples
 from cmr.errors import ConfigError
 from cmr.retrieval.phase import Phase
 from cmr.retrieval.setup import RunSetup
-from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
-from cmr.retrieval.trainer import Trainer
+from cmr.retrieval.summaries import SilentRecorder
 from cmr.text_pretraining import sentence_pairs
 from cmr.text_pretraining.recorder import TextRecorder
 from cmr.text_pretraining.trainer import TextTrainer
 from cmr.training.workers import Workers
 from cmr.workspace.captions import read_captions
 from cmr.workspace.checksums import files_sha256
+from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 
 
@@ -37,18 +37,15 @@ class TextPhase(Phase):
     others: dict[str, pathlib.Path]
 
     @classmethod
-    def from_flags(cls, values: flags.FlagValues, setup: RunSetup) -> "TextPhase":
-        """Looks for the other data sets.
-
-        Args:
-          values: the parsed flags, with `sentences_of`.
-          setup: of the same flags.
+    def from_flags(cls, values: flags.FlagValues) -> "TextPhase":
+        """Looks for the other data sets, before a linear W_img is trained; then as the plain phase.
 
         Raises:
-          ConfigError: the run's own is among them.
           WorkspaceError: one is not prepared.
         """
-        others = gathering.captions_csv_of_others(setup.workspace, values.sentences_of, "sentences_of")
+        workspace = Workspace(pathlib.Path(values.workspace_dir), values.dataset)
+        others = gathering.captions_csv_of_others(workspace, values.sentences_of, "sentences_of")
+        setup = RunSetup.from_flags(values)
         sums = {name: files_sha256([path]) for name, path in others.items()}
         config = TextPretrainingConfig(sums, values.sentence_epochs)
         run_config = dataclasses.replace(setup.run_config, text_pretraining=config)
@@ -105,19 +102,11 @@ class TextPhase(Phase):
         """Whether a run has begun to learn from images, as far as this process sees its folder."""
         return tf.train.latest_checkpoint(run.checkpoints_dir) is not None
 
-    def trainer(
-        self,
-        model: keras.Model,
-        strategy: tf.distribute.Strategy,
-        run: Run,
-        recorder: RetrievalRecorder | SilentRecorder,
-        flags_text: str,
-    ) -> Trainer:
-        """Makes the trainer of a model whose text encoder gets the phase's weights, trained where it has not ended."""
-        self._learn(model, strategy, run, flags_text)
-        return super().trainer(model, strategy, run, recorder, flags_text)
+    def _tokens(self) -> np.ndarray:
+        return self._sentences[0].tokens
 
-    def _learn(self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, flags_text: str) -> None:
+    def begin(self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, flags_text: str) -> None:
+        """Gives the text encoder what it learns from sentences alone, which is trained where it has not ended."""
         workers = Workers(strategy)
         if workers.chiefs(float(self._is_over(run))):
             return

@@ -18,6 +18,8 @@ MODULES = {
     for module in (cmr_flags, training_flags, captioner_flags, search_flags, prep_flags, experiments_flags)
 }
 GROUPS = [group for module in MODULES.values() for group in vars(module).values() if hasattr(group, "positional")]
+# Groups whose rules name flags of others.
+NEEDED = {prep_flags.prepare_flags: [cmr_flags.workspace_flags]}
 # They name what is no file: a folder by its name alone, columns of a file, rows of several.
 NOT_PATHS = {"dataset", "variable", "mirror", "query", "chosen_images", "candidates", "parts"}
 
@@ -25,7 +27,7 @@ NOT_PATHS = {"dataset", "variable", "mirror", "query", "chosen_images", "candida
 def every_flag():
     """The group's name and the flag, of every flag of every command."""
     for group in GROUPS:
-        values = command.separate_flags([group])
+        values = command.separate_flags([*NEEDED.get(group, ()), group])
         for name in values:
             if values.find_module_defining_flag(name) in MODULES:
                 yield group.__name__, values[name]

@@ -71,7 +71,7 @@ def test_a_sentence_is_the_mean_of_its_known_words(tiny_workspace, tmp_path):
 def test_a_file_without_any_of_the_words_is_refused(tiny_workspace, tmp_path):
     path = stored(tmp_path / "words.npz", ["zebra"])
 
-    with pytest.raises(ConfigError, match="hold none of the training sentences' words"):
+    with pytest.raises(ConfigError, match="hold none of the vocabulary's words"):
         word_vectors.source(tiny_workspace, read_inputs(tiny_workspace), path, 300, 0).vectors()
 
 

@@ -19,7 +19,6 @@ from cmr.errors import CmrError, ConfigError, WorkspaceError
 from cmr.pictures import cnn
 from cmr.retrieval.model import retrieval_model
 from cmr.retrieval.second_phase import SecondPhase
-from cmr.retrieval.setup import RunSetup
 from cmr.retrieval.step import TrainingStep
 from cmr.retrieval.summaries import SilentRecorder
 from cmr.training import distribution
@@ -64,7 +63,7 @@ def flags_of(begins_with: Run, **changed) -> types.SimpleNamespace:
 
 def second_phase(begins_with: Run, **changed) -> SecondPhase:
     values = flags_of(begins_with, **changed)
-    return SecondPhase.from_flags(values, RunSetup.from_flags(values))
+    return SecondPhase.from_flags(values)
 
 
 def trainer_of(path: pathlib.Path, begins_with: Run, strategy=None, **changed):
@@ -76,7 +75,8 @@ def trainer_of(path: pathlib.Path, begins_with: Run, strategy=None, **changed):
         model = retrieval_model(second.setup.run_config.model, second.setup.text_space)
     run = Run(path)
     run.path.mkdir(parents=True, exist_ok=True)
-    return second.trainer(model, strategy, run, SilentRecorder(), flags_text="")
+    second.begin(model, strategy, run, flags_text="")
+    return second.trainer(model, strategy, run, SilentRecorder())
 
 
 def weights_of(model: keras.Model) -> dict[str, np.ndarray]:
