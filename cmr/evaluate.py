@@ -9,7 +9,6 @@ Or measures a model on the pictures and sentences of any prepared data set, one'
     python -m cmr.evaluate --model=pretrained --dataset=custom
 """
 
-import os
 import pathlib
 
 from absl import flags
@@ -21,9 +20,14 @@ from cmr.errors import ConfigError
 
 FLAGS = flags.FLAGS
 
-GROUPS = (cmr_flags.evaluation_flags, cmr_flags.query_bank_flags, cmr_flags.workspace_flags)
+GROUPS = (
+    cmr_flags.evaluation_flags,
+    cmr_flags.query_bank_flags,
+    cmr_flags.workspace_flags,
+    cmr_flags.picture_flags,
+)
 
-_OF_MODELS, _OF_RUNS = ("dataset", "workspace_dir", "split"), ("query_bank",)
+_OF_MODELS, _OF_RUNS = ("dataset", "workspace_dir", "split", "max_pixels"), ("query_bank",)
 
 
 def check_flags() -> None:
@@ -58,6 +62,7 @@ def _measured_run() -> str:
 
 
 def _measured_model() -> str:
+    from cmr.evaluation.encoding import Embeddings
     from cmr.serving import packed_model
     from cmr.trained import other_data
     from cmr.workspace.paths import Workspace
@@ -66,8 +71,11 @@ def _measured_model() -> str:
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     split = other_data.read_split(retriever, workspace, FLAGS.split)
     with progress.progress_bar(split.num_images, "picture", "pictures") as bar:
-        embeddings = other_data.embed(retriever, workspace, split, bar.update)
-    name = pathlib.Path(os.path.normpath(FLAGS.model)).stem
+        images = other_data.embed_pictures(retriever, workspace, split, FLAGS.max_pixels, bar.update)
+    with progress.progress_bar(split.num_captions, "sentence", "sentences") as bar:
+        embeddings = Embeddings(images, retriever.embed_sentences(split.captions, bar.update))
+    path = pathlib.Path(FLAGS.model).resolve()
+    name = path.name if path.is_dir() else path.name.removesuffix(".cmr")
     return other_data.results(retriever, name, workspace, FLAGS.split, split, embeddings)
 
 

@@ -56,6 +56,11 @@ class RetrievalMetrics:
     def recalls(self) -> tuple[float, float, float]:
         return self.recall_at_1, self.recall_at_5, self.recall_at_10
 
+    def one_line(self) -> str:
+        """Recalls and median rank, for people."""
+        # A mean over folds has a fraction.
+        return " ".join([*(f"{value:.1f}" for value in self.recalls), f"Med r {round(self.median_rank, 1):g}"])
+
     @classmethod
     def from_ranks(cls, ranks: np.ndarray) -> "RetrievalMetrics":
         """Summarises ranks.
@@ -89,12 +94,8 @@ class BothDirections:
     def one_line(self) -> str:
         """Recalls, median ranks and the sum, for people."""
 
-        def recalls(direction: RetrievalMetrics) -> str:
-            median = f"Med r {round(direction.median_rank, 1):g}"
-            return " ".join([*(f"{value:.1f}" for value in direction.recalls), median])
-
         return (
-            f"sentence R@1/5/10 {recalls(self.sentence_retrieval)}, image {recalls(self.image_retrieval)}, "
+            f"sentence R@1/5/10 {self.sentence_retrieval.one_line()}, image {self.image_retrieval.one_line()}, "
             f"sum {self.sum_of_recalls:.1f}"
         )
 

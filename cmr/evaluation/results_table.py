@@ -125,6 +125,11 @@ def paper_row(dataset: str, model: str) -> PaperRow | None:
     return next((row for row in rows if row is not None), None)
 
 
+def printed_rows(dataset: str, system: str) -> list[PaperRow]:
+    """The paper's rows to print above what a system does on its test split: chance, and the same system's."""
+    return [row for row in (_row_of(dataset, RANDOM_SYSTEM), paper_row(dataset, system)) if row is not None]
+
+
 def footnotes(dataset: str, systems: Sequence[str]) -> list[str]:
     """What a reader of the paper's rows of these systems has to know."""
     return [_FOOTNOTES[dataset, system] for system in systems if (dataset, system) in _FOOTNOTES]
@@ -226,23 +231,24 @@ def format_results(
     counts: SplitCounts,
     features_note: str,
     notes: Sequence[str] = (),
+    printed: Sequence[PaperRow] = (),
 ) -> str:
     """The table, for a terminal or a Markdown code block, at most `WIDTH` columns wide.
 
     Args:
       dataset: its name.
-      model: its name, or a comparator's.
+      model: name of what was measured.
       metrics: what was measured.
       intervals: 95% intervals of it, of `bootstrap.intervals`.
       random: `metrics.random_ranking` of the very same images and sentences.
       counts: of the split measured on.
       features_note: as `describe_features` writes it.
       notes: further sentences to print beneath.
+      printed: rows of the paper to print above, of `printed_rows`.
 
     Returns:
       Lines without a closing newline: title, header, one row a system, then the notes. The paper prints no mean rank.
     """
-    printed = [row for row in (_row_of(dataset, RANDOM_SYSTEM), paper_row(dataset, model)) if row is not None]
     lines = [
         f"{model} on {dataset_title(dataset)}, {counts.split} split (recalls in percent)",
         "",

@@ -22,7 +22,8 @@ from cmr.workspace.runs import MeasuredConfig, Run
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")
 
 INTERVAL_NOTE = (
-    "The 95% interval is that of a bootstrap over the test images, the gallery kept whole; other seeds are not in it."
+    "The 95% interval is that of a bootstrap over the images measured on, the gallery kept whole; other seeds are not "
+    "in it."
 )
 
 
@@ -95,6 +96,7 @@ def measure_test(
             results_table.describe_splits(inputs.protocol, splits),
             *notes,
         ],
+        printed=results_table.printed_rows(dataset, system),
     )
     values = {
         "test": measured.to_dict(),

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from cmr import config
 from cmr.data import examples
 from cmr.data.examples import Examples
+from cmr.errors import DataError
 from cmr.evaluation import bootstrap, encoding, metrics, results_table
 from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.results_table import SplitCounts
@@ -32,28 +34,39 @@ def read_split(retriever: Retriever, workspace: Workspace, split: str) -> Exampl
     )
 
 
-def embed(
-    retriever: Retriever, workspace: Workspace, split: Examples, on_pictures: Callable[[int], None] = lambda count: None
-) -> Embeddings:
-    """Embeds every picture and sentence of a split.
+def embed_pictures(
+    retriever: Retriever,
+    workspace: Workspace,
+    split: Examples,
+    max_pixels: int = config.MAX_PIXELS,
+    on_batch: Callable[[int], None] = lambda count: None,
+) -> np.ndarray:
+    """Embeds every picture of a split, `[num_images, dim]` float32.
 
     Args:
       retriever: the model.
       workspace: of the data set.
       split: of `read_split`.
-      on_pictures: is told how many more are done.
+      max_pixels: as in `pictures.files.read_rgb`.
+      on_batch: is told how many more are done.
 
     Raises:
-      DataError: a picture is missing or can't be read.
+      DataError: pictures are missing, which is said before the first is read, or one can't be read.
       CmrError: the model has no CNN for new pictures.
     """
     image_dir = workspace.dataset_dir / workspace.read_description()["image_dir"]
     paths = [image_dir / name for name in split.file_names]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise DataError(
+            f"{len(missing):,} of the split's {len(paths):,} pictures are missing, such as {missing[0]}; put them "
+            "there, or prepare the data set without them"
+        )
     blocks = []
     for start in range(0, len(paths), PICTURES_AT_ONCE):
-        blocks.append(retriever.embed_pictures(paths[start : start + PICTURES_AT_ONCE]))
-        on_pictures(len(blocks[-1]))
-    return Embeddings(np.concatenate(blocks), retriever.embed_sentences(split.captions))
+        blocks.append(retriever.embed_pictures(paths[start : start + PICTURES_AT_ONCE], max_pixels))
+        on_batch(len(blocks[-1]))
+    return np.concatenate(blocks)
 
 
 def results(
@@ -71,6 +84,7 @@ def results(
     """
     description = workspace.read_description()
     folds = description.get("test_folds", 1) if split_name == "test" else 1
+    splits = [SplitCounts(name, **sizes) for name, sizes in description.get("splits", {}).items()]
     measured, ranks = encoding.evaluate_embeddings(embeddings, split, folds)
     chance = [
         metrics.random_ranking(np.bincount(split.image_of_caption[sentences] - images.start))
@@ -88,6 +102,8 @@ def results(
         notes=[
             *results_table.small_gallery_notes(counts, folds),
             final_evaluation.INTERVAL_NOTE,
+            results_table.describe_splits(description.get("protocol", ""), splits),
+            *([f"Means over {folds} equal parts of the split, each searched alone."] if folds > 1 else []),
             *_search_notes(retriever, embeddings, split, folds),
             f"Words of the sentences that the model does not know: {_unknown_share(split):.1%}.",
             _NOT_LOOKED_FOR,
@@ -101,10 +117,9 @@ def _search_notes(retriever: Retriever, embeddings: Embeddings, split: Examples,
         return []
     corrected = hub_correction.with_column(embeddings, retriever.gallery_rows(embeddings.images)[:, -1])
     measured, _ = encoding.evaluate_embeddings(corrected, split, folds)
-    found = measured.image_retrieval
     return [
         "Image retrieval as cmr.search has it, which takes off what a picture has in common with all sentences: "
-        f"R@1/5/10 {' '.join(f'{recall:.1f}' for recall in found.recalls)}, Med r {found.median_rank:g}."
+        f"R@1/5/10 {measured.image_retrieval.one_line()}."
     ]
 
 

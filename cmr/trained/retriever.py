@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from cmr import config
 from cmr.captioner import decoding
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.decoding import Decoder
@@ -142,11 +143,12 @@ class Retriever:
             on_batch(len(rows))
         return vectors
 
-    def embed_pictures(self, pictures: Sequence[Source]) -> np.ndarray:
+    def embed_pictures(self, pictures: Sequence[Source], max_pixels: int = config.MAX_PIXELS) -> np.ndarray:
         """Embeds pictures.
 
         Args:
           pictures: files by their paths, PIL images, or the bytes of files.
+          max_pixels: as in `pictures.files.read_rgb`.
 
         Returns:
           `[len(pictures), dim]` float32, norm 1.
@@ -159,11 +161,16 @@ class Retriever:
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(pictures), PICTURES_AT_ONCE):
                 batch = pictures[start : start + PICTURES_AT_ONCE]
-                vectors[start : start + len(batch)] = self.embed_squares(list(pool.map(self.squares, batch)))
+                squares = pool.map(lambda picture: self.squares(picture, max_pixels), batch)
+                vectors[start : start + len(batch)] = self.embed_squares(list(squares))
         return vectors
 
-    def squares(self, picture: Source) -> dict[str, np.ndarray]:
+    def squares(self, picture: Source, max_pixels: int = config.MAX_PIXELS) -> dict[str, np.ndarray]:
         """Reads one picture as the CNNs take it; many threads may do so at once.
+
+        Args:
+          picture: as in `embed_pictures`.
+          max_pixels: likewise.
 
         Returns:
           Input name -> `[crops, input_size, input_size, 3]` uint8 RGB.
@@ -171,7 +178,9 @@ class Retriever:
         Raises:
           DataError: it can't be read.
         """
-        return {name: files.read_crops(picture, cnn.input_size, cnn.crops) for name, cnn in self._cnns.items()}
+        return {
+            name: files.read_crops(picture, cnn.input_size, cnn.crops, max_pixels) for name, cnn in self._cnns.items()
+        }
 
     def embed_squares(self, squares: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
         """Embeds pictures that `squares` read: `[len(squares), dim]` float32, norm 1."""

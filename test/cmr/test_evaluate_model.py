@@ -3,12 +3,15 @@
 import re
 import shutil
 
+import numpy as np
 import pictured_runs
 import pytest
 import tiny_runs
 from PIL import Image
 
-from cmr.serving import packed_model
+from cmr.serving import packed_model, packing
+from cmr.trained import hub_correction, other_data
+from cmr.trained.hub_correction import HubCorrection
 from cmr.workspace import captions, json_files
 from cmr.workspace.paths import Workspace
 
@@ -47,15 +50,38 @@ def test_of_the_runs_own_data_set_it_is_the_runs_own_table(run, workspace):
     assert "Words of the sentences that the model does not know: 0.0%." in ended.stdout
 
 
-def test_a_packed_model_also_has_what_a_search_finds(pictured_root, workspace):
-    packed = pictured_runs.packed(pictured_root)
+def test_a_packed_model_also_has_what_a_search_finds(run, workspace, tmp_path, monkeypatch):
+    chosen = HubCorrection(scale=10.0, mean=0.25)
+    monkeypatch.setattr(hub_correction, "choose", lambda val, split, bank: chosen)
+    packed = tmp_path / "model-0.2.cmr"
+    packing.pack(run.path, packed, "float32", None, lambda done, total: None)
 
     ended = evaluate(workspace, f"--model={packed}", "--split=val")
 
+    retriever = packed_model.load(str(packed))
+    split = other_data.read_split(retriever, workspace, "val")
+    pictures = retriever.embed_pictures([workspace.images_dir / name for name in split.file_names])
+    scores = retriever.embed_sentences(split.captions) @ pictures.T
+    scores += chosen.of(pictures, hub_correction.bank_of(retriever.sentences.rows))
+    own = scores[np.arange(len(scores)), split.image_of_caption]
+    found_first = 100.0 * np.mean(own == scores.max(axis=1))
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.startswith(f"{packed.stem} on scenes, val split")
-    corrected = packed_model.load(str(packed)).hub_correction is not None
-    assert ("Image retrieval as cmr.search has it" in ended.stdout) == corrected
+    assert ended.stdout.startswith("model-0.2 on scenes, val split")
+    printed = " ".join(ended.stdout.split())
+    assert f"in common with all sentences: R@1/5/10 {found_first:.1f} " in printed
+
+
+def test_a_model_with_the_name_of_one_of_the_papers_is_not_taken_for_it(run, tmp_path, workspace):
+    flickr8k = Workspace(workspace.root, "flickr8k")
+    workspace.dataset_dir.rename(flickr8k.dataset_dir)
+    packed = tmp_path / "fusion.cmr"
+    packing.pack(run.path, packed, "float32", None, lambda done, total: None)
+
+    ended = evaluate(flickr8k, f"--model={packed}")
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith("fusion on Flickr8K, test split")
+    assert "as printed" not in ended.stdout
 
 
 def test_a_split_in_folds_is_measured_in_them(run, workspace):
@@ -66,6 +92,7 @@ def test_a_split_in_folds_is_measured_in_them(run, workspace):
     ended = evaluate(workspace, f"--model={run.path}")
 
     assert ended.returncode == 0, ended.stderr
+    assert "Means over 3 equal parts of the split" in " ".join(ended.stdout.split())
     mean_rank = 4
     assert numbers(ended.stdout)[mean_rank] < numbers(whole.stdout)[mean_rank]
 
@@ -82,9 +109,12 @@ def test_words_that_the_model_does_not_know_are_counted(run, workspace):
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
-        (lambda folder: next(folder.glob("test*")).unlink(), "test"),
-        (lambda folder: next(folder.glob("test*")).write_bytes(b"no picture"), "test"),
-        (lambda folder: (folder.parent / "dataset.json").unlink(), "data_prep.prepare"),
+        (
+            lambda folder: (folder / "test3.png").unlink(),
+            "1 of the split's 12 pictures are missing, such as .*test3.png;",
+        ),
+        (lambda folder: (folder / "test3.png").write_bytes(b"no picture"), "test3.png"),
+        (lambda folder: (folder.parent / "dataset.json").unlink(), "run: python -m data_prep.prepare"),
     ],
 )
 def test_what_is_missing_or_damaged_is_one_line(run, workspace, damage, said):
@@ -93,9 +123,18 @@ def test_what_is_missing_or_damaged_is_one_line(run, workspace, damage, said):
     ended = evaluate(workspace, f"--model={run.path}")
 
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr.splitlines()[-1].startswith("error: ")
-    assert said in ended.stderr.splitlines()[-1]
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("error: ")
+    # The folder bears the name of this test.
+    assert re.search(said, last.replace(str(workspace.root), ""))
     assert "Traceback" not in ended.stderr
+
+
+def test_a_picture_of_more_pixels_than_allowed_is_refused_and_can_be_allowed(run, workspace):
+    refused, allowed = (evaluate(workspace, f"--model={run.path}", f"--max_pixels={most}") for most in (199, 200))
+
+    assert "has 20 x 10 pixels, more than --max_pixels=199" in refused.stderr
+    assert (refused.returncode, allowed.returncode) == (1, 0)
 
 
 @pytest.mark.parametrize(

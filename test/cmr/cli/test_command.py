@@ -19,7 +19,7 @@ from cmr.errors import ConfigError, DataError, WorkspaceError
 
 COMMANDS = {
     "cmr.train": ("Data set and workspace", "Model", "Loss and negatives", "Training", "CNN features"),
-    "cmr.evaluate": ("What to measure", "Query bank", "Data set and workspace"),
+    "cmr.evaluate": ("What to measure", "Query bank", "Data set and workspace", "Pictures"),
     "cmr.benchmark": ("Benchmark", "Data set and workspace", "Model"),
     "data_prep.prepare": ("Data set and workspace", "Raw data"),
     "data_prep.extract": ("Data set and workspace", "Extraction", "Output", "CNN features"),

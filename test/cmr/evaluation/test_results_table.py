@@ -41,6 +41,7 @@ def table(dataset="flickr8k", model="fusion", notes=()):
         SplitCounts("test", 1000, 5000),
         "VGG features vgg16-pool5_avg: stands in for VGG16 fc7",
         notes,
+        results_table.printed_rows(dataset, model),
     )
 
 
