@@ -7,7 +7,8 @@ The protocols (section 2 of the design; `random_1k` is the paper's) differ in wh
   karpathy_5x1k  his 5,000 test images in five parts of 1,000, whose numbers are averaged
   karpathy_5k    his 5,000 test images at once
 
-The validation images that are left over may join the training images (`restval`).
+The validation images that are left over may join the training images (`restval`), or be all of them, where random_1k
+finds the validation file alone.
 """
 
 import dataclasses
@@ -121,11 +122,15 @@ def _official_parts(data_dir: pathlib.Path, restval: bool) -> tuple[_Part, _Part
     for year, (_, val) in files.items():
         if val and restval:
             return _Part(f"train{year}", val, (), ()), _read_part(f"val{year}", val)
-    alone = any(val for _, val in files.values())
+    alone = next((year for year, (_, val) in files.items() if val), None)
+    if alone:
+        raise DataError(
+            f"{data_dir / 'annotations'} holds captions_val{alone}.json and lacks captions_train{alone}.json; put it "
+            "there, or give --coco_restval to train on the validation images that are not drawn for val and test"
+        )
     raise DataError(
         f"{data_dir / 'annotations'} lacks captions_train2014.json and captions_val2014.json (or both of 2017); "
         f"unpack annotations_trainval2014.zip into {data_dir}"
-        + (", or give --coco_restval to train on the validation images that are not drawn" if alone else "")
     )
 
 
@@ -202,7 +207,10 @@ def _random_1k(train: _Part, val: _Part, pictures: RawPictures, restval: bool, s
         rest = drawn["train"]
         splits = {"train": [*train.image_ids, *(rest if restval else ())], "val": drawn["val"], "test": drawn["test"]}
         left_out = frozenset(() if restval else rest)
-        source = f"from {val.name}, whose {len(rest):,} others are {'training images too' if restval else 'left out'}"
+        others = "training images too" if restval else "left out"
+        if not train.image_ids:
+            others = f"the training images, for want of captions_{train.name}.json"
+        source = f"from {val.name}, whose {len(rest):,} others are {others}"
     else:
         usable = [image_id for image_id in train.image_ids if pictures.can_use(image_id)]
         if not usable:

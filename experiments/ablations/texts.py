@@ -59,4 +59,4 @@ def _score(score: SumOverSeeds) -> str:
 
 
 def _text(difference: Difference) -> DifferenceText:
-    return differences.text(difference, "" if difference.is_found else _NO_DIFFERENCE)
+    return differences.text(difference, "" if difference.is_found else _NO_DIFFERENCE, difference.is_found)

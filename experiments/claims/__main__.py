@@ -3,10 +3,10 @@
     python -m experiments.reproduce --table=1 --rows=all --overlay=stand_ins --image_weights=efficientnet_lite2.npz
     python -m experiments.claims --table=1 --overlay=stand_ins
 
-The paper's systems (fusion, single, vse, in both readings) less every other system of its table: the printed
-difference, and the one measured here with its interval and test, on the same test images. It trains nothing: a row is
-compared by its finished runs of the first --seeds seeds, and one without any is named. The files are
-<workspace_dir>/<dataset>/experiments/claims.md, .csv, .html and .json.
+The paper's systems (fusion, single, vse, in both readings) less every other one, those too that it does not print:
+the printed difference, and the one measured here with its interval and test, on the same test images. It trains
+nothing: a row is compared by its finished runs of the first --seeds seeds, and one without any is named. The files are
+<workspace_dir>/<dataset>/experiments/claims.md, .csv, .html and .json; the names of --overlay follow claims.
 """
 
 import itertools
@@ -33,8 +33,8 @@ def main() -> None:
     extras.check_installed("jinja2")
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     comparators = paper.comparators(FLAGS.table)
-    named = [*itertools.chain(*paper.READINGS.values()), *comparators]
-    trainings = paper.row_trainings(FLAGS.table, named, FLAGS.overlay, FLAGS.seeds)
+    own = list(itertools.chain(*paper.READINGS.values()))
+    trainings = paper.row_trainings(FLAGS.table, [*own, *comparators], FLAGS.overlay, FLAGS.seeds)
     workspace = next(iter(trainings.values()))[0].workspace(workspace_dir)
     rows, left_out = {}, []
     for name, of_row in trainings.items():
@@ -44,20 +44,22 @@ def main() -> None:
         else:
             left_out.append(f"{name} is left out: it has no finished run.")
     results.check_same_inputs(list(rows.values()))
+    overlays = [find_flagfile(name) for name in FLAGS.overlay]
     claims = comparing.compare(
         paper.TITLES[FLAGS.table],
         workspace.dataset,
         rows,
         paper.READINGS,
         comparators,
-        [*paper.overlay_notes([find_flagfile(name) for name in FLAGS.overlay]), *left_out],
+        [*paper.overlay_notes(overlays), *left_out],
     )
     if not claims.readings:
         raise WorkspaceError(
-            f"{workspace.dataset_dir} holds no two finished rows to compare; train them with experiments.reproduce "
+            f"{workspace.dataset_dir} holds no finished row of {', '.join(own)} with these --overlay, or nothing to "
+            f"compare it with (finished: {', '.join(rows) or 'none'}); train with experiments.reproduce "
             f"--table={FLAGS.table} --rows=all and the same --overlay"
         )
-    stem = workspace.experiments_dir / "claims"
+    stem = workspace.experiments_dir / "-".join(["claims", *(path.stem for path in overlays)])
     files.write_all(claims, stem)
     print(f"{files.to_markdown(claims)}\n{stem}.md, .csv, .html, .json")
 

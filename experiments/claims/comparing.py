@@ -13,9 +13,6 @@ from experiments.tables.differences import Difference
 from experiments.trainings.results import RowResult
 
 AS_PRINTED, TURNED_ROUND, NOT_TOLD_APART = "as printed", "turned round", "not told apart"
-# Of p after Holm's correction.
-_LEVEL = 0.05
-
 # Of the paper's printed row the numbers that each measure adds up.
 _PRINTED: dict[str, Callable[[PaperRow], Sequence[str]]] = {
     "sum_of_recalls": lambda row: (*row.sentence_retrieval[:3], *row.image_retrieval[:3]),
@@ -45,7 +42,7 @@ class Claim:
         printed, measured = self.printed[measure], self.measured[measure]
         if not printed:
             return ""
-        if measured.corrected_p > _LEVEL:
+        if not measured.is_found_corrected:
             return NOT_TOLD_APART
         return AS_PRINTED if (printed > 0) == (measured.estimate > 0) else TURNED_ROUND
 
@@ -70,7 +67,7 @@ class Reading:
         if not judged:
             return "The paper prints both systems of none of these pairs."
         counted = ", ".join(f"{verdicts.count(each)} {each}" for each in (AS_PRINTED, TURNED_ROUND, NOT_TOLD_APART))
-        return f"Of {judged} pairs that the paper prints, by the sum of recalls: {counted}."
+        return f"Pairs of which the paper prints both systems: {judged}. By the sum of recalls {counted}."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,26 +76,36 @@ class Claims:
 
     Attributes:
       title: above it.
+      dataset: the workspace's name of the data set.
       readings: those of which at least two rows can be compared.
       features: a sentence for each combination of features that rows read, with the rows' names.
       further_notes: sentences, such as one for each row that is left out.
     """
 
     title: str
+    dataset: str
     readings: tuple[Reading, ...]
     features: tuple[str, ...]
     further_notes: tuple[str, ...]
 
     @property
+    def is_of_paper(self) -> bool:
+        """Whether the paper has a table of the data set."""
+        return bool(results_table.paper_table(self.dataset))
+
+    @property
     def notes(self) -> list[str]:
         """Sentences beneath the table: how it was made, and what was left out."""
-        return [
-            "A difference is the first system less the second, in percent points: the paper's as printed, ours with "
-            "its 95% bootstrap interval over the test images, the same resampled images for both; means where a row "
-            "has several seeds. The sum is that of the six recalls, 600 at most.",
+        of_paper = [
             f"A pair comes out {AS_PRINTED} or {TURNED_ROUND} where p after Holm's correction (for all pairs of a "
-            f"reading) is at most {_LEVEL}, and is {NOT_TOLD_APART} otherwise, which does not show that both are "
-            "equal. Where the paper does not print one of the two, there is nothing to hold.",
+            f"reading in one measure) is at most {differences.LEVEL}, and is {NOT_TOLD_APART} otherwise, which does "
+            "not show that both are equal. Where the paper does not print one of the two, there is nothing to hold.",
+        ]
+        return [
+            "A difference is the first system less the second, in percent points, with its 95% bootstrap interval over "
+            "the test images, the same resampled images for both; means where a row has several seeds. The sum is that "
+            "of the six recalls, 600 at most.",
+            *(of_paper if self.is_of_paper else []),
             "Intervals and p are those of the runs at hand: they say how another set of test images would differ, and "
             "not how another seed would.",
             *self.features,
@@ -122,7 +129,9 @@ class Claims:
                 Reading(each["heading"], tuple(_claim(claim) for claim in each["claims"]))
                 for each in values["readings"]
             )
-            return cls(values["title"], readings, tuple(values["features"]), tuple(values["further_notes"]))
+            return cls(
+                values["title"], values["dataset"], readings, tuple(values["features"]), tuple(values["further_notes"])
+            )
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise DataError(f"these are no claims ({error}); give the command again") from error
 
@@ -164,7 +173,7 @@ def compare(
                 for (first, second), of_pair in zip(pairs, measured, strict=True)
             )
             compared.append(Reading(heading, tuple(claims)))
-    return Claims(title, tuple(compared), tuple(_features(list(rows.values()))), tuple(further_notes))
+    return Claims(title, dataset, tuple(compared), tuple(_features(list(rows.values()))), tuple(further_notes))
 
 
 def _printed(dataset: str, first: RowResult, second: RowResult) -> dict[str, float | None]:
@@ -188,5 +197,6 @@ def _features(rows: Sequence[RowResult]) -> Iterator[str]:
 
 
 def _claim(values: dict) -> Claim:
-    measured = {name: Difference(**each) for name, each in values["measured"].items()}
-    return Claim(values["first"], values["second"], values["printed"], measured)
+    printed = {name: values["printed"][name] for name in differences.MEASURES}
+    measured = {name: Difference(**values["measured"][name]) for name in differences.MEASURES}
+    return Claim(values["first"], values["second"], printed, measured)

@@ -13,9 +13,9 @@ from experiments.claims.comparing import Claim, Claims, Reading
 from experiments.tables import differences, formats, markdown, templates
 from experiments.tables.differences import DifferenceText
 
-_TITLE = "Which of the paper's comparisons hold on equal features"
+_OF_PAPER = "Which of the paper's comparisons hold on equal features"
+_NOT_OF_PAPER = "Each system less the others, on the same test images"
 _MEASURE_TITLES = ("sum of recalls", "sentence R@1", "image R@1")
-_COLUMNS = ("system", *(f"{title}, {whose}" for title in _MEASURE_TITLES for whose in ("the paper", "here")))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +56,7 @@ def _text(claim: Claim) -> ClaimText:
         tuple(
             (
                 "" if claim.printed[name] is None else differences.signed(claim.printed[name]),
-                differences.text(claim.measured[name], claim.verdict(name)),
+                differences.text(claim.measured[name], claim.verdict(name), claim.measured[name].is_found_corrected),
             )
             for name in differences.MEASURES
         ),
@@ -83,18 +83,26 @@ def to_page(claims: Claims) -> str:
 
 def to_markdown(claims: Claims) -> str:
     """A table for each reading, the notes as a list."""
-    parts = [f"# {markdown.escaped(claims.title)}", f"{_TITLE}."]
+    whose = ("the paper", "here") if claims.is_of_paper else ("",)
+    columns = [f"{title}, {each}".strip(", ") for title in _MEASURE_TITLES for each in whose]
+    parts = [f"# {markdown.escaped(claims.title)}", f"{_subtitle(claims)}."]
     for reading in claims.readings:
         lines = []
         for group in groups(reading):
-            lines.append([f"*{markdown.in_cell(group.heading)}*", *[""] * (len(_COLUMNS) - 1)])
+            lines.append([f"*{markdown.in_cell(group.heading)}*", *[""] * len(columns)])
             lines.extend(
-                [markdown.in_cell(pair.second), *(str(text) for cell in pair.cells for text in cell)]
+                [markdown.in_cell(pair.second), *(str(text) for cell in pair.cells for text in cell[-len(whose) :])]
                 for pair in group.pairs
             )
-        parts += [f"## {markdown.escaped(reading.heading)}", reading.counts, markdown.aligned(_COLUMNS, lines)]
+        counts = [reading.counts] if claims.is_of_paper else []
+        table = markdown.aligned(["system", *columns], lines)
+        parts += [f"## {markdown.escaped(reading.heading)}", *counts, table]
     parts.append("\n".join(f"- {markdown.escaped(note)}" for note in claims.notes))
     return "\n\n".join(parts) + "\n"
+
+
+def _subtitle(claims: Claims) -> str:
+    return _OF_PAPER if claims.is_of_paper else _NOT_OF_PAPER
 
 
 def to_csv(claims: Claims) -> str:
@@ -122,7 +130,8 @@ def _csv_measures(claim: Claim) -> dict[str, Any]:
 def _template_values(claims: Claims) -> dict[str, Any]:
     return {
         "title": claims.title,
-        "subtitle": _TITLE,
+        "subtitle": _subtitle(claims),
+        "is_of_paper": claims.is_of_paper,
         "measure_titles": _MEASURE_TITLES,
         "readings": [
             {

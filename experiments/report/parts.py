@@ -77,7 +77,9 @@ def read_parts(workspace: Workspace) -> Parts:
         file_name = paper.table_json(workspace.experiments_dir, number).name
         table = reader.read(file_name, paper.TITLES[number], command, ResultTable.from_json)
         command = f"experiments.claims --table={number}"
-        claims = reader.read("claims.json", "The paper's comparisons", command, Claims.from_json)
+        written = sorted(workspace.experiments_dir.glob("claims*.json"), key=lambda path: path.stat().st_mtime)
+        file_name = written[-1].name if written else "claims.json"
+        claims = reader.read(file_name, "The paper's comparisons", command, Claims.from_json)
     beyond = reader.read(
         "beyond.json",
         "Our best models",

@@ -1,7 +1,7 @@
-"""Rows less other rows on the same test images: bootstrap, Holm's correction, and how a difference is printed."""
+"""A row less another one on the same test images: bootstrap, Holm's correction, and how it is printed."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from cmr.evaluation import bootstrap
 from cmr.evaluation.bootstrap import OfMetrics, PairedDifference
@@ -9,6 +9,9 @@ from experiments.trainings.results import RowResult
 
 # What rows are compared in.
 MEASURES = ("sum_of_recalls", "sentence_retrieval_recall_at_1", "image_retrieval_recall_at_1")
+
+# Of p after Holm's correction.
+LEVEL = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +36,11 @@ class Difference:
         """Whether the interval leaves out zero."""
         return not self.low <= 0.0 <= self.high
 
+    @property
+    def is_found_corrected(self) -> bool:
+        """Whether p is at most `LEVEL` after the correction."""
+        return self.corrected_p <= LEVEL
+
 
 def of_pairs(pairs: Iterable[tuple[RowResult, RowResult]]) -> list[dict[str, Difference]]:
     """The first of each pair less its second, by measure, p corrected over the pairs.
@@ -49,7 +57,7 @@ def of_pairs(pairs: Iterable[tuple[RowResult, RowResult]]) -> list[dict[str, Dif
 
 
 def _by_measure(compared: OfMetrics[PairedDifference]) -> dict[str, PairedDifference]:
-    values: Sequence[PairedDifference] = (
+    values = (
         compared.sum_of_recalls,
         compared.sentence_retrieval["recall_at_1"],
         compared.image_retrieval["recall_at_1"],
@@ -66,7 +74,7 @@ class DifferenceText:
       interval: such as `[-5.1, -1.3]`.
       p_values: such as `p 0.0005 (Holm 0.0070)`.
       verdict: such as `no difference found`; "" where the value says it.
-      is_found: whether the interval leaves out zero.
+      is_found: whether it counts as a difference.
     """
 
     value: str
@@ -84,14 +92,14 @@ class DifferenceText:
         return f"{self.value} {', '.join(self.small)}"
 
 
-def text(difference: Difference, verdict: str) -> DifferenceText:
-    """What is printed of a difference."""
+def text(difference: Difference, verdict: str, is_found: bool) -> DifferenceText:
+    """What is printed of a difference; see `DifferenceText`."""
     return DifferenceText(
         signed(difference.estimate),
         f"[{signed(difference.low)}, {signed(difference.high)}]",
         f"p {difference.p_value:.4f} (Holm {difference.corrected_p:.4f})",
         verdict,
-        difference.is_found,
+        is_found,
     )
 
 

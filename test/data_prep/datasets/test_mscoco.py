@@ -94,7 +94,8 @@ def test_with_restval_the_validation_file_alone_will_do(tmp_path, year):
     assert len(set().union(*splits.values())) == 20
     assert "a part of MSCOCO: 20 of 123,287 images" in raw.protocol
     assert list(raw.sources) == [f"captions_val{year}.json"]
-    with pytest.raises(DataError, match=r"lacks captions_train2014\.json .* or give --coco_restval"):
+    assert f"whose 12 others are the training images, for want of captions_train{year}.json" in raw.protocol
+    with pytest.raises(DataError, match=rf"lacks captions_train{year}\.json; put it there, or give --coco_restval"):
         mscoco.read_mscoco(tmp_path)
 
 

@@ -37,6 +37,20 @@ def test_finished_rows_are_compared_and_the_others_named(tmp_path):
     assert "vse_paper (2 seeds), fusion (2 seeds)" in " ".join(claims.features)
 
 
+def test_an_overlay_has_files_of_its_own(tmp_path):
+    overlay = tmp_path / "mine.flags"
+    overlay.write_text("--margin=0.3\n")
+    for name in ("fusion", "vse_paper"):
+        (training,) = paper.row_trainings("scenes", [name], [str(overlay)], 1)[name]
+        finished_runs.write(training.run(tmp_path), 0)
+
+    ended = call(tmp_path, f"--overlay={overlay}", "--seeds=1")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "mine (--margin=0.3)" in ended.stdout
+    assert (tmp_path / "scenes" / "experiments" / "claims-mine.json").exists()
+
+
 def test_every_format_has_every_pair_with_its_numbers(tmp_path):
     finish(tmp_path, {"fusion": 0.4, "vse_paper": 1.0, "fusion_repository": 0.4, "vse_repository": 1.1})
     call(tmp_path)
@@ -62,6 +76,7 @@ def test_nothing_to_compare_is_one_sentence_with_the_command_that_trains(tmp_pat
     ended = call(tmp_path)
 
     assert ended.returncode == 1
-    assert "no two finished rows" in ended.stderr
+    assert "holds no finished row of vse_paper, single, fusion" in ended.stderr
+    assert f"(finished: {', '.join(rows) or 'none'})" in ended.stderr
     assert "experiments.reproduce --table=scenes --rows=all" in ended.stderr
     assert not (tmp_path / "scenes" / "experiments").exists()
