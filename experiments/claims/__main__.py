@@ -36,14 +36,15 @@ def main() -> None:
     own = list(itertools.chain(*paper.READINGS.values()))
     trainings = paper.row_trainings(FLAGS.table, [*own, *comparators], FLAGS.overlay, FLAGS.seeds)
     workspace = next(iter(trainings.values()))[0].workspace(workspace_dir)
-    rows, left_out = {}, []
+    rows, unfinished = {}, []
     for name, of_row in trainings.items():
         finished = [training for training in of_row if training.run(workspace_dir).is_finished]
         if finished:
             rows[name] = results.read_trained_row(name, finished, workspace_dir)
         else:
-            left_out.append(f"{name} is left out: it has no finished run.")
+            unfinished.append(name)
     results.check_same_inputs(list(rows.values()))
+    left_out = [f"Left out, for want of a finished run: {', '.join(unfinished)}."] if unfinished else []
     overlays = [find_flagfile(name) for name in FLAGS.overlay]
     claims = comparing.compare(
         paper.TITLES[FLAGS.table],

@@ -29,7 +29,7 @@ def test_finished_rows_are_compared_and_the_others_named(tmp_path):
     ended = call(tmp_path)
 
     assert ended.returncode == 0, ended.stderr
-    assert "single is left out: it has no finished run." in ended.stdout
+    assert "- Left out, for want of a finished run: single, vse_repository, " in ended.stdout
     folder = tmp_path / "scenes" / "experiments"
     assert {path.name for path in folder.iterdir()} == {f"claims.{end}" for end in ("md", "csv", "html", "json")}
     claims = Claims.from_json((folder / "claims.json").read_text())
