@@ -17,7 +17,7 @@ def carry_out(
     sources: Sources,
     jobs: int = 1,
 ) -> None:
-    """Prepares what the trainings read and the workspace lacks, then trains those that are not finished.
+    """Prepares what unfinished trainings read and the workspace lacks, then trains them.
 
     Args:
       trainings: of one data set, in the order to train them.
@@ -29,9 +29,9 @@ def carry_out(
       CmrError: a command failed, and what was finished before is kept; or another experiment is at work there.
     """
     # What can't be prepared is said before anything is written.
-    preparation.missing_steps(trainings, workspace_dir, sources)
+    _steps(trainings, workspace_dir, sources)
     with writer_lock(trainings[0].workspace(workspace_dir).experiments_dir):
-        preparation.carry_out(preparation.missing_steps(trainings, workspace_dir, sources))
+        preparation.carry_out(_steps(trainings, workspace_dir, sources))
         queue.train(trainings, workspace_dir, jobs)
 
 
@@ -59,7 +59,7 @@ def follow_flags(values: flags.FlagValues, trainings: Sequence[Training]) -> boo
 
 def describe(trainings: Sequence[Training], workspace_dir: pathlib.Path, sources: Sources) -> str:
     """The commands that `carry_out` would run, one a line for a shell; behind them, as comments, what they cost."""
-    steps = preparation.missing_steps(trainings, workspace_dir, sources)
+    steps = _steps(trainings, workspace_dir, sources)
     unfinished = queue.unfinished(trainings, workspace_dir)
     commands = [Preparation(training.command, tuple(training.arguments(workspace_dir))) for training in unfinished]
     lines = [
@@ -69,3 +69,8 @@ def describe(trainings: Sequence[Training], workspace_dir: pathlib.Path, sources
         f"# {estimate.disk(unfinished, workspace_dir)}",
     ]
     return "\n".join(lines)
+
+
+def _steps(trainings: Sequence[Training], workspace_dir: pathlib.Path, sources: Sources) -> list[Preparation]:
+    """What has to be prepared; a finished run is only read, and needs nothing of what it was trained on."""
+    return preparation.missing_steps(queue.unfinished(trainings, workspace_dir), workspace_dir, sources)

@@ -48,6 +48,15 @@ def test_every_command_is_read_by_a_shell_as_it_is_meant(tmp_path):
     assert commands[4:] == [[], [], []]
 
 
+def test_a_finished_run_needs_nothing_of_what_it_was_trained_on(tmp_path):
+    training = row(name="flickr8k/fusion")
+    finished_runs.write(training.run(tmp_path))
+    # Features and weights are nowhere, and nothing is prepared.
+    plan.carry_out([training], tmp_path, Sources(image_weights="none"))
+
+    assert plan.describe([training], tmp_path, Sources()).startswith("# 0 preparations and 0 of 1 trainings to do")
+
+
 def test_hours_are_those_that_runs_of_the_same_sizes_took(tmp_path):
     for seed, seconds in enumerate((HOUR, 2 * HOUR, 9 * HOUR)):
         finish(row(seed=seed), tmp_path, seconds)
