@@ -67,11 +67,11 @@ def _measured_model() -> str:
     from cmr.trained import other_data
     from cmr.workspace.paths import Workspace
 
-    retriever = packed_model.load(packed_model.absolute(FLAGS.model))
+    retriever = packed_model.load(packed_model.absolute(FLAGS.model), FLAGS.max_pixels)
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     split = other_data.read_split(retriever, workspace, FLAGS.split)
     with progress.progress_bar(split.num_images, "picture", "pictures") as bar:
-        images = other_data.embed_pictures(retriever, workspace, split, FLAGS.max_pixels, bar.update)
+        images = other_data.embed_pictures(retriever, workspace, split, bar.update)
     with progress.progress_bar(split.num_captions, "sentence", "sentences") as bar:
         embeddings = Embeddings(images, retriever.embed_sentences(split.captions, bar.update))
     path = pathlib.Path(FLAGS.model).resolve()

@@ -25,17 +25,24 @@ from absl import flags
 
 from cmr import shell
 from cmr.cli import command, pipeline_flags, search_flags, shard_flags
+from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 from cmr.workspace import shards
 
 FLAGS = flags.FLAGS
 
-GROUPS = (search_flags.gallery_flags, search_flags.index_flags, shard_flags.shard_flags, pipeline_flags.pipeline_flags)
+GROUPS = (
+    search_flags.gallery_flags,
+    search_flags.index_flags,
+    shard_flags.shard_flags,
+    pipeline_flags.pipeline_flags,
+    cmr_flags.picture_flags,
+)
 
 _SECONDS_BETWEEN_LOOKS = 10.0
 
 # What all shards are indexed with.
-_OF_SHARDS = ("model", "rows_dtype", "ann")
+_OF_SHARDS = ("model", "rows_dtype", "ann", "max_pixels")
 
 
 def check_flags() -> None:
@@ -62,7 +69,7 @@ def main() -> None:
         _merge(place)
         return
     model = packed_model.absolute(FLAGS.model) if FLAGS.model else _model_of(place)
-    retriever = packed_model.load(model)
+    retriever = packed_model.load(model, FLAGS.max_pixels)
     if FLAGS.dry_run:
         _tell(place, retriever, model)
         return
@@ -168,7 +175,7 @@ def _pipeline_stream(place, index, retriever, model: str):
     from cmr.gallery.pipeline import PipelineStream
     from cmr.serving import packed_model
 
-    load = functools.partial(packed_model.load, model)
+    load = functools.partial(packed_model.load, model, FLAGS.max_pixels)
     checksum = retriever.parts.checksum
     return PipelineStream(runner, index.folder, place.pictures, load, checksum, index.rows.width)
 

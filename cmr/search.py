@@ -17,11 +17,12 @@ import time
 from absl import flags
 
 from cmr.cli import command, search_flags
+from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError, DataError
 
 FLAGS = flags.FLAGS
 
-GROUPS = (search_flags.query_flags, search_flags.results_flags)
+GROUPS = (search_flags.query_flags, search_flags.results_flags, cmr_flags.picture_flags)
 
 # Before TensorFlow is imported: what a user waits for.
 _STARTED = time.monotonic()
@@ -39,7 +40,7 @@ def main() -> None:
         raise ConfigError(f"--sheet={FLAGS.sheet} is no name of a PNG file; give one that ends in .png")
     copy_to = _empty_folder(FLAGS.copy_to) if FLAGS.copy_to else None
     gallery = _gallery()
-    retriever = gallery_model.load(gallery, FLAGS.model)
+    retriever = gallery_model.load(gallery, FLAGS.model, FLAGS.max_pixels)
     unknown = _say_unknown_words(terms, retriever)
     answer = answers.answer(
         terms, gallery, retriever, FLAGS.top, score=_approximate_score(gallery) if FLAGS.ann else None
@@ -171,7 +172,7 @@ def _search_sentences(terms) -> None:
     for name in ("paths_only", "copy_to", "sheet", "ann"):
         if FLAGS[name].value:
             raise ConfigError(f"--sentences finds sentences and no pictures; leave --{name} out")
-    retriever = packed_model.load(_model_for_sentences())
+    retriever = packed_model.load(_model_for_sentences(), FLAGS.max_pixels)
     _say_unknown_words(terms, retriever)
     query = queries.embed(terms, retriever).vector
     if FLAGS.sentences_file:

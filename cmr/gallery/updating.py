@@ -14,6 +14,7 @@ from cmr.gallery import compacting, streaming, walking
 from cmr.gallery.place import Description, Place
 from cmr.gallery.store import ANN_JSON, GONE, INDEXED, UNREADABLE, Known, Rows, Store
 from cmr.gallery.streaming import Batch
+from cmr.pictures import files
 from cmr.trained.retriever import Retriever
 from cmr.workspace.shards import SHARDS, Shard
 
@@ -94,6 +95,8 @@ def _compare(
     for path, status in walking.walk(pictures, on_remark, shard):
         before, stamp = known.pop(path, None), (status.st_size, status.st_mtime_ns)
         is_as_it_was = before is not None and (before.size, before.mtime_ns) == stamp and before.sha256
+        # The limit is the command's, and may be another one this time.
+        is_as_it_was = is_as_it_was and files.OF_PIXELS not in before.reason
         if not is_as_it_was or (before.state == GONE and before.reason):
             changes.to_read[path] = stamp
         elif before.state == GONE:

@@ -50,6 +50,9 @@ LARGE_SIDE = 4096
 # A ten-crop picture is larger than its crops by this, as 256 is to 224 (Krizhevsky et al., 2012).
 _TEN_CROP_SCALE = 256 / 224
 
+# By it one knows the reason of a picture that was refused for its size alone.
+OF_PIXELS = "--max_pixels"
+
 GREY = 127
 
 _ORIENTATION = 0x0112
@@ -146,8 +149,8 @@ def read_rgb(source: Source, side: int, max_pixels: int = MAX_PIXELS, name: str 
         width, height = opened.size
         if width * height > max_pixels:
             raise DataError(
-                f"has {width:,} x {height:,} pixels, more than --max_pixels={max_pixels}; reduce the picture, or "
-                "give a larger --max_pixels where the memory allows it"
+                f"has {width:,} x {height:,} pixels, more than {OF_PIXELS}={max_pixels}; reduce the picture, or "
+                f"give a larger {OF_PIXELS} where the memory allows it"
             )
         with _BUDGET.hold(width * height, max_pixels):
             return _upright_rgb(opened, side)

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from cmr import config
 from cmr.errors import WorkspaceError
 from cmr.gallery.searching import Gallery
 from cmr.serving import packed_model
@@ -26,18 +27,19 @@ def path_of(gallery: Gallery, model: str = "") -> str:
     return model or of_index
 
 
-def load(gallery: Gallery, model: str = "") -> Retriever:
+def load(gallery: Gallery, model: str = "", max_pixels: int = config.MAX_PIXELS) -> Retriever:
     """Opens the model of a gallery.
 
     Args:
       gallery: the gallery.
       model: as in `path_of`.
+      max_pixels: as in `packed_model.load`.
 
     Raises:
       WorkspaceError: it is missing, damaged, or another one.
     """
     model = path_of(gallery, model)
-    retriever = packed_model.load(model)
+    retriever = packed_model.load(model, max_pixels)
     if retriever.parts.checksum != gallery.description.model_checksum:
         anew = gallery.indexing_command(f"--model={model}", "--rebuild")
         indexed = f"{gallery.place.folder} was indexed with"

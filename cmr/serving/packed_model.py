@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 import keras
 import numpy as np
 
+from cmr import config
 from cmr.captioner import files as captioner_files
 from cmr.captioner.files import Captioner
 from cmr.config import ModelConfig
@@ -58,7 +59,7 @@ PRETRAINED = "pretrained"
 _PRETRAINED_FILE = pathlib.Path(__file__).parents[1] / "pretrained" / "flickr8k.cmr"
 
 
-def load(path: str | os.PathLike = PRETRAINED) -> Retriever:
+def load(path: str | os.PathLike = PRETRAINED, max_pixels: int = config.MAX_PIXELS) -> Retriever:
     """Opens a trained model for new sentences and pictures.
 
     >>> cmr.load().embed_sentences(["a dog runs along the sea"]).shape
@@ -69,6 +70,7 @@ def load(path: str | os.PathLike = PRETRAINED) -> Retriever:
 
     Args:
       path: a file of cmr.pack, or the folder of a finished run in its workspace. By default the model that comes along.
+      max_pixels: of a picture; a larger one is refused.
 
     Raises:
       WorkspaceError: it is neither, or damaged.
@@ -77,8 +79,8 @@ def load(path: str | os.PathLike = PRETRAINED) -> Retriever:
     if path == _PRETRAINED_FILE and not path.exists():
         raise WorkspaceError(f"{path} is not part of this copy of cmr; give a model of cmr.pack with --model")
     if path.is_dir():
-        return Retriever(RunParts(finished_run.open_run(path)))
-    return Retriever(PackedParts(PackedFile(path)))
+        return Retriever(RunParts(finished_run.open_run(path)), max_pixels)
+    return Retriever(PackedParts(PackedFile(path)), max_pixels)
 
 
 def absolute(model: str) -> str:

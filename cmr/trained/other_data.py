@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from cmr import config
 from cmr.data import examples
 from cmr.data.examples import Examples
 from cmr.errors import DataError
@@ -38,7 +37,6 @@ def embed_pictures(
     retriever: Retriever,
     workspace: Workspace,
     split: Examples,
-    max_pixels: int = config.MAX_PIXELS,
     on_batch: Callable[[int], None] = lambda count: None,
 ) -> np.ndarray:
     """Embeds every picture of a split, `[num_images, dim]` float32.
@@ -47,7 +45,6 @@ def embed_pictures(
       retriever: the model.
       workspace: of the data set.
       split: of `read_split`.
-      max_pixels: as in `pictures.files.read_rgb`.
       on_batch: is told how many more are done.
 
     Raises:
@@ -64,7 +61,7 @@ def embed_pictures(
         )
     blocks = []
     for start in range(0, len(paths), PICTURES_AT_ONCE):
-        blocks.append(retriever.embed_pictures(paths[start : start + PICTURES_AT_ONCE], max_pixels))
+        blocks.append(retriever.embed_pictures(paths[start : start + PICTURES_AT_ONCE]))
         on_batch(len(blocks[-1]))
     return np.concatenate(blocks)
 

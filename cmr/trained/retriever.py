@@ -94,9 +94,11 @@ class Retriever:
 
     Attributes:
       parts: what it is made of.
+      max_pixels: of a picture, as in `pictures.files.read_rgb`.
     """
 
     parts: RetrieverParts
+    max_pixels: int = config.MAX_PIXELS
 
     @property
     def card(self) -> str:
@@ -143,12 +145,11 @@ class Retriever:
             on_batch(len(rows))
         return vectors
 
-    def embed_pictures(self, pictures: Sequence[Source], max_pixels: int = config.MAX_PIXELS) -> np.ndarray:
+    def embed_pictures(self, pictures: Sequence[Source]) -> np.ndarray:
         """Embeds pictures.
 
         Args:
           pictures: files by their paths, PIL images, or the bytes of files.
-          max_pixels: as in `pictures.files.read_rgb`.
 
         Returns:
           `[len(pictures), dim]` float32, norm 1.
@@ -161,16 +162,11 @@ class Retriever:
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(pictures), PICTURES_AT_ONCE):
                 batch = pictures[start : start + PICTURES_AT_ONCE]
-                squares = pool.map(lambda picture: self.squares(picture, max_pixels), batch)
-                vectors[start : start + len(batch)] = self.embed_squares(list(squares))
+                vectors[start : start + len(batch)] = self.embed_squares(list(pool.map(self.squares, batch)))
         return vectors
 
-    def squares(self, picture: Source, max_pixels: int = config.MAX_PIXELS) -> dict[str, np.ndarray]:
+    def squares(self, picture: Source) -> dict[str, np.ndarray]:
         """Reads one picture as the CNNs take it; many threads may do so at once.
-
-        Args:
-          picture: as in `embed_pictures`.
-          max_pixels: likewise.
 
         Returns:
           Input name -> `[crops, input_size, input_size, 3]` uint8 RGB.
@@ -179,7 +175,8 @@ class Retriever:
           DataError: it can't be read.
         """
         return {
-            name: files.read_crops(picture, cnn.input_size, cnn.crops, max_pixels) for name, cnn in self._cnns.items()
+            name: files.read_crops(picture, cnn.input_size, cnn.crops, self.max_pixels)
+            for name, cnn in self._cnns.items()
         }
 
     def embed_squares(self, squares: Sequence[Mapping[str, np.ndarray]]) -> np.ndarray:
@@ -231,7 +228,7 @@ class Retriever:
                 "--image_embedding=captioner) and pack it again"
             )
         cnn = self._cnns[input_names.IMAGE_FEATURES]
-        features = cnn.features(files.read_crops(picture, cnn.input_size, cnn.crops)[None])
+        features = cnn.features(files.read_crops(picture, cnn.input_size, cnn.crops, self.max_pixels)[None])
         (sentences,) = decoding.caption_features(Decoder(self._captioner.model), features, config or SearchConfig())
         return decoding.text(sentences[0].words, self._captioner.vocabulary)
 

@@ -165,6 +165,23 @@ def test_sentences_may_be_ones_own(photos, model, tmp_path):
     assert {sentence for _, sentence in near} == {"A red dog.", "A cat on the grass."}
 
 
+def test_pictures_of_more_pixels_than_allowed_are_refused_and_can_be_allowed(photos, model, tmp_path):
+    large = tmp_path / "large.png"
+    Image.new("RGB", (30, 20), "red").save(large)
+    place = f"--pictures={tmp_path}", f"--model={model}"
+
+    refused, allowed = (tiny_runs.call_command("cmr.index", *place, f"--max_pixels={most}") for most in (599, 600))
+    search_refused, search_allowed = (
+        search(str(large), f"--pictures={photos}", f"--max_pixels={m}") for m in (599, 600)
+    )
+
+    assert "0 pictures computed" in refused.stdout
+    assert "1 pictures computed" in allowed.stdout
+    assert search_refused.returncode == 1
+    assert "more than --max_pixels=599" in search_refused.stderr
+    assert lines(search_allowed)
+
+
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(model, tmp_path):
     Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
 
