@@ -69,14 +69,15 @@ def _measured_model() -> str:
 
     retriever = packed_model.load(packed_model.absolute(FLAGS.model), FLAGS.max_pixels)
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
-    split = other_data.read_split(retriever, workspace, FLAGS.split)
+    inputs = other_data.read(retriever, workspace)
+    split = inputs.split(FLAGS.split)
     with progress.progress_bar(split.num_images, "picture", "pictures") as bar:
-        images = other_data.embed_pictures(retriever, workspace, split, bar.update)
+        images = other_data.embed_pictures(retriever, inputs, FLAGS.split, bar.update)
     with progress.progress_bar(split.num_captions, "sentence", "sentences") as bar:
         embeddings = Embeddings(images, retriever.embed_sentences(split.captions, bar.update))
     path = pathlib.Path(FLAGS.model).resolve()
     name = path.name if path.is_dir() else path.name.removesuffix(".cmr")
-    return other_data.results(retriever, name, workspace, FLAGS.split, split, embeddings)
+    return other_data.results(retriever, name, FLAGS.dataset, inputs, FLAGS.split, embeddings)
 
 
 if __name__ == "__main__":

@@ -190,7 +190,7 @@ def _tell(place, retriever, model: str) -> None:
         if description.model_checksum != retriever.parts.checksum:
             raise updating.other_model(place, model)
         index = Store(place.folder / description.index)
-        changes = updating.find_changes(index, place.pictures, _remark, place.shard)
+        changes = updating.find_changes(index, place.pictures, retriever.max_pixels, _remark, place.shard)
         recognised = updating.count_recognised(index, place.pictures, changes)
     else:
         updating.refuse_unmerged(place)

@@ -104,7 +104,7 @@ def _learn(phase, model, run, strategy, flags_text: str, is_chief: bool) -> None
         f"{model.count_params():,} weights",
         flush=True,
     )
-    untaught = phase.num_untaught()
+    untaught = phase.num_untaught(run)
     if untaught:
         print(
             f"warning: no sentence to learn from says {untaught:,} of the vocabulary's words, which stay as drawn; "

@@ -56,6 +56,10 @@ class Inputs:
         images, sentences = grouped["image_id"].nunique(), grouped.size()
         return {split: (int(images.get(split, 0)), int(sentences.get(split, 0))) for split in paths.SPLITS}
 
+    def folds(self, split: str) -> int:
+        """Equal parts of a split that are evaluated apart and averaged."""
+        return self.test_folds if split == "test" else 1
+
     def check_splits(self, names: Sequence[str] = paths.SPLITS) -> None:
         """Refuses before a training what would end it, or make it senseless.
 

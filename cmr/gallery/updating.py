@@ -70,33 +70,41 @@ class Update:
 
 
 def find_changes(
-    index: Store, pictures: pathlib.Path, on_remark: Callable[[str], None], shard: Shard | None = None
+    index: Store,
+    pictures: pathlib.Path,
+    max_pixels: int,
+    on_remark: Callable[[str], None],
+    shard: Shard | None = None,
 ) -> Changes:
     """Compares a folder with its index by sizes and times; no file is opened.
 
     Args:
       index: what is known.
       pictures: the folder.
+      max_pixels: of a picture; one that was refused under another limit is to be read again.
       on_remark: is told of folders that can't be listed.
       shard: the part of the folder that the index is of; None for all.
     """
-    return _compare(index.known(), pictures, on_remark, shard)
+    return _compare(index.known(), pictures, max_pixels, on_remark, shard)
 
 
 def everything(pictures: pathlib.Path, on_remark: Callable[[str], None], shard: Shard | None = None) -> Changes:
     """The same of a folder that has no index: all of it, or of the shard, is to be read."""
-    return _compare({}, pictures, on_remark, shard)
+    return _compare({}, pictures, 0, on_remark, shard)
 
 
 def _compare(
-    known: dict[bytes, Known], pictures: pathlib.Path, on_remark: Callable[[str], None], shard: Shard | None
+    known: dict[bytes, Known],
+    pictures: pathlib.Path,
+    max_pixels: int,
+    on_remark: Callable[[str], None],
+    shard: Shard | None,
 ) -> Changes:
     changes = Changes()
     for path, status in walking.walk(pictures, on_remark, shard):
         before, stamp = known.pop(path, None), (status.st_size, status.st_mtime_ns)
         is_as_it_was = before is not None and (before.size, before.mtime_ns) == stamp and before.sha256
-        # The limit is the command's, and may be another one this time.
-        is_as_it_was = is_as_it_was and files.OF_PIXELS not in before.reason
+        is_as_it_was = is_as_it_was and not files.may_be_read_now(before.reason, max_pixels)
         if not is_as_it_was or (before.state == GONE and before.reason):
             changes.to_read[path] = stamp
         elif before.state == GONE:
@@ -144,7 +152,7 @@ def update(
       shard: the part of the folder that the index is of; None for all.
       stream: reads and embeds; None: `streaming.stream` in this process.
     """
-    changes = find_changes(index, pictures, on_remark, shard)
+    changes = find_changes(index, pictures, retriever.max_pixels, on_remark, shard)
     known = index.known()
     index.commit(
         [(path, dataclasses.replace(known[path], state=GONE)) for path in changes.gone]

@@ -51,7 +51,7 @@ LARGE_SIDE = 4096
 _TEN_CROP_SCALE = 256 / 224
 
 # By it one knows the reason of a picture that was refused for its size alone.
-OF_PIXELS = "--max_pixels"
+_OVER_LIMIT = "pixels, more than --max_pixels="
 
 GREY = 127
 
@@ -149,11 +149,16 @@ def read_rgb(source: Source, side: int, max_pixels: int = MAX_PIXELS, name: str 
         width, height = opened.size
         if width * height > max_pixels:
             raise DataError(
-                f"has {width:,} x {height:,} pixels, more than {OF_PIXELS}={max_pixels}; reduce the picture, or "
-                f"give a larger {OF_PIXELS} where the memory allows it"
+                f"has {width:,} x {height:,} {_OVER_LIMIT}{max_pixels}; reduce the picture, or give a larger "
+                "--max_pixels where the memory allows it"
             )
         with _BUDGET.hold(width * height, max_pixels):
             return _upright_rgb(opened, side)
+
+
+def may_be_read_now(reason: str, max_pixels: int) -> bool:
+    """Whether a picture was refused for its size alone, under another limit than this one."""
+    return _OVER_LIMIT in reason and f"{_OVER_LIMIT}{max_pixels};" not in reason
 
 
 def read_header(source: Source, name: str = "") -> PictureHeader:

@@ -49,8 +49,12 @@ class Phase:
         """
         self.setup.check_training(num_replicas)
 
-    def num_untaught(self) -> int:
-        """Words of the vocabulary that stay as drawn: in no sentence to learn from, and without a word vector."""
+    def num_untaught(self, run: Run) -> int:
+        """Words of the vocabulary that stay as drawn: in no sentence to learn from, and without a word vector.
+
+        Args:
+          run: the run's folder.
+        """
         is_taught = np.zeros(len(self.setup.inputs.vocabulary), bool)
         is_taught[: len(SPECIAL)] = True
         is_taught[self._tokens()] = True

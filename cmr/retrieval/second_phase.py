@@ -95,7 +95,7 @@ class SecondPhase(Phase):
         setup = dataclasses.replace(setup, run_config=dataclasses.replace(run_config, finetune=finetune))
         return cls(setup, begins_with, values.max_pixels)
 
-    def num_untaught(self) -> int:
+    def num_untaught(self, run: Run) -> int:
         """Nothing to say again: the run that it begins with has said it."""
         return 0
 

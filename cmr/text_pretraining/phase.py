@@ -102,6 +102,10 @@ class TextPhase(Phase):
         """Whether a run has begun to learn from images, as far as this process sees its folder."""
         return tf.train.latest_checkpoint(run.checkpoints_dir) is not None
 
+    def num_untaught(self, run: Run) -> int:
+        """None where the phase is over, which has said it; its sentences are not read again for that."""
+        return 0 if self._is_over(run) else super().num_untaught(run)
+
     def _tokens(self) -> np.ndarray:
         return self._sentences[0].tokens
 

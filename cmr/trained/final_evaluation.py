@@ -13,18 +13,36 @@ from cmr.config import RunConfig
 from cmr.data import input_names
 from cmr.data.inputs import Inputs
 from cmr.evaluation import bootstrap, encoding, metrics, results_table, similarities
+from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.query_ranks import QueryRanks
-from cmr.evaluation.results_table import SplitCounts
+from cmr.evaluation.results_table import PaperRow, SplitCounts
 from cmr.evaluation.similarities import Similarities
 from cmr.retrieval import kept_model
 from cmr.workspace.runs import MeasuredConfig, Run
 
 _PACKAGES = ("tensorflow", "keras", "numpy", "pandas", "pillow", "absl-py", "tensorboard", "tensorflow-hub")
 
-INTERVAL_NOTE = (
+_INTERVAL_NOTE = (
     "The 95% interval is that of a bootstrap over the images measured on, the gallery kept whole; other seeds are not "
     "in it."
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitResult:
+    """What was measured of a split.
+
+    Attributes:
+      metrics: of both directions.
+      random: what a random order of the same images and sentences scores, exactly.
+      ranks: of every query.
+      table: to print.
+    """
+
+    metrics: BothDirections
+    random: BothDirections
+    ranks: QueryRanks
+    table: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,45 +88,75 @@ def measure_test(
       inputs: what it reads.
       notes: what else has to be said of the numbers.
     """
-    test = inputs.split("test")
-    measured, ranks = similarities.evaluate(said, test, inputs.test_folds)
-    chance = metrics.mean_over_folds(
-        [
-            metrics.random_ranking(np.bincount(test.image_of_caption[captions] - images.start))
-            for images, captions in test.folds(inputs.test_folds)
-        ]
-    )
     extractors = _extractors(inputs)
     features_note = results_table.describe_features(*extractors)
-    splits = [SplitCounts(name, *sizes) for name, sizes in inputs.split_sizes().items()]
-    counts = SplitCounts("test", test.num_images, test.num_captions)
+    printed = results_table.printed_rows(dataset, system)
+    result = measure_split(said, "test", inputs, dataset, system, features_note, notes, printed)
+    values = {
+        "test": result.metrics.to_dict(),
+        "random_ranking": result.random.to_dict(),
+        "test_folds": inputs.test_folds,
+        "features": features_note,
+        "stand_ins": results_table.stand_ins(*extractors),
+        "notes": list(notes),
+        "protocol": inputs.protocol,
+        "splits": {each.split: {"images": each.images, "captions": each.captions} for each in _counts(inputs)},
+    }
+    return TestResult(values, result.ranks, result.table)
+
+
+def measure_split(
+    said: Similarities,
+    split: str,
+    inputs: Inputs,
+    dataset: str,
+    name: str,
+    features_note: str,
+    notes: Sequence[str] = (),
+    printed: Sequence[PaperRow] = (),
+) -> SplitResult:
+    """Measures what is said of a split.
+
+    Args:
+      said: of the split.
+      split: its name.
+      inputs: that it is of.
+      dataset: the data set's name.
+      name: of what says it.
+      features_note: names the features.
+      notes: what else has to be said of the numbers.
+      printed: rows of the paper to print above.
+    """
+    examples, folds = inputs.split(split), inputs.folds(split)
+    measured, ranks = similarities.evaluate(said, examples, folds)
+    chance = metrics.mean_over_folds(
+        [
+            metrics.random_ranking(np.bincount(examples.image_of_caption[captions] - images.start))
+            for images, captions in examples.folds(folds)
+        ]
+    )
+    counts = SplitCounts(split, examples.num_images, examples.num_captions)
     table = results_table.format_results(
         dataset=dataset,
-        model=system,
+        model=name,
         metrics=measured,
         intervals=bootstrap.intervals([ranks]),
         random=chance,
         counts=counts,
         features_note=features_note,
         notes=[
-            *results_table.small_gallery_notes(counts, inputs.test_folds),
-            INTERVAL_NOTE,
-            results_table.describe_splits(inputs.protocol, splits),
+            *results_table.small_gallery_notes(counts, folds),
+            _INTERVAL_NOTE,
+            results_table.describe_splits(inputs.protocol, _counts(inputs)),
             *notes,
         ],
-        printed=results_table.printed_rows(dataset, system),
+        printed=printed,
     )
-    values = {
-        "test": measured.to_dict(),
-        "random_ranking": chance.to_dict(),
-        "test_folds": inputs.test_folds,
-        "features": features_note,
-        "stand_ins": results_table.stand_ins(*extractors),
-        "notes": list(notes),
-        "protocol": inputs.protocol,
-        "splits": {each.split: {"images": each.images, "captions": each.captions} for each in splits},
-    }
-    return TestResult(values, ranks, table)
+    return SplitResult(measured, chance, ranks, table)
+
+
+def _counts(inputs: Inputs) -> list[SplitCounts]:
+    return [SplitCounts(name, *sizes) for name, sizes in inputs.split_sizes().items()]
 
 
 def provenance(run_config: MeasuredConfig, flags_text: str) -> dict:

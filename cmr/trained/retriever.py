@@ -145,11 +145,14 @@ class Retriever:
             on_batch(len(rows))
         return vectors
 
-    def embed_pictures(self, pictures: Sequence[Source]) -> np.ndarray:
+    def embed_pictures(
+        self, pictures: Sequence[Source], on_batch: Callable[[int], None] = lambda count: None
+    ) -> np.ndarray:
         """Embeds pictures.
 
         Args:
           pictures: files by their paths, PIL images, or the bytes of files.
+          on_batch: is told how many more are done.
 
         Returns:
           `[len(pictures), dim]` float32, norm 1.
@@ -163,6 +166,7 @@ class Retriever:
             for start in range(0, len(pictures), PICTURES_AT_ONCE):
                 batch = pictures[start : start + PICTURES_AT_ONCE]
                 vectors[start : start + len(batch)] = self.embed_squares(list(pool.map(self.squares, batch)))
+                on_batch(len(batch))
         return vectors
 
     def squares(self, picture: Source) -> dict[str, np.ndarray]:

@@ -119,10 +119,10 @@ def _official_parts(data_dir: pathlib.Path, restval: bool) -> tuple[_Part, _Part
     for year, (train, val) in files.items():
         if train and val:
             return _read_part(f"train{year}", train), _read_part(f"val{year}", val)
-    for year, (_, val) in files.items():
-        if val and restval:
-            return _Part(f"train{year}", val, (), ()), _read_part(f"val{year}", val)
     alone = next((year for year, (_, val) in files.items() if val), None)
+    if alone and restval:
+        val = files[alone][1]
+        return _Part(f"train{alone}", val, (), ()), _read_part(f"val{alone}", val)
     if alone:
         raise DataError(
             f"{data_dir / 'annotations'} holds captions_val{alone}.json and lacks captions_train{alone}.json; put it "

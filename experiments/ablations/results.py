@@ -5,10 +5,9 @@ import json
 import statistics
 from collections.abc import Sequence
 
-from cmr.errors import DataError
 from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections
-from experiments.tables import differences
+from experiments.tables import differences, json_text
 from experiments.tables.differences import Difference
 from experiments.tables.table import ResultTable, build_table_without_paper
 from experiments.trainings.arms import Arms
@@ -70,7 +69,7 @@ class Ablations:
 
     def to_json(self) -> str:
         """Text that `from_json` reads exactly."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+        return json_text.written(self)
 
     @classmethod
     def from_json(cls, text: str) -> "Ablations":
@@ -79,15 +78,13 @@ class Ablations:
         Raises:
           DataError: the text is no ablation.
         """
-        try:
+        with json_text.refusing("these are no ablations", "give the command again"):
             values = json.loads(text)
             return cls(
                 ResultTable.from_json(json.dumps(values["table"])),
                 tuple(_comparison(each) for each in values["comparisons"]),
                 tuple(values["left_out"]),
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DataError(f"these are no ablations ({error}); give the command again") from error
 
 
 def measure(arms: Arms, rows: Sequence[RowResult]) -> Ablations:
@@ -131,8 +128,7 @@ def _notes(num_variants: int) -> list[str]:
         "found, which does not show that there is none.",
         "p is two-sided, of the centred bootstrap; behind Holm stands p corrected (Holm-Bonferroni) for the number of "
         f"comparisons in its column, here {num_variants}: of many, some have a small p by luck alone.",
-        "Intervals and p are those of the runs at hand: they say how another set of test images would differ, and not "
-        "how another seed would.",
+        differences.OF_RUNS_AT_HAND,
     ]
 
 

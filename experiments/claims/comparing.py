@@ -1,15 +1,14 @@
 """The paper's own systems less every other one: what its table says of each pair, and what was measured here."""
 
 import dataclasses
-import itertools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from cmr.errors import DataError
 from cmr.evaluation import results_table
 from cmr.evaluation.results_table import PaperRow
-from experiments.tables import differences
+from experiments.tables import differences, json_text
 from experiments.tables.differences import Difference
+from experiments.trainings import results
 from experiments.trainings.results import RowResult
 
 AS_PRINTED, TURNED_ROUND, NOT_TOLD_APART = "as printed", "turned round", "not told apart"
@@ -106,15 +105,14 @@ class Claims:
             "the test images, the same resampled images for both; means where a row has several seeds. The sum is that "
             "of the six recalls, 600 at most.",
             *(of_paper if self.is_of_paper else []),
-            "Intervals and p are those of the runs at hand: they say how another set of test images would differ, and "
-            "not how another seed would.",
+            differences.OF_RUNS_AT_HAND,
             *self.features,
             *self.further_notes,
         ]
 
     def to_json(self) -> str:
         """Text that `from_json` reads exactly."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+        return json_text.written(self)
 
     @classmethod
     def from_json(cls, text: str) -> "Claims":
@@ -123,7 +121,7 @@ class Claims:
         Raises:
           DataError: the text holds no claims.
         """
-        try:
+        with json_text.refusing("these are no claims", "give the command again"):
             values = json.loads(text)
             readings = tuple(
                 Reading(each["heading"], tuple(_claim(claim) for claim in each["claims"]))
@@ -132,8 +130,6 @@ class Claims:
             return cls(
                 values["title"], values["dataset"], readings, tuple(values["features"]), tuple(values["further_notes"])
             )
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DataError(f"these are no claims ({error}); give the command again") from error
 
 
 def compare(
@@ -161,11 +157,7 @@ def compare(
     for heading, names in readings.items():
         own = [rows[name] for name in reversed(names) if name in rows]
         others = [rows[name] for name in comparators if name in rows]
-        pairs = [
-            *itertools.combinations(own, 2),
-            *itertools.product(own, others),
-        ]
-        pairs.sort(key=lambda pair: own.index(pair[0]))
+        pairs = [(first, second) for place, first in enumerate(own) for second in (*own[place + 1 :], *others)]
         if pairs:
             measured = differences.of_pairs(pairs)
             claims = (
@@ -188,11 +180,8 @@ def _printed(dataset: str, first: RowResult, second: RowResult) -> dict[str, flo
 
 def _features(rows: Sequence[RowResult]) -> Iterator[str]:
     """Rows that read the same features together, those that most read first."""
-    names: dict[str, list[str]] = {}
-    for row in rows:
-        seeds = len(row.runs)
-        names.setdefault(row.features, []).append(f"{row.name} ({seeds} seeds)" if seeds > 1 else row.name)
-    for features, named in sorted(names.items(), key=lambda item: -len(item[1])):
+    for features, readers in sorted(results.by_features(rows).items(), key=lambda item: -len(item[1])):
+        named = (f"{row.name} ({len(row.runs)} seeds)" if len(row.runs) > 1 else row.name for row in readers)
         yield f"Features of {', '.join(named)}: {features}."
 
 

@@ -3,14 +3,13 @@
 import dataclasses
 import itertools
 import os
-import re
 from collections.abc import Iterator
 from typing import Any
 
 import pandas as pd
 
 from experiments.claims.comparing import Claim, Claims, Reading
-from experiments.tables import differences, formats, markdown, templates
+from experiments.tables import differences, formats, html, markdown, templates
 from experiments.tables.differences import DifferenceText
 
 _OF_PAPER = "Which of the paper's comparisons hold on equal features"
@@ -136,7 +135,7 @@ def _template_values(claims: Claims) -> dict[str, Any]:
         "readings": [
             {
                 "heading": reading.heading,
-                "anchor": re.sub(r"\W+", "-", f"claims {reading.heading}".lower()).strip("-"),
+                "anchor": html.anchor(f"claims {reading.heading}"),
                 "counts": reading.counts,
                 "groups": list(groups(reading)),
             }

@@ -25,6 +25,7 @@ from experiments.report import curves, examples, pictures
 from experiments.report.page import Curves, Margin, Model, Page, Retrieval, RunFacts
 from experiments.report.parts import Absent, Parts, read_parts
 from experiments.tables import html
+from experiments.trainings import results
 from experiments.trainings.results import RowResult, RunResult
 
 _SUMMARY_WIDTH = 100
@@ -138,10 +139,8 @@ def _summary(model: keras.Model) -> str:
 
 def _features(rows: Sequence[RowResult]) -> dict[str, list[str]]:
     """Sentence that names features -> names of the rows that use them, each once."""
-    names_of: dict[str, dict[str, None]] = {}
-    for row in rows:
-        names_of.setdefault(row.features, {})[row.name] = None
-    return {features: list(names) for features, names in names_of.items()}
+    readers_of = results.by_features(rows)
+    return {features: list(dict.fromkeys(row.name for row in readers)) for features, readers in readers_of.items()}
 
 
 def _safe(to_html: Callable[[Kept], str], part: Kept | None) -> markupsafe.Markup | None:

@@ -1,6 +1,7 @@
 """What the other experiments left in the workspace for the report, and the command of each part that is not there."""
 
 import dataclasses
+import pathlib
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -77,9 +78,9 @@ def read_parts(workspace: Workspace) -> Parts:
         file_name = paper.table_json(workspace.experiments_dir, number).name
         table = reader.read(file_name, paper.TITLES[number], command, ResultTable.from_json)
         command = f"experiments.claims --table={number}"
-        written = sorted(workspace.experiments_dir.glob("claims*.json"), key=lambda path: path.stat().st_mtime)
-        file_name = written[-1].name if written else "claims.json"
-        claims = reader.read(file_name, "The paper's comparisons", command, Claims.from_json)
+        written = workspace.experiments_dir.glob("claims*.json")
+        newest = max(written, key=lambda path: path.stat().st_mtime, default=pathlib.Path("claims.json"))
+        claims = reader.read(newest.name, "The paper's comparisons", command, Claims.from_json)
     beyond = reader.read(
         "beyond.json",
         "Our best models",

@@ -13,6 +13,11 @@ MEASURES = ("sum_of_recalls", "sentence_retrieval_recall_at_1", "image_retrieval
 # Of p after Holm's correction.
 LEVEL = 0.05
 
+OF_RUNS_AT_HAND = (
+    "Intervals and p are those of the runs at hand: they say how another set of test images would differ, and not how "
+    "another seed would."
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Difference:

@@ -27,12 +27,17 @@ def to_page(table: ResultTable) -> str:
     return templates.html("tables/page.html.jinja", **template_values(table))
 
 
+def anchor(title: str) -> str:
+    """A title as the name of a place on its page."""
+    return re.sub(r"\W+", "-", title.lower()).strip("-")
+
+
 def template_values(table: ResultTable) -> dict[str, Any]:
     """What table.html.jinja and page.html.jinja name, for pages that hold more than the table."""
     return {
         "table": table,
         "groups": texts.groups(table),
-        "anchor": re.sub(r"\W+", "-", table.title.lower()).strip("-"),
+        "anchor": anchor(table.title),
         "direction_titles": DIRECTION_TITLES,
         "metric_titles": METRIC_TITLES,
     }

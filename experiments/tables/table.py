@@ -5,10 +5,10 @@ import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
-from cmr.errors import DataError
 from cmr.evaluation import bootstrap, metrics, results_table
 from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.results_table import PaperRow
+from experiments.tables import json_text
 from experiments.trainings.results import RowResult
 
 # Of each direction, sentence retrieval first; the paper prints no mean rank.
@@ -125,7 +125,7 @@ class ResultTable:
 
     def to_json(self) -> str:
         """Text that `from_json` reads exactly."""
-        return json.dumps(dataclasses.asdict(self), indent=2, ensure_ascii=False) + "\n"
+        return json_text.written(self)
 
     @classmethod
     def from_json(cls, text: str) -> "ResultTable":
@@ -134,13 +134,11 @@ class ResultTable:
         Raises:
           DataError: the text is no table.
         """
-        try:
+        with json_text.refusing("this is not a table of results", "build it again"):
             values = json.loads(text)
             rows = tuple(_row_from_dict(row) for row in values.pop("rows"))
             sentences = {name: tuple(values.pop(name)) for name in ("notes", "footnotes")}
             return cls(rows=rows, **sentences, **values)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise DataError(f"this is not a table of results ({error}); build it again") from error
 
 
 def build_table(

@@ -137,6 +137,14 @@ def _with_seeds(sentence: str, seeds: Sequence[str]) -> str:
     return _SEED.sub(f"seeds {', '.join(seeds)}", sentence) if len(seeds) > 1 else sentence
 
 
+def by_features(rows: Sequence[RowResult]) -> dict[str, list[RowResult]]:
+    """The sentence that names features -> the rows that read them, both in the rows' order."""
+    readers: dict[str, list[RowResult]] = {}
+    for row in rows:
+        readers.setdefault(row.features, []).append(row)
+    return readers
+
+
 def distinct_stand_ins(results: Sequence[RunResult]) -> list[dict[str, str]]:
     """The features of several runs that stand in for the paper's, each once."""
     each_once = {tuple(stand_in.items()): stand_in for result in results for stand_in in result.stand_ins}

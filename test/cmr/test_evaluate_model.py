@@ -59,7 +59,7 @@ def test_a_packed_model_also_has_what_a_search_finds(run, workspace, tmp_path, m
     ended = evaluate(workspace, f"--model={packed}", "--split=val")
 
     retriever = packed_model.load(str(packed))
-    split = other_data.read_split(retriever, workspace, "val")
+    split = other_data.read(retriever, workspace).split("val")
     pictures = retriever.embed_pictures([workspace.images_dir / name for name in split.file_names])
     scores = retriever.embed_sentences(split.captions) @ pictures.T
     scores += chosen.of(pictures, hub_correction.bank_of(retriever.sentences.rows))

@@ -170,12 +170,16 @@ def test_pictures_of_more_pixels_than_allowed_are_refused_and_can_be_allowed(pho
     Image.new("RGB", (30, 20), "red").save(large)
     place = f"--pictures={tmp_path}", f"--model={model}"
 
-    refused, allowed = (tiny_runs.call_command("cmr.index", *place, f"--max_pixels={most}") for most in (599, 600))
+    refused, again, allowed = (
+        tiny_runs.call_command("cmr.index", *place, *limit)
+        for limit in (["--max_pixels=599"], ["--max_pixels=599", "--dry_run"], ["--max_pixels=600"])
+    )
     search_refused, search_allowed = (
         search(str(large), f"--pictures={photos}", f"--max_pixels={m}") for m in (599, 600)
     )
 
     assert "0 pictures computed" in refused.stdout
+    assert "leave 1 as they are" in again.stdout
     assert "1 pictures computed" in allowed.stdout
     assert search_refused.returncode == 1
     assert "more than --max_pixels=599" in search_refused.stderr

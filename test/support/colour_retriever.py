@@ -5,6 +5,7 @@ import types
 
 import numpy as np
 
+from cmr import config
 from cmr.pictures import files
 
 _SIZE = 4
@@ -26,6 +27,7 @@ class ColourRetriever:
     dim: int = 3
 
     hub_correction = None
+    max_pixels = config.MAX_PIXELS
 
     @property
     def parts(self):
