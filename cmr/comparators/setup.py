@@ -85,7 +85,7 @@ class ComparatorSetup:
             vgg_features, image_features = flag_groups.feature_names(values)
         inputs = read_inputs(workspace, vgg_features, image_features).first_images(settings.measured_images)
         for stored in inputs.features.values():
-            stored.of_kind(is_grid=kind.reads == "grid")
+            stored.of_kind(is_grid=kind.reads_grid)
         inputs.check_splits()
         if captioner:
             text_space = from_captioner.read_text_space(_captioner_dir(workspace, settings))

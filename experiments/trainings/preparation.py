@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import re
 from collections.abc import Iterator, Sequence
 
 from absl import flags
@@ -102,7 +103,7 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
             yield Preparation("data_prep.extract", (*common, *_vgg_cnn(values), f"--weights={sources.vgg_weights}"))
         elif layer := _image_layer(values, name):
             weights.check_image(values, sources.image_weights)
-            arguments = *_image_cnn(values), f"--{layer}", f"--weights={sources.image_weights}"
+            arguments = *_image_cnn(values), *layer, f"--weights={sources.image_weights}"
             yield Preparation("data_prep.extract", (*common, *arguments))
         else:
             raise ConfigError(
@@ -124,14 +125,13 @@ def _takes_captioner(values: flags.FlagValues, image_features: str) -> bool:
     return bool(image_features) and values.image_embedding == "captioner" and not values.captioner
 
 
-def _image_layer(values: flags.FlagValues, name: str) -> str:
-    """The layer of X_img's CNN whose features a folder's name says: a flag of data_prep.extract; "" for none."""
+def _image_layer(values: flags.FlagValues, name: str) -> tuple[str, ...]:
+    """The layer of X_img's CNN whose features a folder's name says: flags of data_prep.extract; none for others."""
+    layer = re.search(r"-((grid)(?:(\d+)x\3)?|predictions)", name)
     crops = int(values.crops)
-    layers = ("grid", "predictions")
-    named = {
-        paths.image_features_name(values.image_model, values.hub_module, crops, layer=each): each for each in layers
-    }
-    return named.get(name, "")
+    if not layer or name != paths.image_features_name(values.image_model, values.hub_module, crops, layer=layer[1]):
+        return ()
+    return f"--{layer[2] or layer[1]}", *([f"--grid_side={layer[3]}"] if layer[3] else [])
 
 
 def _lacks_vgg(training: Training, workspace_dir: pathlib.Path) -> bool:

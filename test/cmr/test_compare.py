@@ -89,7 +89,7 @@ def write_grid(workspace):
     """Three cells an image beside the tiny workspace's features, under the name that the CNN flags lead to."""
     layout = features.read_features(workspace.features_dir("scene_cnn-layout"))
     grid = np.stack([np.roll(layout.array, shift, axis=1) for shift in range(3)], axis=1).astype(np.float16)
-    tiny_workspaces.write_features(workspace, "scene_cnn-grid", list(layout.image_ids), grid)
+    tiny_workspaces.write_features(workspace, "scene_cnn-grid4x4", list(layout.image_ids), grid)
 
 
 def test_systems_of_fragments_read_the_cnns_grid(tiny_workspace):
@@ -100,7 +100,7 @@ def test_systems_of_fragments_read_the_cnns_grid(tiny_workspace):
 
     assert ended.returncode == 0, ended.stderr
     values = Run(tiny_runs.run_path(ended)).read_metrics()
-    assert "scene_cnn-grid" in values["features"]
+    assert "scene_cnn-grid4x4" in values["features"]
     assert "Adam stands in for SGD with momentum" in values["notes"]
 
 
@@ -109,13 +109,13 @@ def test_a_grid_and_vectors_are_not_taken_for_each_other(tiny_workspace):
     place = tiny_runs.place(tiny_workspace)
     refusals = [
         (
-            compare(tiny_workspace, *CCA, "--image_features=scene_cnn-grid"),
-            "scene_cnn-grid is a grid, 3 vectors an image",
+            compare(tiny_workspace, *CCA, "--image_features=scene_cnn-grid4x4"),
+            "scene_cnn-grid4x4 is a grid, 3 vectors an image",
         ),
         (compare(tiny_workspace, "--system=dvsa", "--image_features=scene_cnn-layout"), "holds one vector an image"),
         (
-            tiny_runs.call_command("cmr.train", *place, "--model=vse", "--vgg_features=scene_cnn-grid"),
-            "scene_cnn-grid is a grid, 3 vectors an image",
+            tiny_runs.call_command("cmr.train", *place, "--model=vse", "--vgg_features=scene_cnn-grid4x4"),
+            "scene_cnn-grid4x4 is a grid, 3 vectors an image",
         ),
     ]
 

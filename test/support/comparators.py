@@ -77,7 +77,7 @@ def small_settings(name: str):
 def planted(name: str, inputs: Inputs) -> Inputs:
     """The tiny workspace's inputs with features of the kind that a system reads."""
     stored = inputs.features[input_names.IMAGE_FEATURES]
-    if SETTINGS[name].reads == "grid":
+    if SETTINGS[name].reads_grid:
         # A cell for each half of the planted values.
         array = np.asarray(stored.array).reshape(len(stored.array), 2, -1).astype(np.float16)
     elif SETTINGS[name].reads == "predictions":

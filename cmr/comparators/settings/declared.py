@@ -35,14 +35,16 @@ class Settings:
     Attributes:
       flag_prefix: its flags are `--<flag_prefix>_<field>`.
       title: of its flags' group in `--help`.
-      reads: which features of a CNN: `pooled`, or what their folder's name ends with: `grid` (with positions) or
-        `predictions`.
+      reads: which features of a CNN: `pooled`, or the layer that their folder's name ends with: `grid4x4`, vectors of
+        that many cells, or `predictions`.
+      reads_grid: whether that is a vector for each of some cells or regions.
       notes: sentences for every table of what stands in for what its paper had.
     """
 
     flag_prefix: ClassVar[str]
     title: ClassVar[str]
     reads: ClassVar[str] = "pooled"
+    reads_grid: ClassVar[bool] = False
     notes: ClassVar[tuple[str, ...]] = ()
 
     @property

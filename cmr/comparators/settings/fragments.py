@@ -10,7 +10,9 @@ from cmr.comparators.settings.declared import NeuralSettings, setting
 class FragmentSettings(NeuralSettings):
     """What both systems have; that cells of a grid stand in for regions, the features' own description says."""
 
-    reads: ClassVar[str] = "grid"
+    # 16 cells and the whole picture, about as many fragments as the papers' 19 regions and the whole.
+    reads: ClassVar[str] = "grid4x4"
+    reads_grid: ClassVar[bool] = True
 
     dim: int = setting(1000, "Size of the space that fragments of both sides are mapped into.", lower=1)
     dropout: float = setting(0.5, "Dropout on the inputs of every map but the recurrent ones.", lower=0.0, upper=0.9)

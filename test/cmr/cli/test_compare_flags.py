@@ -61,7 +61,7 @@ def test_a_runs_flags_are_its_own_systems_and_not_the_others():
         (["--system=cca", "--vgg_features=theirs"], ("theirs", "")),
         (["--system=cca", "--vgg_features=theirs", "--image_features=mine"], ("theirs", "mine")),
         (["--system=conse", "--crops=10"], ("", "inception_v3-predictions-10crop")),
-        (["--system=dvsa"], ("", "inception_v3-grid")),
+        (["--system=dvsa"], ("", "inception_v3-grid4x4")),
         (["--system=nic"], ("", "inception_v3")),
     ],
 )

@@ -156,4 +156,4 @@ def test_comparators_lack_the_layers_that_they_read_and_nics_captioner(tmp_path)
 
     assert [step.module for step in steps] == ["data_prep.extract", "data_prep.extract", "cmr.pretrain"]
     assert "--predictions" in steps[0].arguments
-    assert "--grid" in steps[1].arguments
+    assert {"--grid", "--grid_side=4"} <= set(steps[1].arguments)
