@@ -1,5 +1,6 @@
 """The paper's tables: their data sets, and our rows, each of which is a flagfile of flagfiles/<dataset>/."""
 
+import hashlib
 import itertools
 import pathlib
 import re
@@ -55,6 +56,9 @@ TITLES = {
     "scenes": "The embedded scenes",
 }
 
+# Characters of the rows' names in a file's name; a whole name has 255 bytes at most.
+_LONGEST_NAME = 120
+
 # A full stop that ends a sentence: that of `Eq. 5` does not.
 _END_OF_SENTENCE = re.compile(r"(?<=\.) +(?=[^\W\d_])")
 
@@ -75,17 +79,19 @@ def file_stem(table: str, rows: Sequence[str] = ROWS, overlays: Sequence[str] = 
 
     Returns:
       `table1`, or `scenes`; behind it other rows than `ROWS`, or `all`, then the overlays:
-      `table1-vse_paper-mine-laptop`.
+      `table1-vse_paper-mine-laptop`. Of more rows than a file's name should hold their number and a digest.
     """
-    whole = table if table == "scenes" else f"table{table}"
+    beginning = table if table == "scenes" else f"table{table}"
     named = () if tuple(rows) == ROWS else rows
     if tuple(rows) == rows_of(table, (ALL,)):
         named = (ALL,)
-    return "-".join([whole, *named, *overlays])
+    if len("-".join(named)) > _LONGEST_NAME:
+        named = (f"{len(rows)}_rows", hashlib.sha256(repr(tuple(rows)).encode("utf-8")).hexdigest()[:8])
+    return "-".join([beginning, *named, *overlays])
 
 
 def table_json(folder: pathlib.Path, table: str) -> pathlib.Path:
-    """The file of a table to show: the newest one of all rows, else that of `ROWS` without overlays, else with any.
+    """The file of a table to show: of those with all of `ROWS` that with most rows, else without overlays, else newest.
 
     Args:
       folder: with the tables of a data set.
@@ -94,21 +100,18 @@ def table_json(folder: pathlib.Path, table: str) -> pathlib.Path:
     Returns:
       Its path, that without overlays where there is none at all.
     """
-    plain, others = folder / f"{file_stem(table)}.json", list(folder.glob(f"{file_stem(table)}-*.json"))
-    whole = [path for path in others if _has_rows(path, rows_of(table, (ALL,)))]
-    with_overlays = [path for path in others if _has_rows(path, ROWS)]
-    if not whole and (plain.exists() or not with_overlays):
-        return plain
-    return max(whole or with_overlays, key=lambda path: path.stat().st_mtime)
+    plain = folder / f"{file_stem(table)}.json"
+    shown = [path for path in folder.glob(f"{file_stem(table)}*.json") if set(ROWS) <= set(_own_rows(path))]
+    return max(shown, key=lambda path: (len(_own_rows(path)), path == plain, path.stat().st_mtime), default=plain)
 
 
-def _has_rows(path: pathlib.Path, rows: Sequence[str]) -> bool:
+def _own_rows(path: pathlib.Path) -> list[str]:
+    """Labels of a table's rows that were measured here; none of a file that is no table."""
     try:
         table = ResultTable.from_json(path.read_text(encoding="utf-8"))
     except DataError:
-        return False
-    ours = [row.label for row in table.rows if row.kind == OURS]
-    return sorted(ours) == sorted(rows)
+        return []
+    return [row.label for row in table.rows if row.kind == OURS]
 
 
 def overlay_notes(overlays: Sequence[pathlib.Path]) -> list[str]:
@@ -144,7 +147,9 @@ def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seed
         name = pathlib.Path(path).stem
         first = Training(name, (path, *after))
         if train_flags.command_of([path]) == train_flags.COMPARE:
-            first = Training(name, (path,), tuple(flag for each in after for flag in train_flags.for_comparator(each)))
+            system = train_flags.read([path], []).system
+            told = (flag for each in after for flag in train_flags.for_comparator(each, system))
+            first = Training(name, (path,), tuple(told))
         of_rows[name] = training.with_seeds(first, seeds)
     return of_rows
 

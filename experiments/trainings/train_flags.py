@@ -7,6 +7,7 @@ from absl import flags
 
 from cmr.cli import command, datasets, flagfiles, training_flags
 from cmr.comparators.settings import flag_groups
+from cmr.comparators.settings.registry import SETTINGS
 from cmr.errors import ConfigError
 
 # What leaves a run's numbers as they are. Under any strategy a step takes the same batch with the same negatives, so
@@ -89,14 +90,23 @@ def counting(values: flags.FlagValues) -> dict[str, object]:
     return {name: values[name].value for name in sorted(values) if name not in without}
 
 
-def for_comparator(overlay: pathlib.Path) -> tuple[str, ...]:
+def for_comparator(overlay: pathlib.Path, system: str) -> tuple[str, ...]:
     """What an overlay of cmr.train's flags says to cmr.compare: those of its flags that there are too, such as CNNs.
+
+    Products in bfloat16 are a setting of the systems that know them, and nothing to the others.
+
+    Args:
+      overlay: the flagfile.
+      system: a key of `SETTINGS`.
 
     Raises:
       ConfigError: as of `given`.
     """
     values = command.separate_flags(_GROUPS[COMPARE])
-    return tuple(flag for flag in given(overlay) if flag.removeprefix("--").partition("=")[0] in values)
+    told = given(overlay)
+    shared = tuple(flag for flag in told if flag.removeprefix("--").partition("=")[0] in values)
+    own = f"{SETTINGS[system].flag_prefix}_bfloat16"
+    return (*shared, f"--{own}=true") if own in values and "--precision=mixed_bfloat16" in told else shared
 
 
 def _parse(values: flags.FlagValues, arguments: Iterable[str]) -> None:

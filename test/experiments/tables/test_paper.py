@@ -72,6 +72,17 @@ def test_an_overlay_of_cmr_train_says_to_a_comparator_what_it_has_too():
     assert features_read(conse.values) == ("", "efficientnet_lite2-predictions")
 
 
+def test_products_in_bfloat16_are_told_to_the_systems_that_know_them():
+    systems = ["m_rnn", "nic", "cca"]
+
+    plain, rounded = (
+        [row.run_name for (row,) in paper.row_trainings("1", systems, overlays, seeds=1).values()]
+        for overlays in (["stand_ins"], ["stand_ins", "bfloat16"])
+    )
+
+    assert [before == after for before, after in zip(plain, rounded, strict=True)] == [False, False, True]
+
+
 def test_flags_of_other_systems_leave_a_runs_name_as_it_is(tmp_path):
     flagfile = tmp_path / "cca.flags"
     flagfile.write_text("--system=cca\n--dataset=scenes\n")
@@ -124,6 +135,22 @@ def test_else_the_newest_one_of_all_rows_is_shown(tmp_path):
     (tmp_path / "table1-damaged.json").write_text("{")
 
     assert paper.table_json(tmp_path, "1").name == "table1-laptop.json"
+
+
+def test_many_rows_make_a_short_name_that_tells_them_apart():
+    most = paper.rows_of("1", ["all"])[:-1]
+    stems = {paper.file_stem("1", rows, ("stand_ins",)) for rows in (most, most[:-1], most[:2])}
+
+    assert len(stems) == 3
+    assert max(map(len, stems)) < 100
+
+
+def test_a_table_with_more_rows_is_shown_before_one_with_fewer(tmp_path):
+    write(tmp_path, "table1", time=2)
+    write(tmp_path, "table1-more", rows=[*paper.ROWS, "cca", "dcca"], time=1)
+    write(tmp_path, "table1-others", rows=paper.comparators("1"), time=3)
+
+    assert paper.table_json(tmp_path, "1").name == "table1-more.json"
 
 
 def test_without_any_the_one_without_overlays_is_what_is_missing(tmp_path):
