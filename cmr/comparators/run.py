@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import keras
 
 from cmr.comparators.setup import ComparatorSetup
-from cmr.comparators.system import NeuralSystem, ScoreSystem, System
+from cmr.comparators.system import EmbeddingSystem, NeuralSystem, ScoreSystem, System
 from cmr.comparators.trainer import Trainer
 from cmr.config import ComparatorRunConfig
-from cmr.evaluation import similarities
+from cmr.evaluation import query_bank, similarities
 from cmr.trained import final_evaluation
 from cmr.trained.final_evaluation import TestResult
 from cmr.training.curves import TrainingCurves
@@ -45,6 +45,9 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
         said = system.similarities(inputs.split(name), _folds(setup, name))
         similarities.write(run.similarities_npz(name), said)
     run.remove_blocks()
+    if isinstance(system, EmbeddingSystem):
+        bank = query_bank.bank_of(inputs.split("train"))
+        similarities.write(run.similarities_npz("train"), system.embed(bank))
     notes = [*_notes(system, run_config), *system.notes]
     if not isinstance(system, NeuralSystem):
         _write_only_epoch(setup, run)

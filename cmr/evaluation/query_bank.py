@@ -24,30 +24,19 @@ from cmr.data.examples import Examples
 from cmr.data.inputs import Inputs
 from cmr.errors import ConfigError
 from cmr.evaluation import encoding, metrics
-from cmr.evaluation.encoding import Embeddings, SplitEmbedder
+from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.similarities import Similarities
 
 # Of t: with the first hardly anything is told apart, with the last the nearest query of the bank alone.
 SCALES = (2.5, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0)
 
-# Queries of a bank on either side: as many as Flickr8K has. Of MSCOCO's 566,000 they are drawn.
-MAX_QUERIES = 30_000
+# Images whose queries make a bank, with their sentences: as many as Flickr8K has. Of MSCOCO's 113,287 the first ones.
+MAX_IMAGES = 6_000
 
 
-def embed_bank(embedder: SplitEmbedder, split: Examples) -> Embeddings:
-    """The queries of a split as a bank: all of them, or of very many `MAX_QUERIES` on either side, always the same.
-
-    Args:
-      embedder: of the model.
-      split: the training split.
-    """
-    random = np.random.default_rng(0)
-
-    def drawn(count: int) -> np.ndarray:
-        return np.sort(random.choice(count, min(count, MAX_QUERIES), replace=False))
-
-    images, captions = drawn(split.num_images), drawn(split.num_captions)
-    return Embeddings(embedder.embed_images(split, images), embedder.embed_captions(split, captions))
+def bank_of(train: Examples) -> Examples:
+    """What a bank is made of: all queries of the training split, or those of its first `MAX_IMAGES` images."""
+    return train.first_images(MAX_IMAGES)
 
 
 def hubness(candidates: np.ndarray, queries: np.ndarray, scales: Sequence[float]) -> np.ndarray:
@@ -125,6 +114,19 @@ class CorrectedSplits:
     note: str
 
 
+def check_embeddings(said: Similarities) -> Embeddings:
+    """What a system says, as a bank can correct it.
+
+    Raises:
+      ConfigError: scores that are no products of embeddings.
+    """
+    if not isinstance(said, Embeddings):
+        raise ConfigError(
+            "a query bank corrects the products of embeddings, and this system scores pairs; leave the bank out"
+        )
+    return said
+
+
 def correct_splits(said_of: Callable[[str], Similarities], inputs: Inputs, bank: Embeddings | None) -> CorrectedSplits:
     """Corrects what a system says, with the scale that is best on the validation split.
 
@@ -137,11 +139,7 @@ def correct_splits(said_of: Callable[[str], Similarities], inputs: Inputs, bank:
     Raises:
       ConfigError: it says scores that are no products of embeddings.
     """
-    val, split = said_of("val"), inputs.split("val")
-    if not isinstance(val, Embeddings):
-        raise ConfigError(
-            "a query bank corrects the products of embeddings, and this system scores pairs; leave the bank out"
-        )
+    val, split = check_embeddings(said_of("val")), inputs.split("val")
     of_scales = _corrected_split(val, split, bank, SCALES)
     sums = [encoding.evaluate_embeddings(each, split)[0].sum_of_recalls for each in of_scales]
     best = int(np.argmax(sums))

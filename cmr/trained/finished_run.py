@@ -71,12 +71,16 @@ class FinishedRun:
         return self._embedder.embed(self.inputs.split(split))
 
     def query_bank(self) -> Embeddings:
-        """Embeds the training split's queries, of very many a part, as `evaluation.query_bank` needs them.
+        """Embeddings of the training split's queries, of very many a part (`evaluation.query_bank.bank_of`).
 
         Raises:
-          WorkspaceError: the weights are missing or damaged, or it is a comparator's run.
+          ConfigError: a comparator's run whose system scores pairs.
+          WorkspaceError: the weights, or a comparator's file of them, are missing or damaged.
         """
-        return query_bank.embed_bank(self._embedder, self.inputs.split("train"))
+        if isinstance(self.config, ComparatorRunConfig):
+            query_bank.check_embeddings(self.similarities("val"))
+            return similarities.read(self.run.similarities_npz("train"))
+        return self._embedder.embed(query_bank.bank_of(self.inputs.split("train")))
 
     @functools.cached_property
     def _embedder(self) -> SplitEmbedder:

@@ -165,7 +165,10 @@ class Run:
             shutil.rmtree(path)
 
     def similarities_npz(self, split: str) -> pathlib.Path:
-        """What a comparator's run keeps of a split in the place of a model (`cmr.evaluation.similarities`)."""
+        """What a comparator's run keeps of a split in the place of a model (`cmr.evaluation.similarities`).
+
+        Of `train` it is the queries of a bank (`cmr.evaluation.query_bank`), where its system embeds.
+        """
         return self.path / f"{split}_similarities.npz"
 
     @property

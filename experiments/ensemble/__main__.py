@@ -42,7 +42,7 @@ def main() -> None:
         )
     results.check_same_inputs(rows)
     if "train" in FLAGS.query_banks:
-        _check_models(rows)
+        _check_banks(rows)
     best = max(rows, key=candidates.mean_validation)
     print(f"best row on validation: {best.name}, {candidates.mean_validation(best):.1f} over {len(best.runs)} seeds")
     with writer_lock(workspace.experiments_dir):
@@ -59,14 +59,15 @@ def main() -> None:
     print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
 
 
-def _check_models(rows) -> None:
+def _check_banks(rows) -> None:
     from cmr.config import ComparatorRunConfig
 
     for result in (result for row in rows for result in row.runs):
-        if isinstance(result.run_config, ComparatorRunConfig):
+        is_comparator = isinstance(result.run_config, ComparatorRunConfig)
+        if is_comparator and not result.run.similarities_npz("train").exists():
             raise ConfigError(
-                f"--query_banks=train needs runs of cmr.train, and {result.run.path.name} is one of cmr.compare, which "
-                "keeps nothing of the training split; leave it out of --candidates"
+                f"--query_banks=train needs embeddings of the training split, and {result.run.path.name} keeps none: "
+                "its system scores pairs, or it came without them; leave it out of --candidates"
             )
 
 

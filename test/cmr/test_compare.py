@@ -69,6 +69,17 @@ def test_a_finished_run_says_of_each_split_what_it_said(tiny_workspace):
     assert said.images.shape == (opened.inputs.split("val").num_images, 8)
 
 
+def test_what_it_embeds_is_corrected_by_a_bank_of_training_queries(tiny_workspace):
+    run = Run(tiny_runs.run_path(compare(tiny_workspace, *CCA)))
+    train = finished_run.open_run(run.path).inputs.split("train")
+
+    ended = tiny_runs.call_command("cmr.evaluate", f"--run_dir={run.path}", "--query_bank=train")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    bank = f"{train.num_images} images and {train.num_captions} sentences of the training split"
+    assert bank in " ".join(ended.stdout.split())
+
+
 def test_a_system_must_be_named(tiny_workspace):
     ended = compare(tiny_workspace)
 
@@ -102,6 +113,9 @@ def test_systems_of_fragments_read_the_cnns_grid(tiny_workspace):
     values = Run(tiny_runs.run_path(ended)).read_metrics()
     assert "scene_cnn-grid4x4" in values["features"]
     assert "Adam stands in for SGD with momentum" in values["notes"]
+    corrected = tiny_runs.call_command("cmr.evaluate", f"--run_dir={tiny_runs.run_path(ended)}", "--query_bank=train")
+    assert (corrected.returncode, corrected.stderr.count("\n")) == (1, 1)
+    assert "this system scores pairs; leave the bank out" in corrected.stderr
 
 
 def test_a_grid_and_vectors_are_not_taken_for_each_other(tiny_workspace):
