@@ -83,7 +83,9 @@ class ComparatorSetup:
             vgg_features, image_features = "", captioner.features
         else:
             vgg_features, image_features = flag_groups.feature_names(values)
-        inputs = read_inputs(workspace, vgg_features, image_features).first_images(settings.measured_images)
+        inputs = read_inputs(workspace, vgg_features, image_features).first_images(
+            settings.measured_val_images, settings.measured_images
+        )
         for stored in inputs.features.values():
             stored.of_kind(is_grid=kind.reads_grid)
         inputs.check_splits()

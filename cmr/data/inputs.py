@@ -10,7 +10,7 @@ from cmr.data import examples, input_names
 from cmr.data.examples import Examples
 from cmr.errors import WorkspaceError
 from cmr.workspace import paths
-from cmr.workspace.captions import EVALUATED, images_of, in_split, read_captions
+from cmr.workspace.captions import images_of, in_split, read_captions
 from cmr.workspace.checksums import files_sha256
 from cmr.workspace.features import Features, read_stored
 from cmr.workspace.paths import Workspace
@@ -87,13 +87,14 @@ class Inputs:
                 "data_prep.prepare again"
             )
 
-    def first_images(self, number: int) -> "Inputs":
-        """The same with the first images of val and test alone; all of them where `number` is 0 or there are fewer."""
-        if not number:
+    def first_images(self, val: int, test: int) -> "Inputs":
+        """The same with the first images of val and test alone; all of them where a number is 0 or there are fewer."""
+        numbers = {name: number for name, number in (("val", val), ("test", test)) if number}
+        if not numbers:
             return self
         images = images_of(self.captions)
         place = images.groupby("split").cumcount()
-        left_out = images["image_id"][images["split"].isin(EVALUATED) & (place >= number)]
+        left_out = images["image_id"][place >= images["split"].map(numbers).fillna(float("inf"))]
         return dataclasses.replace(self, captions=self.captions[~self.captions["image_id"].isin(left_out)])
 
     def feature_dim(self, name: str) -> int:

@@ -9,6 +9,7 @@ import keras
 
 from cmr import progress
 from cmr.data.inputs import Inputs
+from cmr.errors import ConfigError
 from cmr.evaluation import query_bank, similarities
 from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.metrics import BothDirections
@@ -116,15 +117,32 @@ def _read(
     results: Sequence[RunResult], what: str, read: Callable[[FinishedRun], Said]
 ) -> tuple[dict[str, Said], Inputs]:
     """Reads something of every run, by the runs' names; also gives the inputs, whose captions all runs share."""
-    said = {}
+    said, inputs = {}, None
     with progress.progress_bar(len(results), "run", f"embedding {what}") as bar:
         for result in results:
             opened = finished_run.open_run(result.run.path)
+            _check_same_images(opened, inputs or opened.inputs, results[0])
+            inputs = opened.inputs
             said[result.run.path.name] = read(opened)
             # Keras keeps what it has built until it is told not to.
             keras.backend.clear_session()
             bar.update()
-    return said, opened.inputs
+    return said, inputs
+
+
+def _check_same_images(opened: FinishedRun, inputs: Inputs, first: RunResult) -> None:
+    """Refuses a run that is measured on other images than the first one.
+
+    Raises:
+      ConfigError: it is.
+    """
+    for name in ("val", "test"):
+        own, others = opened.inputs.split(name).num_images, inputs.split(name).num_images
+        if own != others:
+            raise ConfigError(
+                f"{opened.run.path.name} is measured on {own:,} {name} images and {first.run.path.name} on {others:,}; "
+                "leave one of them out of --candidates"
+            )
 
 
 def _write(

@@ -8,6 +8,7 @@ import tiny_runs
 
 from cmr.cli import compare_flags, flagfiles
 from cmr.comparators.settings.registry import SETTINGS
+from cmr.trained import finished_run
 from cmr.workspace.runs import Run
 
 ROWS = sorted((flagfiles.installed_folder() / "comparators").rglob("*.flags"))
@@ -73,10 +74,14 @@ def test_the_captioner_ranks_and_the_table_says_how(tiny_workspace):
 def test_fewer_images_can_be_measured_and_the_table_says_so(tiny_workspace):
     pretrain(tiny_workspace)
 
-    ended = compare(tiny_workspace, "--system=nic", "--nic_marginal_images=5", "--nic_measured_images=4")
+    fewer = "--nic_measured_images=4", "--nic_measured_val_images=3"
+    ended = compare(tiny_workspace, "--system=nic", "--nic_marginal_images=5", *fewer)
 
     assert ended.returncode == 0, ended.stderr
-    values = Run(tiny_runs.run_path(ended)).read_metrics()
+    opened = finished_run.open_run(tiny_runs.run_path(ended))
+    assert [len(opened.similarities(name).folds[0]) for name in ("val", "test")] == [3, 4]
+    assert [opened.inputs.split(name).num_images for name in ("val", "test")] == [3, 4]
+    values = opened.run.read_metrics()
     assert values["test"]["sentence_retrieval"]["num_queries"] == 4
     assert any("first 4 test images" in note for note in values["notes"])
 

@@ -59,7 +59,12 @@ class Settings:
 
     @property
     def measured_images(self) -> int:
-        """Images of val and of test, the first ones, that are measured; 0: all of them."""
+        """Images of test, the first ones, that are measured; 0: all of them."""
+        return 0
+
+    @property
+    def measured_val_images(self) -> int:
+        """Likewise of val."""
         return 0
 
     @property

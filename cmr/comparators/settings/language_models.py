@@ -18,9 +18,13 @@ _BFLOAT16 = (
     "changes by some thousandths."
 )
 _MEASURED_IMAGES = (
-    "Images of the val and of the test split, the first ones, that are measured, with their sentences alone as the "
-    "other side; 0: all of them. Every pair costs a softmax a word: 1,000 images with 5,000 sentences take two cores "
-    "some 40 minutes a split. The table says it where they are fewer."
+    "Images of the test split, the first ones, that are measured, with their sentences alone as the other side; 0: all "
+    "of them. Every pair costs a softmax a word: 1,000 images with 5,000 sentences take two cores some 40 minutes. The "
+    "table says it where they are fewer."
+)
+_MEASURED_VAL_IMAGES = (
+    "Likewise of the val split, of which only ensembles read the scores; with fewer images than others have it can be "
+    "no member of one."
 )
 
 
@@ -41,6 +45,7 @@ class NicSettings(Settings):
     )
     bfloat16: bool = setting(False, _BFLOAT16)
     measured_images: int = setting(0, _MEASURED_IMAGES, lower=0)
+    measured_val_images: int = setting(100, _MEASURED_VAL_IMAGES, lower=0)
 
     @property
     def takes_captioner(self) -> bool:
@@ -82,3 +87,4 @@ class MRnnSettings(NeuralSettings):
     )
     bfloat16: bool = setting(False, _BFLOAT16)
     measured_images: int = setting(0, _MEASURED_IMAGES, lower=0)
+    measured_val_images: int = setting(100, _MEASURED_VAL_IMAGES, lower=0)

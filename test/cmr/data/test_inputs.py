@@ -130,14 +130,15 @@ def test_more_test_folds_than_images_are_refused_before_a_training(tiny_workspac
 
 
 def test_the_first_images_of_val_and_test_keep_all_their_sentences_and_train_stays(scenes_inputs):
-    cut = scenes_inputs.first_images(4)
+    cut = scenes_inputs.first_images(4, 7)
 
-    for name in ("val", "test"):
+    for name, number in (("val", 4), ("test", 7)):
         whole, first = scenes_inputs.split(name), cut.split(name)
-        assert first.image_ids == whole.image_ids[:4]
-        assert list(first.captions) == [whole.captions[row] for row in np.flatnonzero(whole.image_of_caption < 4)]
+        assert first.image_ids == whole.image_ids[:number]
+        assert list(first.captions) == [whole.captions[row] for row in np.flatnonzero(whole.image_of_caption < number)]
     assert cut.split_sizes()["train"] == scenes_inputs.split_sizes()["train"]
 
 
 def test_no_number_keeps_every_image(scenes_inputs):
-    assert scenes_inputs.first_images(0) is scenes_inputs
+    assert scenes_inputs.first_images(0, 0) is scenes_inputs
+    assert scenes_inputs.first_images(4, 0).split_sizes()["test"] == scenes_inputs.split_sizes()["test"]
