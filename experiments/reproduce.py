@@ -33,19 +33,22 @@ def main() -> None:
     from experiments.tables.table import build_table
     from experiments.trainings import plan
     from experiments.trainings.results import check_same_inputs, read_trained_row
+    from experiments.trainings.train_flags import COMPARE
 
     extras.check_installed("jinja2")
     workspace_dir = pathlib.Path(FLAGS.workspace_dir)
     named = paper.rows_of(FLAGS.table, FLAGS.rows)
     rows = paper.row_trainings(FLAGS.table, named, FLAGS.overlay, FLAGS.seeds)
     overlays = [find_flagfile(name) for name in FLAGS.overlay]
-    made_with = paper.overlay_notes(overlays)
     trainings = [training for row in rows.values() for training in row]
+    made_with = paper.overlay_notes(overlays, any(training.command == COMPARE for training in trainings))
     if not plan.follow_flags(FLAGS, trainings):
         return
     results = [read_trained_row(name, row, workspace_dir) for name, row in rows.items()]
     check_same_inputs(results)
-    random = results[0].runs[0].random_ranking
+    # Of the largest gallery, where a language model was measured on a part.
+    chance = (row.runs[0].random_ranking for row in results)
+    random = max(chance, key=lambda each: each.sentence_retrieval.num_queries)
     table = build_table(
         paper.TITLES[FLAGS.table],
         trainings[0].dataset,

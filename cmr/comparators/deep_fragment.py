@@ -19,7 +19,7 @@ class DeepFragment(FragmentSystem):
 
     A sentence's fragments are `s = relu(W_R [w1; w2] + b_R)` of its bigrams, the last one with the end word, where the
     paper's first choice are dependency relations (R, w1, w2); bigrams are an arm of it. Training minimises
-    `C_F + beta C_G` (`fragment_objective`, `ranking_loss`).
+    `weight C_F + C_G` (`fragment_objective`, `ranking_loss`).
 
     Reference: Karpathy, Joulin, Fei-Fei, "Deep fragment embeddings for bidirectional image sentence mapping", 2014.
     """

@@ -44,16 +44,17 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
             system.blocks_dir = run.blocks_dir(name)
         said = system.similarities(inputs.split(name), _folds(setup, name))
         similarities.write(run.similarities_npz(name), said)
+    val = _measured_val(setup, run)
     run.remove_blocks()
     if isinstance(system, EmbeddingSystem):
         bank = query_bank.bank_of(inputs.split("train"))
         similarities.write(run.similarities_npz("train"), system.embed(bank))
     notes = [*_notes(system, run_config), *system.notes]
     if not isinstance(system, NeuralSystem):
-        _write_only_epoch(setup, run)
+        run.write_history([{"epoch": 0, "val": val}])
     result = _measure(setup, run, notes)
     result.ranks.write(run.test_ranks_npz)
-    measured = {"seconds": round(seconds, 1), "peak_memory_mb": round(_peak_memory_mb(), 1)}
+    measured = {"val": val, "seconds": round(seconds, 1), "peak_memory_mb": round(_peak_memory_mb(), 1)}
     run.write_metrics({**final_evaluation.provenance(run_config, flags_text), **result.values, **measured})
 
 
@@ -72,12 +73,12 @@ def _fit(system: System, setup: ComparatorSetup, run: Run, flags_text: str) -> N
         system.fit(train, val)
 
 
-def _write_only_epoch(setup: ComparatorSetup, run: Run) -> None:
-    """history.json of a system without epochs: its validation, as epoch 0."""
+def _measured_val(setup: ComparatorSetup, run: Run) -> dict:
+    """Metrics of what a run keeps of the validation split; epochs may have been judged by a part of it."""
     val = setup.inputs.split("val")
     measured, _ = similarities.evaluate(similarities.read(run.similarities_npz("val")), val)
     print(f"val {measured.one_line()}", flush=True)
-    run.write_history([{"epoch": 0, "val": measured.to_dict()}])
+    return measured.to_dict()
 
 
 def _measure(setup: ComparatorSetup, run: Run, notes: Sequence[str]) -> TestResult:

@@ -60,7 +60,10 @@ class ComparatorSetup:
         course = dataclasses.replace(
             self.run_config.train, max_epochs=self.settings.max_epochs, patience=self.settings.patience
         )
-        of_members = [dataclasses.replace(self.run_config, system=name, train=course) for name in m_cnn.MEMBERS]
+        own = {name: value for name, value in self.run_config.settings.items() if name not in LIMITS}
+        of_members = [
+            dataclasses.replace(self.run_config, system=name, train=course, settings=own) for name in m_cnn.MEMBERS
+        ]
         return find_members(self.workspace.dataset_dir / "runs", of_members, self.inputs)
 
     @classmethod
@@ -83,6 +86,11 @@ class ComparatorSetup:
             vgg_features, image_features = "", captioner.features
         else:
             vgg_features, image_features = flag_groups.feature_names(values)
+            if kind.reads != "pooled" and vgg_features and image_features:
+                raise ConfigError(
+                    f"{values.system} reads one kind of features, such as those that end with {kind.reads}; give "
+                    "--image_features alone, without --vgg_features"
+                )
         inputs = read_inputs(workspace, vgg_features, image_features).first_images(
             settings.measured_val_images, settings.measured_images
         )
@@ -101,7 +109,8 @@ class ComparatorSetup:
         run_config = ComparatorRunConfig(
             dataset=values.dataset,
             system=values.system,
-            settings={name: value for name, value in own.items() if name not in LIMITS},
+            # One that adds up others' scores has no course, and is of members that had this one.
+            settings={name: own[name] for name in own if name not in LIMITS or values.system == m_cnn.ENSEMBLE},
             train=ComparatorTrainConfig(
                 *_limits(values.system, settings), checkpoint_steps=values.checkpoint_steps, seed=values.seed
             ),

@@ -93,7 +93,9 @@ class Trainer:
         weights = self._system.model.trainable_variables
         with tf.GradientTape() as tape:
             loss = self._system.loss(batch)
-        gradients = tape.gradient(loss, [weight.value for weight in weights])
+        # Those of word tables are dense from here on: what several words of a batch say of a row is added up before it
+        # is clipped, or squared by an optimizer.
+        gradients = [tf.convert_to_tensor(each) for each in tape.gradient(loss, [weight.value for weight in weights])]
         clipped, _ = tf.clip_by_global_norm(gradients, self._system.settings.clip_norm)
         self._optimizer.apply(clipped, weights)
         return loss

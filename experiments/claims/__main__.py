@@ -52,7 +52,7 @@ def main() -> None:
         rows,
         paper.READINGS,
         comparators,
-        [*paper.overlay_notes(overlays), *left_out],
+        [*paper.overlay_notes(overlays, has_comparators=True), *left_out],
     )
     if not claims.readings:
         raise WorkspaceError(

@@ -41,6 +41,10 @@ def main() -> None:
             "some with experiments.reproduce or experiments.ablations"
         )
     results.check_same_inputs(rows)
+    found, rows = rows, candidates.of_whole_split(rows)
+    left_out = sorted({row.name for row in found} - {row.name for row in rows})
+    if left_out:
+        print(f"left out, for they are validated on a part of the split: {', '.join(left_out)}")
     if "train" in FLAGS.query_banks:
         _check_banks(rows)
     best = max(rows, key=candidates.mean_validation)

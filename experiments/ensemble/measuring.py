@@ -104,7 +104,9 @@ def _corrected(members: Sequence[RunResult], is_bank_of_training: bool) -> tuple
 
 
 def _run(workspace: Workspace, kind: str, members: Sequence[str]) -> Run:
-    digest = hashlib.sha256("\n".join(members).encode("utf-8")).hexdigest()[:8]
+    """Where a row of these members is kept; of members that were trained anew it is another one."""
+    measured = [Run(workspace.run_dir(name)).metrics_json.read_text(encoding="utf-8") for name in members]
+    digest = hashlib.sha256("\n".join([*members, *measured]).encode("utf-8")).hexdigest()[:8]
     return Run(workspace.run_dir(f"{kind}-{digest}"))
 
 

@@ -149,10 +149,10 @@ def _safe(to_html: Callable[[Kept], str], part: Kept | None) -> markupsafe.Marku
 
 
 def _trained(rows: Sequence[RowResult]) -> list[RowResult]:
-    """The rows whose runs have a course, which an ensemble has not; of rows with the same runs the first."""
+    """The rows that were trained by epochs; of rows with the same runs the first."""
     by_runs = {}
     for row in rows:
-        if row.is_trained:
+        if row.has_course:
             by_runs.setdefault(tuple(result.run.path for result in row.runs), row)
     return list(by_runs.values())
 

@@ -59,7 +59,7 @@ class Parts:
     def best_row(self) -> RowResult | None:
         """The trained row of both tables with the best validation; None where there is none."""
         trained = [row for row in (*self.rows["table"], *self.rows["beyond"]) if row.is_trained]
-        return max(trained, key=candidates.mean_validation, default=None)
+        return max(candidates.of_whole_split(trained), key=candidates.mean_validation, default=None)
 
 
 def read_parts(workspace: Workspace) -> Parts:

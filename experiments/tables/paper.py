@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from cmr.cli.flagfiles import find_flagfile
-from cmr.errors import DataError
+from cmr.errors import ConfigError, DataError
 from cmr.evaluation import results_table
 from experiments.tables.table import OURS, ResultTable
 from experiments.trainings import train_flags, training
@@ -114,7 +114,7 @@ def _own_rows(path: pathlib.Path) -> list[str]:
     return [row.label for row in table.rows if row.kind == OURS]
 
 
-def overlay_notes(overlays: Sequence[pathlib.Path]) -> list[str]:
+def overlay_notes(overlays: Sequence[pathlib.Path], has_comparators: bool = False) -> list[str]:
     """What a table's caption says of the flagfiles that were read after each row's own; nothing without any.
 
     Raises:
@@ -123,7 +123,12 @@ def overlay_notes(overlays: Sequence[pathlib.Path]) -> list[str]:
     if not overlays:
         return []
     each = "; ".join(f"{path.stem} ({' '.join(train_flags.given(path))})" for path in overlays)
-    return [f"Not the rows' own settings alone; read after them: {each}."]
+    note = f"Not the rows' own settings alone; read after them: {each}."
+    if not has_comparators:
+        return [note]
+    shared = {flag for path in overlays for flag in train_flags.for_comparator(path, "cca")}
+    told = f"only {' '.join(sorted(shared))}" if shared else "nothing"
+    return [f"{note} Rows of cmr.compare take {told} of that, those of language models products in bfloat16 too."]
 
 
 def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seeds: int) -> dict[str, list[Training]]:
@@ -137,7 +142,7 @@ def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seed
       seeds: their number.
 
     Raises:
-      ConfigError: a flagfile is missing.
+      ConfigError: a flagfile is missing, of another data set, or named like another row's.
     """
     after = [find_flagfile(name) for name in overlays]
     of_rows = {}
@@ -150,6 +155,9 @@ def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seed
             system = train_flags.read([path], []).system
             told = (flag for each in after for flag in train_flags.for_comparator(each, system))
             first = Training(name, (path,), tuple(told))
+        if name in of_rows or first.dataset != DATASETS[table]:
+            why = "is there twice" if name in of_rows else f"is of {first.dataset}, and the table of {DATASETS[table]}"
+            raise ConfigError(f"--rows: {name} {why}; leave it out, or give the --table that it belongs to")
         of_rows[name] = training.with_seeds(first, seeds)
     return of_rows
 

@@ -3,7 +3,7 @@
 import collections
 import re
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
@@ -29,6 +29,12 @@ def find_rows(workspace: Workspace, is_candidate: Callable[[str], bool]) -> list
             result = RunResult(run)
             grouped[match["row"], _settings_but_seed(result)].append(result)
     return [RowResult(row, tuple(results)) for (row, _), results in grouped.items()]
+
+
+def of_whole_split(rows: Sequence[RowResult]) -> list[RowResult]:
+    """The rows that are validated on as many images as any is: among fewer ones all ranks are higher."""
+    numbers = [min(result.best_val.sentence_retrieval.num_queries for result in row.runs) for row in rows]
+    return [row for row, number in zip(rows, numbers, strict=True) if number == max(numbers)]
 
 
 def mean_validation(row: RowResult) -> float:

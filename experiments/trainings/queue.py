@@ -39,7 +39,8 @@ def train(trainings: Sequence[Training], workspace_dir: pathlib.Path, jobs: int 
     Raises:
       CmrError: one failed; its own message stands above and in its log.
     """
-    waiting = collections.deque(unfinished(trainings, workspace_dir))
+    # Stable: those that add up others' scores come last.
+    waiting = collections.deque(sorted(unfinished(trainings, workspace_dir), key=lambda each: each.follows_others))
     total, done, started = len(waiting), 0, time.monotonic()
     print(f"{len(trainings)} trainings, {total} of them to do", flush=True)
     running: dict[subprocess.Popen, Training] = {}

@@ -67,8 +67,9 @@ class RunResult:
 
     @property
     def best_val(self) -> BothDirections:
-        """Validation metrics of the epoch whose weights were kept."""
-        return BothDirections.from_dict(self._best_entry["val"])
+        """Validation metrics of the weights that were kept."""
+        # Epochs of a comparator may be judged by a part of the split.
+        return BothDirections.from_dict(self.metrics_json.get("val", self._best_entry["val"]))
 
     @property
     def best_epoch(self) -> int:
@@ -97,6 +98,11 @@ class RowResult:
     def is_trained(self) -> bool:
         """Whether its runs have settings and weights of their own, which an ensemble has not."""
         return all(result.run.config_json.exists() for result in self.runs)
+
+    @property
+    def has_course(self) -> bool:
+        """Whether its runs were trained by epochs, which ensembles and what is fitted at once were not."""
+        return self.is_trained and all("loss" in entry for result in self.runs for entry in result.history)
 
     @property
     def ranks(self) -> list[QueryRanks]:

@@ -93,7 +93,8 @@ def counting(values: flags.FlagValues) -> dict[str, object]:
 def for_comparator(overlay: pathlib.Path, system: str) -> tuple[str, ...]:
     """What an overlay of cmr.train's flags says to cmr.compare: those of its flags that there are too, such as CNNs.
 
-    Products in bfloat16 are a setting of the systems that know them, and nothing to the others.
+    Products in bfloat16 are a setting of the systems that know them, and nothing to the others. Names of features are
+    for those that read one vector an image: not for grids, predictions and what the captioner reads.
 
     Args:
       overlay: the flagfile.
@@ -104,8 +105,11 @@ def for_comparator(overlay: pathlib.Path, system: str) -> tuple[str, ...]:
     """
     values = command.separate_flags(_GROUPS[COMPARE])
     told = given(overlay)
+    kind = SETTINGS[system]
+    if kind.reads != "pooled" or kind().takes_captioner:
+        told = tuple(flag for flag in told if not flag.startswith(("--vgg_features=", "--image_features=")))
     shared = tuple(flag for flag in told if flag.removeprefix("--").partition("=")[0] in values)
-    own = f"{SETTINGS[system].flag_prefix}_bfloat16"
+    own = f"{kind.flag_prefix}_bfloat16"
     return (*shared, f"--{own}=true") if own in values and "--precision=mixed_bfloat16" in told else shared
 
 

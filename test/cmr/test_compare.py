@@ -1,6 +1,7 @@
 """The command cmr.compare, from flags to a run's files."""
 
 import numpy as np
+import pytest
 import tiny_runs
 import tiny_workspaces
 
@@ -80,6 +81,20 @@ def test_what_it_embeds_is_corrected_by_a_bank_of_training_queries(tiny_workspac
     assert bank in " ".join(ended.stdout.split())
 
 
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ((*CCA, "--cca_min_count=1000"), "lower it"),
+        (("--system=conse", "--vgg_features=a", "--image_features=b"), "give --image_features alone"),
+    ],
+)
+def test_what_cannot_be_fitted_is_one_sentence(tiny_workspace, flags, said):
+    ended = compare(tiny_workspace, *flags)
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert said in ended.stderr
+
+
 def test_a_system_must_be_named(tiny_workspace):
     ended = compare(tiny_workspace)
 
@@ -112,7 +127,7 @@ def test_systems_of_fragments_read_the_cnns_grid(tiny_workspace):
     assert ended.returncode == 0, ended.stderr
     values = Run(tiny_runs.run_path(ended)).read_metrics()
     assert "scene_cnn-grid4x4" in values["features"]
-    assert "Adam stands in for SGD with momentum" in values["notes"]
+    assert any("Adam stands in for SGD with momentum" in note for note in values["notes"])
     corrected = tiny_runs.call_command("cmr.evaluate", f"--run_dir={tiny_runs.run_path(ended)}", "--query_bank=train")
     assert (corrected.returncode, corrected.stderr.count("\n")) == (1, 1)
     assert "this system scores pairs; leave the bank out" in corrected.stderr

@@ -122,7 +122,9 @@ def test_the_four_networks_are_added_up_once_they_are_trained(tiny_workspace, wo
         assert ended.returncode == 0, ended.stderr
 
     added = compare(tiny_workspace, "--system=m_cnn_ens", *M_CNN)
+    of_longer_courses = compare(tiny_workspace, "--system=m_cnn_ens", *M_CNN, "--m_cnn_max_epochs=2")
 
+    assert "no finished run of m_cnn_wd" in of_longer_courses.stderr
     assert (early.returncode, early.stderr.count("\n")) == (1, 1)
     assert "no finished run of m_cnn_wd" in early.stderr
     assert added.returncode == 0, added.stderr

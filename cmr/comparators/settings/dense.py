@@ -41,7 +41,7 @@ class DccaSettings(NeuralSettings):
     hidden_units: int = setting(1024, "Units of a hidden layer.", lower=1)
     dims: int = setting(256, "Outputs of each stack, whose correlations are summed.", lower=1)
     dropout: float = setting(
-        0.2, "Dropout before each hidden layer; the paper's remedy against overfitting.", lower=0.0
+        0.2, "Dropout before each hidden layer; the paper's remedy against overfitting.", lower=0.0, upper=0.9
     )
     ridge: float = setting(1e-3, "Added to a batch's variances in the objective.", lower=1e-9)
     cca_ridge: float = setting(
@@ -49,7 +49,9 @@ class DccaSettings(NeuralSettings):
     )
     min_count: int = setting(3, "Training sentences that an n-gram must be in to be taken.", lower=1)
     svd_dims: int = setting(1500, "Dimensions of the n-grams behind SVD.", lower=1)
-    batch_size: int = setting(1500, "Pairs a step: a batch's covariances must be of many more pairs than --dcca_dims.")
+    batch_size: int = setting(
+        1500, "Pairs a step: a batch's covariances must be of many more pairs than --dcca_dims.", lower=2
+    )
     learning_rate: float = setting(1e-3, "Adam's rate.", lower=0.0)
     max_epochs: int = setting(20, "Epochs at most.", lower=1)
 
@@ -60,10 +62,13 @@ class W2vvSettings(NeuralSettings):
 
     flag_prefix: ClassVar[str] = "w2vv"
     title: ClassVar[str] = "Word2VisualVec (Dong et al. 2016)"
+    notes: ClassVar[tuple[str, ...]] = (
+        "Word2VisualVec foretells the features of all CNNs side by side, each with norm 1; the paper those of one.",
+    )
 
     gru_units: int = setting(1024, "Units of the GRU (the paper's).", lower=1)
     hidden_units: int = setting(2048, "Units of the hidden layer (the paper's).", lower=1)
-    dropout: float = setting(0.2, "Dropout behind the hidden layer (the paper's).", lower=0.0)
+    dropout: float = setting(0.2, "Dropout behind the hidden layer (the paper's).", lower=0.0, upper=0.9)
     min_count: int = setting(
         5, "Training sentences' occurrences that a word of the bag must have (the paper's).", lower=1
     )

@@ -28,7 +28,10 @@ class DeepFragmentSettings(FragmentSettings):
 
     flag_prefix: ClassVar[str] = "deep_fragment"
     title: ClassVar[str] = "Deep Fragment (Karpathy, Joulin, Fei-Fei 2014)"
-    notes: ClassVar[tuple[str, ...]] = ("bigrams stand in for dependency relations, Adam for SGD with momentum",)
+    notes: ClassVar[tuple[str, ...]] = (
+        "Deep Fragment: bigrams stand in for dependency relations, Adam for SGD with momentum, dropout for a decay of "
+        "the weights.",
+    )
 
     margin: float = setting(1.0, "Margin between the scores of pairs, in units of our features' products.", lower=0.0)
     fragment_weight: float = setting(1.0, "Weight of the fragment objective beside the ranking.", lower=0.0)
@@ -44,6 +47,9 @@ class DvsaSettings(FragmentSettings):
 
     flag_prefix: ClassVar[str] = "dvsa"
     title: ClassVar[str] = "DVSA (Karpathy, Fei-Fei 2015)"
-    notes: ClassVar[tuple[str, ...]] = ("Adam stands in for SGD with momentum",)
+    notes: ClassVar[tuple[str, ...]] = (
+        "DVSA: Adam stands in for SGD with momentum, dropout for a decay of the weights, and the gradient is clipped "
+        "by its norm, not value by value.",
+    )
 
     margin: float = setting(1.0, "Margin between the scores of pairs (the paper's).", lower=0.0)

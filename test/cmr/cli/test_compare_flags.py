@@ -35,7 +35,17 @@ def test_no_two_kinds_share_a_prefix():
 
 
 @pytest.mark.parametrize(
-    "flag", ["--cca_dims=0", "--cca_text=letters", "--fv_power=2", "--devise_margin=nan", "--fv_components=many"]
+    "flag",
+    [
+        "--cca_dims=0",
+        "--cca_text=letters",
+        "--fv_power=2",
+        "--devise_margin=nan",
+        "--fv_components=many",
+        "--dcca_batch_size=0",
+        "--dcca_dropout=1.5",
+        "--w2vv_dropout=1",
+    ],
 )
 def test_a_value_that_cannot_work_is_refused_at_parse_time(flag):
     with pytest.raises(flags.Error, match=flag.partition("=")[0].lstrip("-")):

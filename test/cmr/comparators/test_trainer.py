@@ -102,6 +102,24 @@ def test_epochs_may_be_judged_by_the_first_validation_images_alone(scenes_inputs
     assert tiny_runs.read_json(run.history_json)[0]["val"]["sentence_retrieval"]["num_queries"] == 4
 
 
+def test_the_gradient_of_a_word_table_is_added_up_before_it_is_clipped(scenes_inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr(WordSums, "optimizer", lambda self: keras.optimizers.SGD(1.0))
+    monkeypatch.setattr(WordSums, "steps_per_epoch", lambda self, train: 1)
+    monkeypatch.setattr(
+        WordSums, "batches", lambda self, train, *place: [self.batch(train, np.arange(20), np.random.default_rng(0))]
+    )
+    run = Run(tmp_path / "run")
+    system = word_sums(scenes_inputs, clip_norm=1e-3, max_epochs=1)
+    built = []
+    build = system.build
+    monkeypatch.setattr(system, "build", lambda train: (build(train), built.extend(system.model.get_weights())))
+
+    comparators.fit(system, scenes_inputs, run)
+
+    (before,), (after,) = built, system.model.get_weights()
+    assert np.linalg.norm(after - before) == pytest.approx(1e-3, rel=1e-3)
+
+
 def test_a_batch_larger_than_the_split_is_refused(scenes_inputs, tmp_path):
     with pytest.raises(ConfigError, match="lower --word_sum_batch_size"):
         comparators.fit(word_sums(scenes_inputs, batch_size=1000), scenes_inputs, Run(tmp_path / "run"))

@@ -24,12 +24,14 @@ def test_members_that_score_pairs_are_refused(tmp_path, monkeypatch, names):
     )
     monkeypatch.setattr(finished_run, "open_run", lambda path: opened)
     workspace = Workspace(tmp_path, "scenes")
+    for name in names:
+        Run(workspace.run_dir(name)).write_metrics({})
     result = types.SimpleNamespace(run=Run(workspace.run_dir("row")), metrics_json={"members": names, "notes": []})
 
     with pytest.raises(ConfigError, match="this system scores pairs"):
         measuring.correct(workspace, RowResult("row", (result,)), "test")
 
-    assert not [*workspace.dataset_dir.rglob("*.json")]
+    assert {path.name for path in workspace.run_dir("").iterdir()} == set(names)
 
 
 def test_runs_that_are_measured_on_other_images_are_named(tmp_path, monkeypatch):

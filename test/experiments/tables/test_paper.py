@@ -6,6 +6,7 @@ import pytest
 
 from cmr.cli.flagfiles import installed_folder
 from cmr.comparators.settings.registry import SETTINGS
+from cmr.errors import ConfigError
 from experiments.tables import paper
 from experiments.tables.table import OURS, PAPER, Cell, ResultTable, TableRow
 from experiments.trainings.preparation import features_read
@@ -70,6 +71,28 @@ def test_an_overlay_of_cmr_train_says_to_a_comparator_what_it_has_too():
     assert fv.values.vgg_layer == "pool5_avg"
     assert features_read(fv.values) == ("vgg16-pool5_avg", "efficientnet_lite2")
     assert features_read(conse.values) == ("", "efficientnet_lite2-predictions")
+
+
+@pytest.mark.parametrize(
+    ("table", "rows", "said"),
+    [
+        ("1", ["cca", "comparators/flickr8k/cca"], "cca is there twice"),
+        ("scenes", ["comparators/flickr8k/cca"], "cca is of flickr8k, and the table of scenes"),
+        ("2", ["fusion", "flickr8k/vse_paper"], "vse_paper is of flickr8k, and the table of flickr30k"),
+    ],
+)
+def test_rows_that_are_no_table_are_refused(table, rows, said):
+    with pytest.raises(ConfigError, match=said):
+        paper.row_trainings(table, rows, [], seeds=1)
+
+
+def test_names_of_features_are_told_to_those_that_read_one_vector_an_image(tmp_path):
+    overlay = tmp_path / "named.flags"
+    overlay.write_text("--vgg_features=a\n--image_features=b\n")
+
+    rows = paper.row_trainings("1", ["cca", "dvsa", "conse", "nic"], [str(overlay)], seeds=1)
+
+    assert [each.flags for (each,) in rows.values()] == [("--image_features=b", "--vgg_features=a"), (), (), ()]
 
 
 def test_products_in_bfloat16_are_told_to_the_systems_that_know_them():

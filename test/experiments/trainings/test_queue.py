@@ -54,6 +54,14 @@ def test_each_is_trained_once(record, tmp_path, jobs):
     assert queue.unfinished(wanted, tmp_path) == []
 
 
+def test_what_adds_up_others_scores_comes_last(record, tmp_path):
+    together = Training("m_cnn_ens", (find_flagfile("comparators/scenes/m_cnn_ens"),))
+
+    queue.train([together, row()], tmp_path)
+
+    assert record.read_text().split() == [row().run_name, together.run_name]
+
+
 def test_finished_runs_are_kept(record, tmp_path, capsys):
     queue.train([row()], tmp_path)
     record.write_text("")

@@ -8,7 +8,7 @@ from cmr.errors import WorkspaceError
 from cmr.evaluation import results_table
 from cmr.workspace.runs import Run
 from experiments.trainings import results
-from experiments.trainings.results import RunResult
+from experiments.trainings.results import RowResult, RunResult
 
 
 @pytest.fixture
@@ -46,6 +46,25 @@ def test_an_ensemble_is_no_trained_row(row):
     row.runs[1].run.config_json.unlink()
 
     assert not row.is_trained
+
+
+@pytest.mark.parametrize("fitted_at_once", [False, True])
+def test_what_is_fitted_at_once_has_no_course(row, fitted_at_once):
+    losses = {} if fitted_at_once else {"loss": 1.0}
+    for result, kept in zip(row.runs, ({"loss": 2.0}, losses), strict=True):
+        result.run.write_history([{**entry, **kept} for entry in result.history])
+
+    read = RowResult(row.name, tuple(RunResult(result.run) for result in row.runs))
+
+    assert read.has_course != fitted_at_once
+
+
+def test_what_is_measured_of_the_whole_validation_split_counts_before_the_epochs_part_of_it(row):
+    result = row.runs[0]
+    whole = result.history[0]["val"]
+    result.run.write_metrics({**result.metrics_json, "val": whole})
+
+    assert RunResult(result.run).best_val.to_dict() == whole != result.best_val.to_dict()
 
 
 VGG = {"features": "vgg16-pool5_avg", "role": "VGG features", "for": "VGG16 fc7"}
