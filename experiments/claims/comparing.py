@@ -165,7 +165,14 @@ def compare(
                 for (first, second), of_pair in zip(pairs, measured, strict=True)
             )
             compared.append(Reading(heading, tuple(claims)))
-    return Claims(title, dataset, tuple(compared), tuple(_features(list(rows.values()))), tuple(further_notes))
+    notes = *_footnotes(dataset, rows), *further_notes
+    return Claims(title, dataset, tuple(compared), tuple(_features(list(rows.values()))), notes)
+
+
+def _footnotes(dataset: str, rows: Mapping[str, RowResult]) -> list[str]:
+    """What has to be known of the paper's rows of these systems."""
+    printed = (results_table.paper_row(dataset, row.runs[0].run_config.system) for row in rows.values())
+    return results_table.footnotes(dataset, list(dict.fromkeys(row.system for row in printed if row is not None)))
 
 
 def _printed(dataset: str, first: RowResult, second: RowResult) -> dict[str, float | None]:

@@ -129,6 +129,7 @@ def test_notes_name_seeds_features_and_what_is_left_out(claims):
         "Features of vse_paper, fusion (2 seeds), fv, cca, fusion_repository: VGG features scene_cnn-objects." in notes
     )
     assert notes.endswith("dvsa is left out.")
+    assert notes.count("The paper quotes VSE's paper here") == 1
 
 
 def test_they_are_read_back_exactly(claims):
