@@ -126,9 +126,12 @@ def overlay_notes(overlays: Sequence[pathlib.Path], has_comparators: bool = Fals
     note = f"Not the rows' own settings alone; read after them: {each}."
     if not has_comparators:
         return [note]
-    shared = {flag for path in overlays for flag in train_flags.for_comparator(path, "cca")}
+    shared, further = (
+        {flag for path in overlays for flag in train_flags.for_comparator(path, system)} for system in ("cca", "m_rnn")
+    )
     told = f"only {' '.join(sorted(shared))}" if shared else "nothing"
-    return [f"{note} Rows of cmr.compare take {told} of that, those of language models products in bfloat16 too."]
+    rounded = ", those of language models products in bfloat16 too" if further - shared else ""
+    return [f"{note} Rows of cmr.compare take {told} of that{rounded}."]
 
 
 def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seeds: int) -> dict[str, list[Training]]:

@@ -187,6 +187,20 @@ def test_overlays_are_told_with_what_they_set():
     assert paper.overlay_notes([]) == []
 
 
+@pytest.mark.parametrize(
+    ("overlays", "said"),
+    [
+        (["laptop"], "Rows of cmr.compare take nothing of that."),
+        (["stand_ins", "laptop"], "--vgg_layer=pool5_avg --vgg_model=vgg16 of that."),
+        (["bfloat16"], "nothing of that, those of language models products in bfloat16 too."),
+    ],
+)
+def test_overlays_are_told_with_what_comparators_take_of_them(overlays, said):
+    paths = [installed_folder() / f"{name}.flags" for name in overlays]
+
+    assert paper.overlay_notes(paths, has_comparators=True)[0].endswith(said)
+
+
 def test_the_table_of_all_rows_is_shown_before_that_of_ours_alone(tmp_path):
     write(tmp_path, "table1", time=5)
     write(tmp_path, "table1-all-stand_ins", rows=paper.rows_of("1", ["all"]), time=1)
