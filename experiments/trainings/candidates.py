@@ -33,13 +33,13 @@ def find_rows(workspace: Workspace, is_candidate: Callable[[str], bool]) -> list
 
 def of_whole_split(rows: Sequence[RowResult]) -> list[RowResult]:
     """The rows that are validated on as many images as any is: among fewer ones all ranks are higher."""
-    numbers = [min(result.best_val.sentence_retrieval.num_queries for result in row.runs) for row in rows]
+    numbers = [min(result.kept_val.sentence_retrieval.num_queries for result in row.runs) for row in rows]
     return [row for row, number in zip(rows, numbers, strict=True) if number == max(numbers)]
 
 
 def mean_validation(row: RowResult) -> float:
     """Mean over the seeds of the best epoch's validation sum of recalls, by which rows are chosen."""
-    return statistics.fmean(result.best_val.sum_of_recalls for result in row.runs)
+    return statistics.fmean(result.kept_val.sum_of_recalls for result in row.runs)
 
 
 def _settings_but_seed(result: RunResult) -> str:

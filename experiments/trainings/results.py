@@ -67,8 +67,12 @@ class RunResult:
 
     @property
     def best_val(self) -> BothDirections:
-        """Validation metrics of the weights that were kept."""
-        # Epochs of a comparator may be judged by a part of the split.
+        """Validation metrics of the epoch whose weights were kept."""
+        return BothDirections.from_dict(self._best_entry["val"])
+
+    @property
+    def kept_val(self) -> BothDirections:
+        """The same of the whole split, where a comparator's epochs are judged by a part of it."""
         return BothDirections.from_dict(self.metrics_json.get("val", self._best_entry["val"]))
 
     @property

@@ -9,7 +9,7 @@ from experiments.trainings.results import RowResult
 def row(name, *numbers):
     """A row of runs that are validated on so many images."""
     metrics = (types.SimpleNamespace(sentence_retrieval=types.SimpleNamespace(num_queries=each)) for each in numbers)
-    return RowResult(name, tuple(types.SimpleNamespace(best_val=each) for each in metrics))
+    return RowResult(name, tuple(types.SimpleNamespace(kept_val=each) for each in metrics))
 
 
 def test_rows_that_are_validated_on_a_part_of_the_split_are_left_out():

@@ -64,7 +64,7 @@ def test_what_is_measured_of_the_whole_validation_split_counts_before_the_epochs
     whole = result.history[0]["val"]
     result.run.write_metrics({**result.metrics_json, "val": whole})
 
-    assert RunResult(result.run).best_val.to_dict() == whole != result.best_val.to_dict()
+    assert RunResult(result.run).kept_val.to_dict() == whole != result.best_val.to_dict()
 
 
 VGG = {"features": "vgg16-pool5_avg", "role": "VGG features", "for": "VGG16 fc7"}
