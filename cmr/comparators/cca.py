@@ -21,13 +21,7 @@ class Cca(EmbeddingSystem):
 
     def fit(self, train: Examples, val: Examples) -> None:
         if self.settings.text == "ngrams":
-            self._ngrams = Ngrams(
-                train.captions,
-                self.settings.min_count,
-                self.settings.svd_dims,
-                self.given.seed,
-                f"{self.settings.flag_prefix}_min_count",
-            )
+            self._ngrams = Ngrams(train.captions, self.settings, self.given.seed)
         images, texts = side_by_side(train), self._texts(train)
         self._maps = canonical.fit(images, texts, train.image_of_caption, self.settings.dims, self.settings.ridge)
 

@@ -22,9 +22,7 @@ class Dcca(EmbeddingSystem, NeuralSystem):
 
     def build(self, train: Examples) -> None:
         settings = self.settings
-        self._ngrams = Ngrams(
-            train.captions, settings.min_count, settings.svd_dims, self.given.seed, f"{settings.flag_prefix}_min_count"
-        )
+        self._ngrams = Ngrams(train.captions, settings, self.given.seed)
         self._train, self._train_texts = train, self._ngrams.vectors(train.captions)
         image = keras.Input((side_by_side(train, np.arange(1)).shape[1],), name="image")
         text = keras.Input((self._train_texts.shape[1],), name="text")

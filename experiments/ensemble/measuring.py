@@ -67,7 +67,7 @@ def correct(workspace: Workspace, row: RowResult, bank: str) -> RowResult:
       A row of as many "runs", `runs/query_bank_<bank>-<hash of the run's members>`.
 
     Raises:
-      CmrError: a member is a comparator's run, which keeps no model.
+      CmrError: a member scores pairs, or keeps no training queries.
     """
     queries = {"train": "training", "test": "test"}[bank]
     return RowResult(

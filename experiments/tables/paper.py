@@ -101,8 +101,9 @@ def table_json(folder: pathlib.Path, table: str) -> pathlib.Path:
       Its path, that without overlays where there is none at all.
     """
     plain = folder / f"{file_stem(table)}.json"
-    shown = [path for path in folder.glob(f"{file_stem(table)}*.json") if set(ROWS) <= set(_own_rows(path))]
-    return max(shown, key=lambda path: (len(_own_rows(path)), path == plain, path.stat().st_mtime), default=plain)
+    rows = {path: _own_rows(path) for path in folder.glob(f"{file_stem(table)}*.json")}
+    shown = [path for path in rows if set(ROWS) <= set(rows[path])]
+    return max(shown, key=lambda path: (len(rows[path]), path == plain, path.stat().st_mtime), default=plain)
 
 
 def _own_rows(path: pathlib.Path) -> list[str]:

@@ -65,7 +65,7 @@ class ClosedForm:
 
     def __init__(self, train: Examples, val: Examples, seed: int):
         self._train, self._val = train, val
-        ngrams = Ngrams(train.captions, _CCA.min_count, _CCA.svd_dims, seed, f"{_CCA.flag_prefix}_min_count")
+        ngrams = Ngrams(train.captions, _CCA, seed)
         self._train_texts, self._val_texts = ngrams.vectors(train.captions), ngrams.vectors(val.captions)
 
     def measure(self, train_images: np.ndarray, val_images: np.ndarray) -> BothDirections:
