@@ -395,10 +395,12 @@ class CaptionerTrainConfig:
       decay: `none`, or `cosine`: the rate falls to zero along half a cosine over `max_epochs`.
       label_smoothing: share of a word's probability that is spread evenly over the vocabulary.
       feature_whitening: the ridge with which X_img is whitened in training (`data/whitening.py`); 0: it is not.
+      samples_per_image: sentences that self-critical training draws of an image; 0: it trains word by word on what
+        people wrote.
     """
 
     # Settings files of older versions lack these alone.
-    ADDED_LATER: ClassVar = ("decay", "label_smoothing", "feature_whitening")
+    ADDED_LATER: ClassVar = ("decay", "label_smoothing", "feature_whitening", "samples_per_image")
 
     optimizer: OptimizerName = "adam"
     batch_size: int = 32
@@ -412,6 +414,12 @@ class CaptionerTrainConfig:
     decay: DecayName = "none"
     label_smoothing: float = 0.0
     feature_whitening: float = 0.0
+    samples_per_image: int = 0
+
+    @property
+    def images_per_step(self) -> int:
+        """Images that a step of self-critical training draws sentences of."""
+        return self.batch_size // self.samples_per_image
 
 
 @dataclasses.dataclass(frozen=True)
@@ -436,9 +444,14 @@ class CaptionerRunConfig:
     begins_with: str = ""
 
     @property
+    def is_self_critical(self) -> bool:
+        """Whether it learns from sentences that it draws itself."""
+        return self.train.samples_per_image > 0
+
+    @property
     def trains_cnn(self) -> bool:
-        """Whether it is the second phase."""
-        return bool(self.begins_with)
+        """Whether it is the second phase that trains the CNN."""
+        return bool(self.begins_with) and not self.is_self_critical
 
     def to_json(self) -> str:
         return json.dumps(dataclasses.asdict(self), indent=2, sort_keys=True) + "\n"

@@ -1,10 +1,12 @@
 """Trains the Show-and-Tell captioner whose image embedding cmr.train reuses.
 
     python -m cmr.pretrain --dataset=flickr8k
+    python -m cmr.pretrain --dataset=flickr8k --self_critical
     python -m cmr.pretrain --dataset=flickr8k --finetune_cnn
 
-The first trains on cached features, the second goes on from its captioner and trains the CNN too, from the pictures. A
-training that was stopped goes on when the same command is given again.
+The first trains on cached features. The second goes on from its captioner and raises the CIDEr of what it says, the
+third goes on from it and trains the CNN too, from the pictures. A training that was stopped goes on when the same
+command is given again.
 """
 
 import contextlib
@@ -59,8 +61,10 @@ def main() -> None:
 
 def _train(setup, run, flags_text: str) -> None:
     from cmr.captioner import files
-    from cmr.captioner.summaries import CaptionerRecorder
+    from cmr.captioner.self_critical import SelfCriticalTrainer
+    from cmr.captioner.summaries import CaptionerRecorder, SelfCriticalRecorder
     from cmr.captioner.trainer import CaptionerTrainer
+    from cmr.workspace import limits
     from cmr.workspace.runs import PERPLEXITY
 
     inputs = setup.inputs
@@ -71,10 +75,13 @@ def _train(setup, run, flags_text: str) -> None:
         f"{model.count_params():,} weights",
         flush=True,
     )
-    recorder = CaptionerRecorder(run.tensorboard_dir, flags_text, val, inputs.image_dir)
+    is_self_critical = setup.run_config.is_self_critical
+    recorder_kind = SelfCriticalRecorder if is_self_critical else CaptionerRecorder
+    trainer_kind = SelfCriticalTrainer if is_self_critical else CaptionerTrainer
+    recorder = recorder_kind(run.tensorboard_dir, flags_text, val, inputs.image_dir)
     config = setup.run_config.train
-    CaptionerTrainer(model, config, run, train, val, inputs.vocabulary, recorder, setup.trained_cnn).fit()
-    best = min((row["val"] for row in run.read_history(PERPLEXITY)), key=lambda val: val["perplexity"])
+    trainer_kind(model, config, run, train, val, inputs.vocabulary, recorder, setup.trained_cnn).fit()
+    best = max((row["val"] for row in run.read_history(PERPLEXITY)), key=limits.score)
     model = files.read_model(run.path / files.CAPTIONER_KERAS)
     files.write_captioner(run.path, setup.finished(model, best))
 

@@ -19,7 +19,7 @@ from cmr.workspace.vocabulary import Vocabulary
 _IMAGES_AT_ONCE = 64
 
 # Ids that stand for no word.
-_NEVER_SAID = (vocabulary.PAD_ID, vocabulary.UNK_ID)
+NEVER_SAID = (vocabulary.PAD_ID, vocabulary.UNK_ID)
 
 
 class Decoder:
@@ -74,7 +74,7 @@ class Decoder:
         log_probabilities, state = self._step([tf.constant(part) for part in state], tf.constant(words, tf.int32))
         # A copy: what TensorFlow hands out is read only.
         allowed = np.array(log_probabilities)
-        allowed[:, _NEVER_SAID] = -np.inf
+        allowed[:, NEVER_SAID] = -np.inf
         return allowed, tuple(part.numpy() for part in state)
 
 

@@ -33,6 +33,9 @@ from cmr.workspace.paths import Workspace
 _RATES = {("sgd", False): 2.0, ("sgd", True): 5e-4, ("adam", True): 1e-5}
 _HALVE_EVERY = 8
 
+# Of adam, which alone trains by drawn sentences.
+_SELF_CRITICAL_RATE = 1e-4
+
 # Enough for a mean norm.
 _MEASURED_ROWS = 1000
 
@@ -64,7 +67,8 @@ class CaptionerSetup:
         """
         split = captioner_split(self.inputs.captions)
         self.inputs.check_splits((split, "val"))
-        check_batches(self.run_config.train, len(in_split(self.inputs.captions, split)))
+        rows = in_split(self.inputs.captions, split)
+        check_batches(self.run_config.train, rows["image_id"].nunique(), len(rows))
 
     def train_split(self) -> Examples:
         """What it learns from: the split for captioners where the data set has one, else the training split."""
@@ -111,7 +115,9 @@ class CaptionerSetup:
             settings=dataclasses.asdict(run_config.train),
             seed=run_config.train.seed,
             # Older versions measured the perplexity alone.
-            looking=Looking(**val) if "shuffled_perplexity" in val else None,
+            looking=Looking(**{field.name: val[field.name] for field in dataclasses.fields(Looking)})
+            if "shuffled_perplexity" in val
+            else None,
         )
 
     @classmethod
@@ -130,14 +136,18 @@ class CaptionerSetup:
             values.image_model, values.hub_module, int(values.crops)
         )
         inputs = read_inputs(workspace, "", name)
-        if values.finetune_cnn:
-            begins_with, trained_cnn = _second_phase(values, workspace, inputs, name)
-            path = workspace.captioner_dir.with_name("captioner_finetuned")
+        begins_with, trained_cnn, path = None, None, workspace.captioner_dir
+        if values.finetune_cnn or values.self_critical:
+            begins_with = _phase_1(values, workspace, inputs, name)
             model = model_config(begins_with.model)
+            path = path.with_name("captioner_finetuned" if values.finetune_cnn else "captioner_self_critical")
+            trained_cnn = _trained_cnn(values, workspace, inputs, name) if values.finetune_cnn else None
         elif values.phase_1_captioner:
-            raise ConfigError("--phase_1_captioner is what --finetune_cnn begins with; give both or none")
+            raise ConfigError(
+                "--phase_1_captioner is what --finetune_cnn and --self_critical begin with; give one of them too, or "
+                "leave it out"
+            )
         else:
-            begins_with, trained_cnn, path = None, None, workspace.captioner_dir
             model = config.from_values(
                 CaptionerConfig,
                 values,
@@ -181,24 +191,31 @@ def _feature_scale(inputs: Inputs, norm: float) -> float:
     return 2.0 ** round(math.log2(norm / measured)) if measured else 1.0
 
 
-def _second_phase(
-    values: flags.FlagValues, workspace: Workspace, inputs: Inputs, name: str
-) -> tuple[Captioner, TrainedCnn]:
+def _phase_1(values: flags.FlagValues, workspace: Workspace, inputs: Inputs, name: str) -> Captioner:
+    """The captioner that a second phase begins with."""
     path = pathlib.Path(values.phase_1_captioner) if values.phase_1_captioner else workspace.captioner_dir
     begins_with = files.read_captioner(path)
     if begins_with.features != name or begins_with.checksums[files.VOCABULARY] != inputs.checksums["vocabulary"]:
         raise ConfigError(
             f"{path} was trained on the features {begins_with.features} of {begins_with.dataset}, not on {name} of "
-            f"{values.dataset} with this vocabulary; run the first phase on them (cmr.pretrain without --finetune_cnn)"
+            f"{values.dataset} with this vocabulary; run the first phase on them (cmr.pretrain without --finetune_cnn "
+            "and --self_critical)"
         )
+    return begins_with
+
+
+def _trained_cnn(values: flags.FlagValues, workspace: Workspace, inputs: Inputs, name: str) -> TrainedCnn:
     trained = cnn_in_training.read_trained_cnn(workspace.features_dir(name), inputs.image_dir, values.max_pixels)
     trained.encoder.model.trainable = True
-    return begins_with, trained
+    return trained
 
 
 def _train_config(values: flags.FlagValues) -> CaptionerTrainConfig:
     rate = values.pretrain_learning_rate
-    if rate is None:
+    is_second = values.finetune_cnn or values.self_critical
+    if rate is None and values.self_critical:
+        rate = _SELF_CRITICAL_RATE
+    elif rate is None:
         kind = values.optimizer, values.finetune_cnn
         rate = _RATES[kind] if kind in _RATES else datasets.captioner_rate(values.dataset)
     return config.from_values(
@@ -206,11 +223,12 @@ def _train_config(values: flags.FlagValues) -> CaptionerTrainConfig:
         values,
         batch_size=values.pretrain_batch_size,
         learning_rate=rate,
-        halve_every=_HALVE_EVERY if values.optimizer == "sgd" and not values.finetune_cnn else 0,
+        halve_every=_HALVE_EVERY if values.optimizer == "sgd" and not is_second else 0,
         clip_norm=values.pretrain_clip_norm,
         max_epochs=values.pretrain_epochs,
         # The second phase begins with W_img as the first one left it.
-        feature_whitening=0.0 if values.finetune_cnn else values.feature_whitening,
+        feature_whitening=0.0 if is_second else values.feature_whitening,
+        samples_per_image=values.samples_per_image if values.self_critical else 0,
         # sgd has the decay that im2txt gives it.
         decay="none" if values.optimizer == "sgd" else values.pretrain_decay,
     )

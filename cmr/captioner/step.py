@@ -61,11 +61,15 @@ class CaptionerStep:
           The mean loss of a word, a float32 scalar, and the number of words.
         """
         with tf.GradientTape() as tape:
-            losses, _ = self._word_losses(self._with_features(batch), True)
+            losses = self._losses(self._with_features(batch))
             loss = tf.reduce_mean(losses)
         gradients, _ = tf.clip_by_global_norm(tape.gradient(loss, self._variables), self._clip_norm)
         self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients], self._variables)
         return loss, tf.size(losses)
+
+    def _losses(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        """The loss of each word that is not padding: `[num_words]` float32."""
+        return self._word_losses(batch, True)[0]
 
     def _with_features(self, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         if self._cnn is None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
+from cmr.captioner.cider import BEST
 from cmr.captioner.looking import Looking
 from cmr.data.examples import Examples
 from cmr.pictures.panel import GREEN, GREY, picture_panel
@@ -64,3 +65,18 @@ class CaptionerRecorder(TrainingCurves):
                     [GREEN, GREY],
                 )
                 tf.summary.image(f"captions/{self._val.image_ids[image]}", panel[None])
+
+
+class SelfCriticalRecorder(CaptionerRecorder):
+    """The same of self-critical training, whose loss is what the CIDEr of drawn sentences lacks of the best."""
+
+    def epoch(self, epoch: int, loss: float, learning_rate: float, items_per_second: float) -> None:
+        """What an epoch of training came to."""
+        TrainingCurves.epoch(self, epoch, loss, learning_rate, items_per_second)
+        with self._writer.as_default(step=epoch):
+            tf.summary.scalar("epoch/cider", 100 * (BEST - loss))
+
+    def cider(self, epoch: int, cider: float) -> None:
+        """CIDEr of the most probable words for the validation images, in percent."""
+        with self._writer.as_default(step=epoch):
+            tf.summary.scalar("val/cider", cider)

@@ -25,16 +25,23 @@ from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
 
 
-def check_batches(config: CaptionerTrainConfig, num_captions: int) -> None:
-    """Refuses batches of more sentences than there are.
+def check_batches(config: CaptionerTrainConfig, num_images: int, num_captions: int) -> None:
+    """Refuses batches of more sentences than there are, or of more images where sentences are drawn.
 
     Args:
       config: the batch size.
+      num_images: training images.
       num_captions: training sentences.
 
     Raises:
       ConfigError: naming the flag.
     """
+    if config.samples_per_image and not 0 < config.images_per_step <= num_images:
+        raise ConfigError(
+            f"a step draws {config.batch_size} sentences, {config.samples_per_image} of an image, and the training "
+            f"split has {num_images} images; give a --pretrain_batch_size between {config.samples_per_image} and "
+            f"{config.samples_per_image * num_images}"
+        )
     if num_captions < config.batch_size:
         raise ConfigError(
             f"the training split has {num_captions} sentences, fewer than a batch's {config.batch_size}; "
@@ -71,7 +78,7 @@ class CaptionerTrainer:
         recorder: CaptionerRecorder,
         trained_cnn: TrainedCnn | None = None,
     ):
-        check_batches(config, train.num_captions)
+        check_batches(config, train.num_images, train.num_captions)
         self._model = model
         self._config = config
         self._run = run
@@ -82,8 +89,12 @@ class CaptionerTrainer:
         self._trained_cnn = trained_cnn
         self._losses = SplitLosses(model)
         self._decoder = Decoder(model)
-        cnn_model = trained_cnn.encoder.model if trained_cnn else None
-        self._step = CaptionerStep(model, config, self.steps_per_epoch, cnn_model)
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Makes what trains by a batch."""
+        cnn_model = self._trained_cnn.encoder.model if self._trained_cnn else None
+        self._step = CaptionerStep(self._model, self._config, self.steps_per_epoch, cnn_model)
 
     def fit(self) -> None:
         """Trains until patience or epochs end; leaves the best model in its folder."""

@@ -48,7 +48,7 @@ def captioner_flags() -> None:
         "captioner_dir",
         "",
         "Folder that it is written to; by default captioner/ of the data set in the workspace, with --finetune_cnn "
-        "captioner_finetuned/.",
+        "captioner_finetuned/, with --self_critical captioner_self_critical/.",
     )
 
 
@@ -63,14 +63,16 @@ def pretrain_flags() -> None:
     flag_kinds.define_size(
         "pretrain_batch_size",
         None,
-        "Sentences a step (im2txt's is 32). " + datasets.defaults_of("pretrain_batch_size"),
+        "Sentences a step (im2txt's is 32), with --self_critical drawn ones. "
+        + datasets.defaults_of("pretrain_batch_size"),
         lower_bound=1,
     )
     flag_kinds.define_float(
         "pretrain_learning_rate",
         None,
-        "Rate of the first step. Default: adam with --finetune_cnn 1e-5, sgd 2.0, with --finetune_cnn 5e-4 (im2txt's). "
-        f"adam without it, by data set{datasets.defaults_of('captioner_rate').partition('set')[2]}",
+        "Rate of the first step. Default: adam with --finetune_cnn 1e-5, sgd 2.0, with --finetune_cnn 5e-4 (im2txt's); "
+        "with --self_critical 1e-4; adam without them, by data "
+        f"set{datasets.defaults_of('captioner_rate').partition('set')[2]}",
         0.0,
     )
     flags.DEFINE_enum(
@@ -110,7 +112,26 @@ def pretrain_flags() -> None:
         False,
         "Second phase: go on from --phase_1_captioner and train the CNN of --image_features too, from the pictures.",
     )
-    flag_kinds.define_path("phase_1_captioner", "", "Folder that --finetune_cnn begins with; by default captioner/.")
+    flags.DEFINE_bool(
+        "self_critical",
+        False,
+        "Second phase: go on from --phase_1_captioner and raise the CIDEr of sentences that it draws (Rennie et al. "
+        "2017). The CIDEr on the validation split decides which weights are kept, and when it ends.",
+    )
+    flags.register_multi_flags_validator(
+        ("self_critical", "finetune_cnn", "optimizer"),
+        lambda given: not given["self_critical"] or (not given["finetune_cnn"] and given["optimizer"] == "adam"),
+        "--self_critical trains the captioner alone, by adam; leave --finetune_cnn and --optimizer=sgd out",
+    )
+    flag_kinds.define_size(
+        "samples_per_image",
+        5,
+        "Sentences that --self_critical draws of an image; each is compared with the others.",
+        lower_bound=2,
+    )
+    flag_kinds.define_path(
+        "phase_1_captioner", "", "Folder that --finetune_cnn or --self_critical begins with; by default captioner/."
+    )
 
 
 @command.flag_group("What to caption")

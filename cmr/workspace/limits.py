@@ -38,11 +38,16 @@ def last_epoch(scores: Sequence[float], max_epochs: int, patience: int) -> int |
 
 
 def score(val: Mapping) -> float:
-    """What an epoch is judged by: the sum of recalls of a run, less the perplexity of a captioner.
+    """What an epoch is judged by, the more the better.
+
+    That is the sum of recalls of a run; of a captioner its perplexity with a minus, or its CIDEr where it is trained to
+    raise that.
 
     Args:
       val: of history.json.
     """
+    if "cider" in val:
+        return val["cider"]
     if "perplexity" in val:
         return -val["perplexity"] if math.isfinite(val["perplexity"]) else -math.inf
     return val["sum_of_recalls"]

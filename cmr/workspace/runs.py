@@ -55,7 +55,7 @@ BOTH_DIRECTIONS = Record(
 )
 PERPLEXITY = Record(
     {"perplexity": Number()},
-    {"shuffled_perplexity": Number(), "distinct_captions": Whole(), "images": Whole(at_least=1)},
+    {"shuffled_perplexity": Number(), "distinct_captions": Whole(), "images": Whole(at_least=1), "cider": Number()},
 )
 
 _SUM_OF_RECALLS = Record({"sum_of_recalls": Number(0, 600)})

@@ -113,6 +113,30 @@ def test_killed_and_begun_again_it_ends_with_the_same_weights(trained, tmp_path)
         np.testing.assert_array_equal(value, expected)
 
 
+def test_self_critical_training_goes_on_from_it_and_leaves_it_as_it_is(trained):
+    workspace, _ = trained
+    before = files.read_captioner(workspace.captioner_dir).checksum()
+    flags = ["--dataset=scenes", f"--workspace_dir={workspace.root}", "--self_critical", "--pretrain_batch_size=36"]
+
+    done = tiny_runs.call_command("cmr.pretrain", *flags, "--pretrain_epochs=1", "--samples_per_image=3")
+
+    assert done.returncode == 0, done.stderr
+    assert "val CIDEr" in done.stdout
+    folder = workspace.dataset_dir / "captioner_self_critical"
+    assert f"--captioner={folder}" in done.stdout
+    assert files.read_captioner(folder).checksum() != before == files.read_captioner(workspace.captioner_dir).checksum()
+
+
+@pytest.mark.parametrize("other", ["--finetune_cnn", "--optimizer=sgd"])
+def test_self_critical_training_with_what_it_does_not_do_is_refused(trained, other):
+    refused = tiny_runs.call_command(
+        "cmr.pretrain", "--dataset=scenes", f"--workspace_dir={trained[0].root}", "--self_critical", other
+    )
+
+    assert refused.returncode == 1
+    assert "--self_critical trains the captioner alone, by adam" in refused.stderr
+
+
 def test_a_leaking_captioner_is_refused_and_when_allowed_said_in_every_table(trained, tmp_path):
     """Also by cmr.evaluate, from config.json."""
     workspace, _ = trained

@@ -26,6 +26,8 @@ def flags_of(workspace, **changed):
         "dataset": "scenes",
         "image_features": "tiny",
         "finetune_cnn": False,
+        "self_critical": False,
+        "samples_per_image": 5,
         "phase_1_captioner": "",
         "captioner_dir": "",
         "text_space_dim": 5,
@@ -164,8 +166,25 @@ def test_a_second_phase_without_the_cnn_is_refused(workspace):
         CaptionerSetup.from_flags(flags_of(workspace, finetune_cnn=True))
 
 
+def test_self_critical_training_begins_with_the_first_ones_captioner_and_leaves_the_cnn(workspace):
+    first = finish_first_phase(workspace)
+
+    setup = CaptionerSetup.from_flags(flags_of(workspace, self_critical=True, feature_whitening=1.0))
+    captioner = setup.finished(setup.model(), {**dataclasses.asdict(Looking(8.0, 9.5, 2, 12)), "cider": 40.0})
+
+    assert setup.path == workspace.dataset_dir / "captioner_self_critical"
+    assert setup.run_config.begins_with == first.checksum() == captioner.checksum()
+    assert setup.trained_cnn is None
+    assert (setup.run_config.train.samples_per_image, setup.run_config.train.learning_rate) == (5, 1e-4)
+    assert (captioner.features, captioner.looking) == ("tiny", Looking(8.0, 9.5, 2, 12))
+
+
+def test_word_by_word_no_sentences_are_drawn(workspace):
+    assert CaptionerSetup.from_flags(flags_of(workspace)).run_config.train.samples_per_image == 0
+
+
 def test_a_first_phase_takes_no_captioner_to_begin_with(workspace):
-    with pytest.raises(ConfigError, match="give both or none"):
+    with pytest.raises(ConfigError, match="give one of them too, or leave it out"):
         CaptionerSetup.from_flags(flags_of(workspace, phase_1_captioner="somewhere"))
 
 

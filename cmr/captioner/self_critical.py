@@ -1,0 +1,154 @@
+"""Training that raises the CIDEr of what a captioner says: self-critical sequence training.
+
+A captioner that was trained word by word draws sentences of its training pictures; those that are nearer to what people
+wrote than the other drawn ones of the same picture become more probable, the others less.
+
+References: Rennie, Marcheret, Mroueh, Ross, Goel, "Self-critical sequence training for image captioning", 2017; Luo, "A
+better variant of self-critical sequence training", 2020, for the baseline.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from cmr.captioner import looking
+from cmr.captioner.beam_search import SearchConfig
+from cmr.captioner.cider import BEST, Cider
+from cmr.captioner.lstm import packed_states
+from cmr.captioner.model import LOGITS, model_config
+from cmr.captioner.sampling import Sampler, impossible
+from cmr.captioner.step import CaptionerStep
+from cmr.captioner.trainer import CaptionerTrainer
+from cmr.config import CaptionerTrainConfig
+from cmr.data import input_names
+from cmr.data.examples import Examples
+from cmr.training.loop import Validation
+from cmr.workspace import vocabulary
+
+# Key of a batch beside the captioner's inputs.
+_ADVANTAGES = "advantages"
+
+
+def advantages(rewards: np.ndarray) -> np.ndarray:
+    """How much better each sentence is than the others of its image: `r_k - mean of r_j, j != k`.
+
+    Args:
+      rewards: `[num_images, samples]` float64, of at least two sentences an image.
+
+    Returns:
+      The same shape; the baseline does not depend on the sentence, so that the gradient's mean is the reward's.
+    """
+    samples = rewards.shape[1]
+    return (rewards - rewards.mean(axis=1, keepdims=True)) * samples / (samples - 1)
+
+
+class SelfCriticalStep(CaptionerStep):
+    """Trains a captioner by drawn sentences.
+
+        loss = mean over words of -advantage(sentence) log p(word | image, words before it)
+
+    Args:
+      model: of `model.captioner_model`.
+      config: the training's settings.
+      steps_per_epoch: batches of an epoch.
+    """
+
+    def __init__(self, model: keras.Model, config: CaptionerTrainConfig, steps_per_epoch: int):
+        super().__init__(model, config, steps_per_epoch)
+        self._states, self._logits = packed_states(model), model.get_layer(LOGITS)
+        self._never_said = impossible(model_config(model).vocabulary_size)
+
+    def _losses(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
+        before_words, words, sentences = self._states(batch, True)
+        logits = self._logits(before_words) + self._never_said
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
+        return tf.gather(batch[_ADVANTAGES], sentences) * losses
+
+
+@dataclasses.dataclass(frozen=True)
+class Draw:
+    """What a step draws sentences of.
+
+    Attributes:
+      images: `[images of a step]` int64, of the training split.
+      seed: of the sentences.
+    """
+
+    images: np.ndarray
+    seed: tuple[int, int]
+
+
+class SelfCriticalTrainer(CaptionerTrainer):
+    """Trains a captioner to early stopping on the CIDEr of its most probable words on the validation split.
+
+    Its loss is what the drawn sentences' mean CIDEr lacks of the best, 10.
+    """
+
+    score_name = "CIDEr"
+
+    def _prepare(self) -> None:
+        """Counts the references of both splits, and makes what draws and what learns."""
+        train, val = self._train, self._val
+        sentences = np.split(train.tokens, train.starts[1:-1])
+        self._reward = Cider(_of_images(train, [sentence.tolist() for sentence in sentences]))
+        self._val_cider = Cider(_of_images(val, [vocabulary.tokenize(caption) for caption in val.captions]))
+        self._sampler = Sampler(self._model, SearchConfig.max_words)
+        self._step = SelfCriticalStep(self._model, self._config, self.steps_per_epoch)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self._train.num_images // self._config.images_per_step
+
+    def batches(self, epoch: int, first_step: int) -> Iterator[Draw]:
+        """The images of each step of an epoch, shuffled, each once; a function of (seed, epoch, step)."""
+        random = np.random.default_rng([self._config.seed, epoch])
+        order = random.permutation(self._train.num_images)
+        size = self._config.images_per_step
+        for step in range(first_step, self.steps_per_epoch):
+            images = order[step * size : (step + 1) * size]
+            yield Draw(images, (self._config.seed, epoch * self.steps_per_epoch + step))
+
+    def step(self, batch: Draw) -> tuple[float, tf.Tensor]:
+        """Draws sentences and trains by them; returns what their mean CIDEr lacks, and the number of words."""
+        samples = self._config.samples_per_image
+        features = self._train.features[input_names.IMAGE_FEATURES].take(batch.images)
+        caption = self._sampler.draw(tf.constant(features, tf.float32), samples, batch.seed)
+        rewards = self._rewards(batch.images, caption.numpy())
+        _, num_words = self._step(
+            {
+                input_names.IMAGE_FEATURES: tf.constant(np.repeat(features, samples, axis=0), tf.float32),
+                input_names.CAPTION: caption,
+                _ADVANTAGES: tf.constant(advantages(rewards).ravel(), tf.float32),
+            }
+        )
+        return BEST - float(rewards.mean()), num_words
+
+    def validate(self, epoch: int) -> Validation:
+        """Measures the CIDEr of its most probable words beside the perplexities."""
+        measured, captions = looking.measure(self._decoder, self._losses, self._val, self._words)
+        scores = [self._val_cider.score(image, vocabulary.tokenize(said)) for image, said in enumerate(captions)]
+        cider = 100 * float(np.mean(scores))
+        self._recorder.validation(epoch, measured, captions)
+        self._recorder.cider(epoch, cider)
+        entry: Mapping = {**dataclasses.asdict(measured), "cider": cider}
+        return Validation(cider, entry, f"CIDEr {cider:.1f}, {measured}")
+
+    def _rewards(self, images: np.ndarray, caption: np.ndarray) -> np.ndarray:
+        """CIDEr of the drawn sentences, end words counted as words, so that to end rightly counts too."""
+        samples = self._config.samples_per_image
+        rewards = [
+            self._reward.score(image, words[words != vocabulary.PAD_ID].tolist())
+            for image, words in zip(np.repeat(images, samples), caption, strict=True)
+        ]
+        return np.reshape(rewards, (len(images), samples))
+
+
+def _of_images(split: Examples, sentences: list) -> list[list]:
+    """Sentences of a split by their images."""
+    references: list[list] = [[] for _ in range(split.num_images)]
+    for image, sentence in zip(split.image_of_caption, sentences, strict=True):
+        references[image].append(sentence)
+    return references
