@@ -32,6 +32,7 @@ GROUPS = (
 def main() -> None:
     from cmr.captioner import files
     from cmr.captioner.setup import CaptionerSetup
+    from cmr.config import CaptionerRunConfig
     from cmr.workspace.runs import Run
 
     print(datasets.take_defaults(FLAGS), end="", flush=True)
@@ -52,7 +53,8 @@ def main() -> None:
         if is_to_train:
             _train(setup, run, flags_text)
     captioner = files.read_captioner(run.path)
-    print(f"\nvalidation {captioner.looking or f'perplexity {captioner.validation_perplexity:.3f}'}")
+    raised = f"CIDEr {max(run.scores(CaptionerRunConfig)):.1f}, " if setup.run_config.is_self_critical else ""
+    print(f"\nvalidation {raised}{captioner.looking or f'perplexity {captioner.validation_perplexity:.3f}'}")
     if captioner.looking and captioner.looking.hardly:
         print(f"{captioner.looking.warning()}; give more --pretrain_epochs, or more captioned images.")
     print(f"\nTensorBoard: {shell.tensorboard_command(run.path)}")

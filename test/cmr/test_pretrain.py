@@ -122,6 +122,7 @@ def test_self_critical_training_goes_on_from_it_and_leaves_it_as_it_is(trained):
 
     assert done.returncode == 0, done.stderr
     assert "val CIDEr" in done.stdout
+    assert "\nvalidation CIDEr" in done.stdout
     folder = workspace.dataset_dir / "captioner_self_critical"
     assert f"--captioner={folder}" in done.stdout
     assert files.read_captioner(folder).checksum() != before == files.read_captioner(workspace.captioner_dir).checksum()
