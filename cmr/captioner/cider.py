@@ -1,7 +1,7 @@
 """CIDEr-D: how alike a sentence is to what people wrote of the same image, by tf-idf of its n-grams.
 
-The scorer of pycocoevalcap (`scores`) gives the same numbers of a whole split at once; here the references are counted
-once, for the many sentences that a training draws.
+The scorer of pycocoevalcap (`scores`) gives the same numbers of a whole split at once; here the document
+frequencies are counted once, for the many sentences that a training draws.
 
 Reference: Vedantam, Zitnick, Parikh, "CIDEr: Consensus-based Image Description Evaluation", 2015, Eqs. 1 to 4 and
 section 5 (CIDEr-D).
@@ -40,29 +40,33 @@ class Cider:
     """
 
     def __init__(self, references: Sequence[Sequence[Sequence[Hashable]]]):
-        counted = [[_counts(sentence) for sentence in of_image] for of_image in references]
-        frequencies = collections.Counter(itertools.chain.from_iterable(set().union(*of_image) for of_image in counted))
+        frequencies = collections.Counter(
+            itertools.chain.from_iterable(set().union(*map(_counts, of_image)) for of_image in references)
+        )
         self._never_seen = math.log(len(references)) if references else 0.0
         self._idf = {ngram: self._never_seen - math.log(count) for ngram, count in frequencies.items()}
-        self._references = [[self._weighted(counts) for counts in of_image] for of_image in counted]
+        self._references = references
 
-    def score(self, image: int, words: Sequence[Hashable]) -> float:
-        """CIDEr-D of a sentence, from 0 to 10.
+    def scores(self, image: int, sentences: Sequence[Sequence[Hashable]]) -> list[float]:
+        """CIDEr-D of sentences about one image, from 0 to 10.
 
             10 / (4 M) sum_n sum_m exp(-(l(c) - l(s_m))^2 / (2 * 6^2)) min(g_n(c), g_n(s_m)) . g_n(s_m)
                 / (||g_n(c)|| ||g_n(s_m)||)
 
-        with g_n the tf-idf of the n-grams, l the length, c the sentence and s_1 ... s_M the image's references.
+        with g_n the tf-idf of the n-grams, l the length, c a sentence and s_1 ... s_M the image's references.
 
         Args:
           image: whose.
-          words: of the sentence.
+          sentences: the words of each.
         """
-        said = self._weighted(_counts(words))
-        references = self._references[image]
-        return BEST * sum(_likeness(said, written) for written in references) / (_LONGEST * len(references))
+        # Counted when asked for: those of a large data set would fill the memory.
+        references = [self._weighted(sentence) for sentence in self._references[image]]
+        scale = BEST / (_LONGEST * len(references))
+        said = map(self._weighted, sentences)
+        return [scale * sum(_likeness(one, written) for written in references) for one in said]
 
-    def _weighted(self, counts: collections.Counter[Ngram]) -> _Sentence:
+    def _weighted(self, words: Sequence[Hashable]) -> _Sentence:
+        counts = _counts(words)
         weights = {ngram: count * self._idf.get(ngram, self._never_seen) for ngram, count in counts.items()}
         squares, num_pairs = [0.0] * _LONGEST, 0
         for ngram, weight in weights.items():

@@ -8,7 +8,7 @@ better variant of self-critical sequence training", 2020, for the baseline.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import keras
 import numpy as np
@@ -129,7 +129,7 @@ class SelfCriticalTrainer(CaptionerTrainer):
     def validate(self, epoch: int) -> Validation:
         """Measures the CIDEr of its most probable words beside the perplexities."""
         measured, captions = looking.measure(self._decoder, self._losses, self._val, self._words)
-        scores = [self._val_cider.score(image, vocabulary.tokenize(said)) for image, said in enumerate(captions)]
+        scores = [self._val_cider.scores(image, [vocabulary.tokenize(said)]) for image, said in enumerate(captions)]
         cider = 100 * float(np.mean(scores))
         self._recorder.validation(epoch, measured, captions)
         self._recorder.cider(epoch, cider)
@@ -138,17 +138,16 @@ class SelfCriticalTrainer(CaptionerTrainer):
 
     def _rewards(self, images: np.ndarray, caption: np.ndarray) -> np.ndarray:
         """CIDEr of the drawn sentences, end words counted as words, so that to end rightly counts too."""
+        drawn = [words[words != vocabulary.PAD_ID].tolist() for words in caption]
         samples = self._config.samples_per_image
-        rewards = [
-            self._reward.score(image, words[words != vocabulary.PAD_ID].tolist())
-            for image, words in zip(np.repeat(images, samples), caption, strict=True)
-        ]
-        return np.reshape(rewards, (len(images), samples))
+        of_images = [drawn[first : first + samples] for first in range(0, len(drawn), samples)]
+        scored = [self._reward.scores(image, words) for image, words in zip(images, of_images, strict=True)]
+        return np.array(scored)
 
 
-def _of_images(split: Examples, sentences: list) -> list[list]:
-    """Sentences of a split by their images."""
-    references: list[list] = [[] for _ in range(split.num_images)]
+def _of_images(split: Examples, sentences: Sequence[list]) -> list[list[list]]:
+    """The words of a split's sentences by their images."""
+    references: list[list[list]] = [[] for _ in range(split.num_images)]
     for image, sentence in zip(split.image_of_caption, sentences, strict=True):
         references[image].append(sentence)
     return references

@@ -21,7 +21,7 @@ def test_it_is_what_the_mscoco_scorer_gives(images):
     written = [references for _, references in images]
 
     cider = Cider(written)
-    ours = [100 * cider.score(image, caption) for image, caption in enumerate(said)]
+    ours = [100 * cider.scores(image, [caption])[0] for image, caption in enumerate(said)]
 
     texts = [[" ".join(sentence) for sentence in references] for references in written]
     theirs = scores.score_captions([" ".join(caption) for caption in said], texts).cider_of_images
@@ -31,21 +31,19 @@ def test_it_is_what_the_mscoco_scorer_gives(images):
 def test_a_sentence_that_is_the_only_reference_has_ten():
     cider = Cider([[[1, 2, 3, 4, 5]], [[1, 7, 8, 9, 10]], [[11, 12]]])
 
-    assert cider.score(0, [1, 2, 3, 4, 5]) == pytest.approx(10.0)
-    assert cider.score(1, [1, 2, 3, 4, 5]) < 1.0
+    assert cider.scores(0, [[1, 2, 3, 4, 5]]) == pytest.approx([10.0])
+    assert cider.scores(1, [[1, 2, 3, 4, 5]])[0] < 1.0
 
 
 def test_words_of_every_image_and_no_words_are_worth_nothing():
     cider = Cider([[["a", "dog"]], [["a", "cat"]]])
 
-    assert cider.score(0, ["a"]) == 0.0
-    assert cider.score(0, []) == 0.0
-    assert cider.score(0, ["unheard"]) == 0.0
+    assert cider.scores(0, [["a"], [], ["unheard"]]) == [0.0, 0.0, 0.0]
 
 
 def test_a_longer_sentence_is_worth_less_for_the_same_words():
     cider = Cider([[["red", "dog", "runs"]], [["blue", "cat", "sits"]]])
 
-    short, long = ["red", "dog"], ["red", "dog", "red", "dog"]
+    short, long = cider.scores(0, [["red", "dog"], ["red", "dog", "red", "dog"]])
 
-    assert cider.score(0, short) > cider.score(0, long)
+    assert short > long
