@@ -1,5 +1,6 @@
 """The card of a model: what it was trained on, how good it is, and what it is bad at, as Markdown."""
 
+import pathlib
 from collections.abc import Sequence
 
 from cmr import shell
@@ -8,6 +9,8 @@ from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.trained.finished_run import FinishedRun
 from cmr.trained.hub_correction import HubCorrection
+from cmr.workspace.paths import Workspace
+from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
 
 # What the publishers say of their data; a model that learnt from them is no freer than they are.
@@ -50,6 +53,8 @@ _SAYS_NOTHING = frozenset(
 )
 
 _COLUMNS = 100
+
+_BEGINS_WITH = "--finetune_from="
 
 _BAD_AT = (
     "words that its training sentences do not hold: they are not heard, and search says which",
@@ -102,7 +107,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "",
         "## Made by",
         "",
-        *(f"    {line}" for line in _command(metrics["flags"])),
+        *(f"    {line}" for line in _commands(metrics["flags"])),
     ]
     return "\n".join(lines) + "\n"
 
@@ -131,11 +136,29 @@ def _cnn_licences(finished: FinishedRun) -> list[str]:
     return [_CNN_LICENCES[model] for model in dict.fromkeys(models) if model in _CNN_LICENCES]
 
 
-def _command(flags: Sequence[str]) -> list[str]:
-    """The command of a run, from its flags, on lines that a shell takes as one."""
+def _commands(flags: Sequence[str]) -> list[str]:
+    """The command of a run, from its flags; of one that tuned a CNN, first that of the run that it went on from."""
+    begins_with = next((flag for flag in flags if flag.startswith(_BEGINS_WITH)), None)
+    if begins_with is None:
+        return _command(flags)
+    first = Run(pathlib.Path(begins_with.removeprefix(_BEGINS_WITH)))
+    before = first.flags_txt.read_text(encoding="utf-8").splitlines() if first.flags_txt.exists() else []
+    # Flags that are not given are that run's. Whoever reads this has it elsewhere.
+    changed = [flag for flag in flags if flag not in (*before, begins_with)]
+    dataset = next(flag.partition("=")[2] for flag in flags if flag.startswith("--dataset="))
+    runs_dir = Workspace(pathlib.Path("workspace"), dataset).run_dir(first.path.name)
+    return [
+        *(_command(before, f"--run_name={first.path.name}") if before else ()),
+        *_command(changed, f"{_BEGINS_WITH}{runs_dir}"),
+    ]
+
+
+def _command(flags: Sequence[str], *last: str) -> list[str]:
+    """A command of flags, those that say something and then the last ones, on lines that a shell takes as one."""
     names = [flag.lstrip("-").partition("=")[0] for flag in flags]
     # A flag that is set to nothing is as good as left out.
     given = [flag for flag, name in zip(flags, names, strict=True) if name not in _SAYS_NOTHING and flag[-1] != "="]
+    given += last
     lines = [shell.python_command("cmr.train")]
     for flag in given:
         word = shell.typed(flag)

@@ -1,6 +1,7 @@
 """cmr.train --finetune_cnn from end to end, and that what reads a run takes the tuned CNN."""
 
 import dataclasses
+import shlex
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from commands import run_command
 import cmr
 from cmr import config
 from cmr.evaluation import encoding
-from cmr.trained import finished_run
+from cmr.trained import card, finished_run
 from cmr.trained.run_parts import RunParts
 from cmr.workspace import features
 from cmr.workspace.runs import Run, tuned_features_name
@@ -61,6 +62,25 @@ def test_the_packed_model_takes_the_tuned_cnn_along(tunable_root, tmp_path, mode
     rows = cmr.load(path).embed_pictures([opened.inputs.image_dir / name for name in test.file_names])
     np.testing.assert_allclose(rows, embeddings.images, atol=1e-5)
     np.testing.assert_array_equal(cmr.load(path).embed_sentences(test.captions), embeddings.captions)
+
+
+def test_the_card_ends_with_the_commands_of_both_phases_and_names_no_folder_of_whoever_made_it(tunable_root):
+    run, first = tunable_runs.tuned(tunable_root), tunable_runs.frozen(tunable_root)
+    made_by = card.text(finished_run.open_run(run.path)).partition("## Made by\n\n")[2]
+
+    words = shlex.split(made_by)
+    second = words.index("python", 1)
+    given = {word for word in words if word.startswith("--")}
+
+    assert words[:3] == words[second : second + 3] == ["python", "-m", "cmr.train"]
+    assert words[second - 1] == f"--run_name={first.path.name}"
+    assert words[-1] == f"--finetune_from=workspace/scenes/runs/{first.path.name}"
+    assert str(tunable_root) not in made_by
+    # Together they say what the run's own flags do.
+    own = {"workspace_dir", "run_name", "finetune_from", "strategy", "logical_cpus", "worker_timeout"}
+    own |= {"checkpoint_steps", "noprint_model"}
+    for flag in run.read_metrics()["flags"]:
+        assert flag in given or flag.endswith("=") or flag.lstrip("-").partition("=")[0] in own
 
 
 @pytest.mark.parametrize(("model", "is_left_out"), [("single", True), ("vse", False)])
