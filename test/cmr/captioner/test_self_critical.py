@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from captioner_trainings import check_that_it_goes_on, values_of
 
 from cmr.captioner.loss import word_losses
 from cmr.captioner.model import captioner_model
@@ -41,10 +42,6 @@ def trainer_of(path, splits, config, dropout=0.3):
     model = new_model(len(scenes.vocabulary), dropout)
     recorder = SelfCriticalRecorder(run.tensorboard_dir, "--seed=5\n", val, scenes.image_dir)
     return SelfCriticalTrainer(model, config, run, train, val, scenes.vocabulary, recorder), model
-
-
-def values_of(model):
-    return [weight.numpy() for weight in model.trainable_variables]
 
 
 def test_a_sentences_advantage_is_over_the_mean_of_the_others():
@@ -131,25 +128,7 @@ def test_validation_measures_what_the_mscoco_scorer_does(splits, tmp_path):
 # Six steps an epoch: between a saved state and the next, in the first and in the second epoch.
 @pytest.mark.parametrize("steps", [3, 9])
 def test_a_stopped_training_ends_with_the_weights_of_an_uninterrupted_one(whole, splits, tmp_path, steps):
-    stopped, _ = trainer_of(tmp_path, splits, settings())
-    step, done = stopped.step, []
-
-    def stopping(batch):
-        if len(done) == steps:
-            raise KeyboardInterrupt
-        done.append(batch)
-        return step(batch)
-
-    stopped.step = stopping
-    with pytest.raises(KeyboardInterrupt):
-        stopped.fit()
-
-    resumed, model = trainer_of(tmp_path, splits, settings())
-    resumed.fit()
-
-    for value, expected in zip(values_of(model), whole[1], strict=True):
-        np.testing.assert_array_equal(value, expected)
-    assert (tmp_path / "history.json").read_text() == (whole[0] / "history.json").read_text()
+    check_that_it_goes_on(lambda: trainer_of(tmp_path, splits, settings()), steps, tmp_path, whole)
 
 
 def test_tensorboard_shows_the_cider_of_both_splits(whole):

@@ -6,6 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from captioner_trainings import check_that_it_goes_on, stop_before, values_of
 from PIL import Image
 
 from cmr.captioner.batches import feature_batches, picture_batches
@@ -59,23 +60,6 @@ def trainer_of(path, splits, config, model=None, trained_cnn=None):
     return CaptionerTrainer(model, config, run, train, val, scenes.vocabulary, recorder, trained_cnn), model
 
 
-def values_of(model):
-    return [weight.numpy() for weight in model.trainable_variables]
-
-
-def stop_before(trainer, count):
-    """Lets a trainer raise, as Ctrl-C does, before its step of that number."""
-    step, done = trainer.step, []
-
-    def stopping(batch):
-        if len(done) == count:
-            raise KeyboardInterrupt
-        done.append(batch)
-        return step(batch)
-
-    trainer.step = stopping
-
-
 @pytest.fixture(scope="module")
 def whole(splits, tmp_path_factory):
     """An uninterrupted training: its folder and weights."""
@@ -106,17 +90,7 @@ def test_tensorboard_shows_curves_flags_and_sentences_beside_pictures(whole):
 # Six steps an epoch: between a saved state and the next, in the first and in the second epoch.
 @pytest.mark.parametrize("steps", [3, 9])
 def test_a_stopped_training_ends_with_the_weights_of_an_uninterrupted_one(whole, splits, tmp_path, steps):
-    stopped, _ = trainer_of(tmp_path, splits, settings())
-    stop_before(stopped, steps)
-    with pytest.raises(KeyboardInterrupt):
-        stopped.fit()
-
-    resumed, model = trainer_of(tmp_path, splits, settings())
-    resumed.fit()
-
-    for value, expected in zip(values_of(model), whole[1], strict=True):
-        np.testing.assert_array_equal(value, expected)
-    assert (tmp_path / "history.json").read_text() == (whole[0] / "history.json").read_text()
+    check_that_it_goes_on(lambda: trainer_of(tmp_path, splits, settings()), steps, tmp_path, whole)
 
 
 def test_the_best_model_is_kept_beside_the_last_state(splits, tmp_path):
