@@ -36,6 +36,8 @@ class Sampler:
                 output, state = cell(project(embed_word(last)), [hidden, memory])
                 of_place = tf.random.experimental.stateless_fold_in(seed, place)
                 words = tf.random.stateless_categorical(logits(output) + never_said, 1, of_place, tf.int32)[:, 0]
+                # Of logits that are no numbers it draws a word that there is not; the loss will say what is wrong.
+                words = tf.minimum(words, config.vocabulary_size - 1)
                 columns = columns.write(place, tf.scatter_nd(going_on[:, None], words, [rows]))
                 has_more = words != vocabulary.END_ID
                 kept = [tf.boolean_mask(part, has_more) for part in (going_on, words, *state)]

@@ -111,20 +111,21 @@ class SelfCriticalTrainer(CaptionerTrainer):
             images = order[step * size : (step + 1) * size]
             yield Draw(images, (self._config.seed, epoch * self.steps_per_epoch + step))
 
-    def step(self, batch: Draw) -> tuple[float, tf.Tensor]:
+    def step(self, batch: Draw) -> tuple[tf.Tensor, tf.Tensor]:
         """Draws sentences and trains by them; returns what their mean CIDEr lacks, and the number of words."""
         samples = self._config.samples_per_image
         features = self._train.features[input_names.IMAGE_FEATURES].take(batch.images)
         caption = self._sampler.draw(tf.constant(features, tf.float32), samples, batch.seed)
         rewards = self._rewards(batch.images, caption.numpy())
-        _, num_words = self._step(
+        loss, num_words = self._step(
             {
                 input_names.IMAGE_FEATURES: tf.constant(np.repeat(features, samples, axis=0), tf.float32),
                 input_names.CAPTION: caption,
                 _ADVANTAGES: tf.constant(advantages(rewards).ravel(), tf.float32),
             }
         )
-        return BEST - float(rewards.mean()), num_words
+        # A loss of the words that is not finite shows in what is lacking, which always is.
+        return BEST - float(rewards.mean()) + 0.0 * loss, num_words
 
     def validate(self, epoch: int) -> Validation:
         """Measures the CIDEr of its most probable words beside the perplexities."""

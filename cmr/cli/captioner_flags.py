@@ -119,9 +119,13 @@ def pretrain_flags() -> None:
         "2017). The CIDEr on the validation split decides which weights are kept, and when it ends.",
     )
     flags.register_multi_flags_validator(
-        ("self_critical", "finetune_cnn", "optimizer"),
-        lambda given: not given["self_critical"] or (not given["finetune_cnn"] and given["optimizer"] == "adam"),
-        "--self_critical trains the captioner alone, by adam; leave --finetune_cnn and --optimizer=sgd out",
+        ("self_critical", "finetune_cnn", "optimizer", "label_smoothing"),
+        lambda given: (
+            not given["self_critical"]
+            or not (given["finetune_cnn"] or given["optimizer"] != "adam" or given["label_smoothing"])
+        ),
+        "--self_critical trains the captioner alone, by adam and by rewards; leave --finetune_cnn, --optimizer=sgd and "
+        "--label_smoothing out",
     )
     flag_kinds.define_size(
         "samples_per_image",

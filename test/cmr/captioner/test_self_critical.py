@@ -131,6 +131,15 @@ def test_a_stopped_training_ends_with_the_weights_of_an_uninterrupted_one(whole,
     check_that_it_goes_on(lambda: trainer_of(tmp_path, splits, settings()), steps, tmp_path, whole)
 
 
+def test_weights_that_are_no_numbers_end_the_training_with_the_flag(splits, tmp_path):
+    trainer, model = trainer_of(tmp_path, splits, settings())
+    kernel = model.get_layer("logits").kernel
+    kernel.assign(np.full(kernel.shape, np.nan, np.float32))
+
+    with pytest.raises(ConfigError, match=r"the loss is nan at step 1 of epoch 1; lower --pretrain_learning_rate"):
+        trainer.fit()
+
+
 def test_tensorboard_shows_the_cider_of_both_splits(whole):
     from tensorboard.backend.event_processing import event_accumulator
 
