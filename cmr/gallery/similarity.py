@@ -8,6 +8,9 @@ import tensorflow as tf
 # 16,384 rows of 512 values are 32 MB in float32: large enough for the product to use every core, and no more memory.
 _BLOCK_VALUES = 1 << 23
 
+# A multiple of the rows that any CPU's kernel takes at once.
+_KERNEL_ROWS = 64
+
 # TensorFlow's kernels read memory at multiples of this.
 _ALIGNMENT = 64
 
@@ -30,9 +33,12 @@ def similarities(rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
 
 
 def _product(block: np.ndarray, transposed: tf.Tensor) -> np.ndarray:
-    # A single row takes another kernel, whose last bit may be another: a score must not depend on a row's neighbours.
-    if len(block) == 1:
-        return _product(np.repeat(block, 2, axis=0), transposed)[:1]
+    # A few rows take other kernels, whose last bit may be another: a score must not depend on a row's neighbours.
+    if alone := len(block) % _KERNEL_ROWS:
+        tail = np.zeros((_KERNEL_ROWS, block.shape[1]), block.dtype)
+        tail[:alone] = block[-alone:]
+        parts = [_product(block[:-alone], transposed)] if alone < len(block) else []
+        return np.concatenate([*parts, _product(tail, transposed)[:alone]])
     return tf.matmul(tf.cast(_shared(block), tf.float32), transposed).numpy()
 
 
@@ -56,8 +62,8 @@ def best(scores: np.ndarray, count: int) -> np.ndarray:
 
 
 def _blocks(num_rows: int, dim: int) -> Iterator[slice]:
-    # A multiple of 64 rows, so that every block begins where the first one may.
-    size = max(64, _BLOCK_VALUES // dim // 64 * 64)
+    # So that every block begins where the first one may, and only the last one has rows left over.
+    size = max(_KERNEL_ROWS, _BLOCK_VALUES // dim // _KERNEL_ROWS * _KERNEL_ROWS)
     for start in range(0, num_rows, size):
         yield slice(start, start + size)
 

@@ -62,7 +62,9 @@ def test_the_order_of_a_sentences_images_depends_on_neither(system, scenes_input
     plain = scores(system, split, marginal_images=0, per_word=False)
     both = scores(system, split, marginal_images=4, per_word=True)
 
-    np.testing.assert_array_equal(np.argsort(plain, axis=0), np.argsort(both, axis=0))
+    # Images that are equal but for rounding may change places.
+    in_the_others_order = np.take_along_axis(plain, np.argsort(both, axis=0), axis=0)
+    np.testing.assert_allclose(in_the_others_order, np.sort(plain, axis=0), atol=1e-4)
 
 
 def test_a_stopped_scoring_goes_on_from_the_blocks_that_are_kept(system, scenes_inputs, tmp_path, monkeypatch):
