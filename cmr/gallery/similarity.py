@@ -34,11 +34,10 @@ def similarities(rows: np.ndarray, queries: np.ndarray) -> np.ndarray:
 
 def _product(block: np.ndarray, transposed: tf.Tensor) -> np.ndarray:
     # A few rows take other kernels, whose last bit may be another: a score must not depend on a row's neighbours.
-    if alone := len(block) % _KERNEL_ROWS:
-        tail = np.zeros((_KERNEL_ROWS, block.shape[1]), block.dtype)
-        tail[:alone] = block[-alone:]
-        parts = [_product(block[:-alone], transposed)] if alone < len(block) else []
-        return np.concatenate([*parts, _product(tail, transposed)[:alone]])
+    if len(block) < _KERNEL_ROWS:
+        filled = np.zeros((_KERNEL_ROWS, block.shape[1]), block.dtype)
+        filled[: len(block)] = block
+        return _product(filled, transposed)[: len(block)]
     return tf.matmul(tf.cast(_shared(block), tf.float32), transposed).numpy()
 
 
@@ -62,10 +61,13 @@ def best(scores: np.ndarray, count: int) -> np.ndarray:
 
 
 def _blocks(num_rows: int, dim: int) -> Iterator[slice]:
-    # So that every block begins where the first one may, and only the last one has rows left over.
+    # So that every block begins where the first one may; the rows left over are a block of their own.
     size = max(_KERNEL_ROWS, _BLOCK_VALUES // dim // _KERNEL_ROWS * _KERNEL_ROWS)
-    for start in range(0, num_rows, size):
-        yield slice(start, start + size)
+    whole = num_rows // _KERNEL_ROWS * _KERNEL_ROWS
+    for start in range(0, whole, size):
+        yield slice(start, min(start + size, whole))
+    if whole < num_rows:
+        yield slice(whole, num_rows)
 
 
 def _shared(block: np.ndarray) -> tf.Tensor:

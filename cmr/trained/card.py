@@ -107,7 +107,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "",
         "## Made by",
         "",
-        *(f"    {line}" for line in _commands(metrics["flags"])),
+        *(f"    {line}" for line in _commands(metrics["flags"], config.dataset)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -136,7 +136,7 @@ def _cnn_licences(finished: FinishedRun) -> list[str]:
     return [_CNN_LICENCES[model] for model in dict.fromkeys(models) if model in _CNN_LICENCES]
 
 
-def _commands(flags: Sequence[str]) -> list[str]:
+def _commands(flags: Sequence[str], dataset: str) -> list[str]:
     """The command of a run, from its flags; of one that tuned a CNN, first that of the run that it went on from."""
     begins_with = next((flag for flag in flags if flag.startswith(_BEGINS_WITH)), None)
     if begins_with is None:
@@ -145,7 +145,6 @@ def _commands(flags: Sequence[str]) -> list[str]:
     before = first.flags_txt.read_text(encoding="utf-8").splitlines() if first.flags_txt.exists() else []
     # Flags that are not given are that run's. Whoever reads this has it elsewhere.
     changed = [flag for flag in flags if flag not in (*before, begins_with)]
-    dataset = next(flag.partition("=")[2] for flag in flags if flag.startswith("--dataset="))
     runs_dir = Workspace(pathlib.Path("workspace"), dataset).run_dir(first.path.name)
     return [
         *(_command(before, f"--run_name={first.path.name}") if before else ()),
