@@ -4,6 +4,8 @@ sentences = decoding.caption_features(Decoder(model), features, SearchConfig(wid
 [decoding.text(of_image[0].words, vocabulary) for of_image in sentences]
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -22,6 +24,31 @@ _IMAGES_AT_ONCE = 64
 NEVER_SAID = (vocabulary.PAD_ID, vocabulary.UNK_ID)
 
 
+def word_by_word(model: keras.Model) -> tuple[Callable, Callable]:
+    """A captioner one word at a time, without dropout, to be compiled by whoever uses it.
+
+    Args:
+      model: of `model.captioner_model`; later changes of its weights are seen.
+
+    Returns:
+      A function of X_img `[rows, feature_dim]` float32 to the state after the image, h and c `[rows, lstm_units]`
+      float32, and one of a state and a word of each row, `[rows]` int32, to the logits of the next word,
+      `[rows, vocabulary_size]` float32, and the new state.
+    """
+    embed_image, embed_word = image_embedder(model), model.get_layer(WORD_EMBEDDING)
+    project, cell, logits = model.get_layer(LSTM_INPUT), model.get_layer(LSTM).cell, model.get_layer(LOGITS)
+
+    def start(features: tf.Tensor) -> list[tf.Tensor]:
+        zero = tf.zeros([tf.shape(features)[0], cell.units])
+        return cell(project(embed_image(features)), [zero, zero])[1]
+
+    def next_word(state: list[tf.Tensor], words: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        hidden, state = cell(project(embed_word(words)), state)
+        return logits(hidden), state
+
+    return start, next_word
+
+
 class Decoder:
     """A captioner one word at a time, without dropout.
 
@@ -31,23 +58,14 @@ class Decoder:
 
     def __init__(self, model: keras.Model):
         self.start_id = model_config(model).start_id
-        embed_image = image_embedder(model)
-        embed_word = model.get_layer(WORD_EMBEDDING)
-        project = model.get_layer(LSTM_INPUT)
-        cell = model.get_layer(LSTM).cell
-        logits = model.get_layer(LOGITS)
-
-        @tf.function(reduce_retracing=True)
-        def start(features: tf.Tensor) -> list[tf.Tensor]:
-            zero = tf.zeros([tf.shape(features)[0], cell.units])
-            return cell(project(embed_image(features)), [zero, zero])[1]
+        start, next_word = word_by_word(model)
 
         @tf.function(reduce_retracing=True)
         def step(state: list[tf.Tensor], words: tf.Tensor) -> tuple[tf.Tensor, list[tf.Tensor]]:
-            hidden, state = cell(project(embed_word(words)), state)
-            return tf.nn.log_softmax(logits(hidden)), state
+            logits, state = next_word(state, words)
+            return tf.nn.log_softmax(logits), state
 
-        self._start, self._step = start, step
+        self._start, self._step = tf.function(start, reduce_retracing=True), step
 
     def start(self, features: np.ndarray) -> State:
         """The LSTM's state after the image.

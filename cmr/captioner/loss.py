@@ -18,6 +18,7 @@ def word_losses(
     model: keras.Model,
     label_smoothing: float = 0.0,
     states: Callable[[Batch, bool], PackedStates] | None = None,
+    added: tf.Tensor | None = None,
 ) -> Callable[[Batch, bool], tuple[tf.Tensor, tf.Tensor]]:
     """Makes the function that gives `-log p(word | image, words before it)` of the words of a batch.
 
@@ -26,6 +27,7 @@ def word_losses(
       label_smoothing: share of a word's probability that training spreads evenly over the vocabulary (Szegedy et al.,
         "Rethinking the Inception architecture", 2016).
       states: what the layer `logits` reads before each word; by default the LSTM's states.
+      added: to the logits, `[vocabulary_size]` float32, such as `sampling.impossible`; None: nothing.
 
     Returns:
       A function of a batch (the model's inputs) and of whether it is training, to the losses `[num_words]` float32 of
@@ -37,6 +39,8 @@ def word_losses(
     def losses(batch: Batch, training: bool) -> tuple[tf.Tensor, tf.Tensor]:
         before_words, words, sentences = run(batch, training)
         logits = logits_layer(before_words)
+        if added is not None:
+            logits += added
         values = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
         if training and label_smoothing:
             # -log p of a word drawn evenly, less that of the right one.

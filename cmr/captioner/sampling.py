@@ -3,8 +3,8 @@
 import keras
 import tensorflow as tf
 
-from cmr.captioner.decoding import NEVER_SAID
-from cmr.captioner.model import LOGITS, LSTM, LSTM_INPUT, WORD_EMBEDDING, image_embedder, model_config
+from cmr.captioner.decoding import NEVER_SAID, word_by_word
+from cmr.captioner.model import model_config
 from cmr.workspace import vocabulary
 
 
@@ -18,24 +18,22 @@ class Sampler:
 
     def __init__(self, model: keras.Model, max_words: int):
         config = model_config(model)
-        embed_image, embed_word = image_embedder(model), model.get_layer(WORD_EMBEDDING)
-        project, cell, logits = model.get_layer(LSTM_INPUT), model.get_layer(LSTM).cell, model.get_layer(LOGITS)
+        start, next_word = word_by_word(model)
         never_said = impossible(config.vocabulary_size)
 
         @tf.function(reduce_retracing=True)
         def draw(features: tf.Tensor, copies: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-            zero = tf.zeros([tf.shape(features)[0], cell.units])
-            state = [tf.repeat(part, copies, axis=0) for part in cell(project(embed_image(features)), [zero, zero])[1]]
+            state = [tf.repeat(part, copies, axis=0) for part in start(features)]
             rows = tf.shape(state[0])[0]
             columns = tf.TensorArray(tf.int32, max_words + 1, element_shape=[None])
 
             def is_going_on(place, going_on, *_):
                 return (place < max_words) & (tf.size(going_on) > 0)
 
-            def next_word(place, going_on, last, hidden, memory, columns):
-                output, state = cell(project(embed_word(last)), [hidden, memory])
+            def draw_words(place, going_on, last, hidden, memory, columns):
+                logits, state = next_word([hidden, memory], last)
                 of_place = tf.random.experimental.stateless_fold_in(seed, place)
-                words = tf.random.stateless_categorical(logits(output) + never_said, 1, of_place, tf.int32)[:, 0]
+                words = tf.random.stateless_categorical(logits + never_said, 1, of_place, tf.int32)[:, 0]
                 # Of logits that are no numbers it draws a word that there is not; the loss will say what is wrong.
                 words = tf.minimum(words, config.vocabulary_size - 1)
                 columns = columns.write(place, tf.scatter_nd(going_on[:, None], words, [rows]))
@@ -43,10 +41,10 @@ class Sampler:
                 kept = [tf.boolean_mask(part, has_more) for part in (going_on, words, *state)]
                 return place + 1, *kept, columns
 
-            any_rows, any_state = tf.TensorShape([None]), tf.TensorShape([None, cell.units])
+            any_rows, any_state = tf.TensorShape([None]), tf.TensorShape([None, config.lstm_units])
             place, going_on, _, _, _, columns = tf.while_loop(
                 is_going_on,
-                next_word,
+                draw_words,
                 (0, tf.range(rows), tf.fill([rows], config.start_id), *state, columns),
                 shape_invariants=(tf.TensorShape([]), any_rows, any_rows, any_state, any_state, tf.TensorShape(None)),
                 parallel_iterations=1,

@@ -8,24 +8,24 @@ better variant of self-critical sequence training", 2020, for the baseline.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from cmr.captioner import looking
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.cider import BEST, Cider
-from cmr.captioner.lstm import packed_states
-from cmr.captioner.model import LOGITS, model_config
+from cmr.captioner.looking import Looking
+from cmr.captioner.loss import word_losses
+from cmr.captioner.model import model_config
 from cmr.captioner.sampling import Sampler, impossible
 from cmr.captioner.step import CaptionerStep
 from cmr.captioner.trainer import CaptionerTrainer
 from cmr.config import CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.data.examples import Examples
-from cmr.training.loop import Validation
 from cmr.workspace import vocabulary
 
 # Key of a batch beside the captioner's inputs.
@@ -58,13 +58,10 @@ class SelfCriticalStep(CaptionerStep):
 
     def __init__(self, model: keras.Model, config: CaptionerTrainConfig, steps_per_epoch: int):
         super().__init__(model, config, steps_per_epoch)
-        self._states, self._logits = packed_states(model), model.get_layer(LOGITS)
-        self._never_said = impossible(model_config(model).vocabulary_size)
+        self._word_losses = word_losses(model, added=impossible(model_config(model).vocabulary_size))
 
     def _losses(self, batch: dict[str, tf.Tensor]) -> tf.Tensor:
-        before_words, words, sentences = self._states(batch, True)
-        logits = self._logits(before_words) + self._never_said
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(words, logits)
+        losses, sentences = self._word_losses(batch, True)
         return tf.gather(batch[_ADVANTAGES], sentences) * losses
 
 
@@ -92,8 +89,7 @@ class SelfCriticalTrainer(CaptionerTrainer):
     def _prepare(self) -> None:
         """Counts the references of both splits, and makes what draws and what learns."""
         train, val = self._train, self._val
-        sentences = np.split(train.tokens, train.starts[1:-1])
-        self._reward = Cider(_of_images(train, [sentence.tolist() for sentence in sentences]))
+        self._reward = Cider(_of_images(train, [words.tolist() for words in train.words_of_captions()]))
         self._val_cider = Cider(_of_images(val, [vocabulary.tokenize(caption) for caption in val.captions]))
         self._sampler = Sampler(self._model, SearchConfig.max_words)
         self._step = SelfCriticalStep(self._model, self._config, self.steps_per_epoch)
@@ -127,15 +123,12 @@ class SelfCriticalTrainer(CaptionerTrainer):
         # A loss of the words that is not finite shows in what is lacking, which always is.
         return BEST - float(rewards.mean()) + 0.0 * loss, num_words
 
-    def validate(self, epoch: int) -> Validation:
-        """Measures the CIDEr of its most probable words beside the perplexities."""
-        measured, captions = looking.measure(self._decoder, self._losses, self._val, self._words)
+    def _judge(self, epoch: int, measured: Looking, captions: Sequence[str]) -> tuple[dict[str, Any], str]:
+        """Measures the CIDEr of the most probable words too."""
         scores = [self._val_cider.scores(image, [vocabulary.tokenize(said)]) for image, said in enumerate(captions)]
         cider = 100 * float(np.mean(scores))
-        self._recorder.validation(epoch, measured, captions)
         self._recorder.cider(epoch, cider)
-        entry: Mapping = {**dataclasses.asdict(measured), "cider": cider}
-        return Validation(cider, entry, f"CIDEr {cider:.1f}, {measured}")
+        return {**dataclasses.asdict(measured), "cider": cider}, f"CIDEr {cider:.1f}, {measured}"
 
     def _rewards(self, images: np.ndarray, caption: np.ndarray) -> np.ndarray:
         """CIDEr of the drawn sentences, end words counted as words, so that to end rightly counts too."""

@@ -28,13 +28,18 @@ from cmr.workspace import paths, runs
 from cmr.workspace.captions import captioner_split, images_of, in_split
 from cmr.workspace.paths import Workspace
 
-# First rates by optimizer and by whether the CNN is trained, that of adam's first phase being the data set's; those of
-# sgd, and how often its first phase halves the rate, are im2txt's.
-_RATES = {("sgd", False): 2.0, ("sgd", True): 5e-4, ("adam", True): 1e-5}
-_HALVE_EVERY = 8
+# Folders of the second phases, by their flags.
+_FOLDERS = {"finetune_cnn": "captioner_finetuned", "self_critical": "captioner_self_critical"}
 
-# Of adam, which alone trains by drawn sentences.
-_SELF_CRITICAL_RATE = 1e-4
+# First rates by optimizer and phase, that of adam's first phase being the data set's; those of sgd, and how often its
+# first phase halves the rate, are im2txt's.
+_RATES = {
+    ("sgd", ""): 2.0,
+    ("sgd", "finetune_cnn"): 5e-4,
+    ("adam", "finetune_cnn"): 1e-5,
+    ("adam", "self_critical"): 1e-4,
+}
+_HALVE_EVERY = 8
 
 # Enough for a mean norm.
 _MEASURED_ROWS = 1000
@@ -137,10 +142,10 @@ class CaptionerSetup:
         )
         inputs = read_inputs(workspace, "", name)
         begins_with, trained_cnn, path = None, None, workspace.captioner_dir
-        if values.finetune_cnn or values.self_critical:
+        if phase := _second_phase(values):
             begins_with = _phase_1(values, workspace, inputs, name)
             model = model_config(begins_with.model)
-            path = path.with_name("captioner_finetuned" if values.finetune_cnn else "captioner_self_critical")
+            path = path.with_name(_FOLDERS[phase])
             trained_cnn = _trained_cnn(values, workspace, inputs, name) if values.finetune_cnn else None
         elif values.phase_1_captioner:
             raise ConfigError(
@@ -191,6 +196,11 @@ def _feature_scale(inputs: Inputs, norm: float) -> float:
     return 2.0 ** round(math.log2(norm / measured)) if measured else 1.0
 
 
+def _second_phase(values: flags.FlagValues) -> str:
+    """The flag that asks for a second phase; "" in the first."""
+    return next((flag for flag in _FOLDERS if getattr(values, flag)), "")
+
+
 def _phase_1(values: flags.FlagValues, workspace: Workspace, inputs: Inputs, name: str) -> Captioner:
     """The captioner that a second phase begins with."""
     path = pathlib.Path(values.phase_1_captioner) if values.phase_1_captioner else workspace.captioner_dir
@@ -212,22 +222,20 @@ def _trained_cnn(values: flags.FlagValues, workspace: Workspace, inputs: Inputs,
 
 def _train_config(values: flags.FlagValues) -> CaptionerTrainConfig:
     rate = values.pretrain_learning_rate
-    is_second = values.finetune_cnn or values.self_critical
-    if rate is None and values.self_critical:
-        rate = _SELF_CRITICAL_RATE
-    elif rate is None:
-        kind = values.optimizer, values.finetune_cnn
+    phase = _second_phase(values)
+    if rate is None:
+        kind = values.optimizer, phase
         rate = _RATES[kind] if kind in _RATES else datasets.captioner_rate(values.dataset)
     return config.from_values(
         CaptionerTrainConfig,
         values,
         batch_size=values.pretrain_batch_size,
         learning_rate=rate,
-        halve_every=_HALVE_EVERY if values.optimizer == "sgd" and not is_second else 0,
+        halve_every=_HALVE_EVERY if values.optimizer == "sgd" and not phase else 0,
         clip_norm=values.pretrain_clip_norm,
         max_epochs=values.pretrain_epochs,
         # The second phase begins with W_img as the first one left it.
-        feature_whitening=0.0 if is_second else values.feature_whitening,
+        feature_whitening=0.0 if phase else values.feature_whitening,
         samples_per_image=values.samples_per_image if values.self_critical else 0,
         # sgd has the decay that im2txt gives it.
         decay="none" if values.optimizer == "sgd" else values.pretrain_decay,

@@ -42,8 +42,13 @@ class CaptionerRecorder(TrainingCurves):
     def epoch(self, epoch: int, loss: float, learning_rate: float, items_per_second: float) -> None:
         """What an epoch of training came to; its perplexity is that with dropout."""
         super().epoch(epoch, loss, learning_rate, items_per_second)
+        name, value = self._of_loss(loss)
         with self._writer.as_default(step=epoch):
-            tf.summary.scalar("epoch/perplexity", math.exp(min(loss, 700.0)))
+            tf.summary.scalar(f"epoch/{name}", value)
+
+    def _of_loss(self, loss: float) -> tuple[str, float]:
+        """What people call an epoch's loss, and that value."""
+        return "perplexity", math.exp(min(loss, 700.0))
 
     def validation(self, epoch: int, measured: Looking, captions: Sequence[str]) -> None:
         """What an epoch's validation came to, and a few pictures with their captions and one of their own sentences.
@@ -70,11 +75,8 @@ class CaptionerRecorder(TrainingCurves):
 class SelfCriticalRecorder(CaptionerRecorder):
     """The same of self-critical training, whose loss is what the CIDEr of drawn sentences lacks of the best."""
 
-    def epoch(self, epoch: int, loss: float, learning_rate: float, items_per_second: float) -> None:
-        """What an epoch of training came to."""
-        TrainingCurves.epoch(self, epoch, loss, learning_rate, items_per_second)
-        with self._writer.as_default(step=epoch):
-            tf.summary.scalar("epoch/cider", 100 * (BEST - loss))
+    def _of_loss(self, loss: float) -> tuple[str, float]:
+        return "cider", 100 * (BEST - loss)
 
     def cider(self, epoch: int, cider: float) -> None:
         """CIDEr of the most probable words for the validation images, in percent."""

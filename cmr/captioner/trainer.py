@@ -1,8 +1,7 @@
 """Training of a captioner: its batches, its step and its validation, in the common training loop."""
 
 import dataclasses
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -11,6 +10,7 @@ import tensorflow as tf
 from cmr.captioner import files, looking
 from cmr.captioner.batches import feature_batches, picture_batches, with_features_of
 from cmr.captioner.decoding import Decoder
+from cmr.captioner.looking import Looking
 from cmr.captioner.loss import SplitLosses
 from cmr.captioner.step import CaptionerStep
 from cmr.captioner.summaries import CaptionerRecorder
@@ -21,6 +21,7 @@ from cmr.finetuning.cnn_in_training import TrainedCnn
 from cmr.pictures import cnn
 from cmr.training import loop
 from cmr.training.loop import Limits, TrainingLoop, Validation
+from cmr.workspace import limits
 from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
 
@@ -135,8 +136,12 @@ class CaptionerTrainer:
             val = with_features_of(self._trained_cnn.encoder, val, *pictures)
         measured, captions = looking.measure(self._decoder, self._losses, val, self._words)
         self._recorder.validation(epoch, measured, captions)
-        score = -measured.perplexity if math.isfinite(measured.perplexity) else -math.inf
-        return Validation(score, dataclasses.asdict(measured), str(measured))
+        entry, line = self._judge(epoch, measured, captions)
+        return Validation(limits.score(entry), entry, line)
+
+    def _judge(self, epoch: int, measured: Looking, captions: Sequence[str]) -> tuple[dict[str, Any], str]:
+        """What history.json keeps of a validation, by which the epoch is judged, and a line of it for people."""
+        return dataclasses.asdict(measured), str(measured)
 
     def write_best(self) -> None:
         """Writes captioner.keras, and the CNN beside it where it is trained."""

@@ -94,6 +94,10 @@ class Examples:
         """`[num_captions]` int64, words of each sentence with its end word."""
         return np.diff(self.starts)
 
+    def words_of_captions(self) -> list[np.ndarray]:
+        """Word ids of each sentence, `<end>` included: `[its length]` int32."""
+        return np.split(self.tokens, self.starts[1:-1])
+
     def padded(self, captions: np.ndarray) -> np.ndarray:
         """Word ids of sentences: `[len(captions), longest]` int32, padded with 0 on the right."""
         starts, lengths = self.starts[captions], self.starts[captions + 1] - self.starts[captions]

@@ -112,8 +112,7 @@ class RunSetup:
 
 
 def _ngrams(inputs: Inputs, min_count: int) -> Ngrams:
-    train = inputs.split("train")
-    sentences = np.split(train.tokens, train.starts[1:-1])
+    sentences = inputs.split("train").words_of_captions()
     return Ngrams.from_sentences((words.tolist() for words in sentences), min_count)
 
 

@@ -37,6 +37,14 @@ def check_that_it_goes_on(
     assert (path / "history.json").read_text() == (whole[0] / "history.json").read_text()
 
 
+def go_through(
+    path: pathlib.Path, trainer: CaptionerTrainer, model: keras.Model
+) -> tuple[pathlib.Path, list[np.ndarray]]:
+    """Trains without interruption; returns the folder and the last weights, for `check_that_it_goes_on`."""
+    trainer.fit()
+    return path, values_of(model)
+
+
 def stop_before(trainer: CaptionerTrainer, count: int) -> None:
     """Lets a trainer raise, as Ctrl-C does, before its step of that number."""
     step, done = trainer.step, []

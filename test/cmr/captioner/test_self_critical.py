@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from captioner_trainings import check_that_it_goes_on, values_of
+from captioner_trainings import check_that_it_goes_on, go_through
 
 from cmr.captioner.loss import word_losses
 from cmr.captioner.model import captioner_model
@@ -94,9 +94,7 @@ def test_what_is_better_than_the_others_becomes_more_probable():
 def whole(splits, tmp_path_factory):
     """An uninterrupted training: its folder and weights."""
     path = tmp_path_factory.mktemp("whole")
-    trainer, model = trainer_of(path, splits, settings())
-    trainer.fit()
-    return path, values_of(model)
+    return go_through(path, *trainer_of(path, splits, settings()))
 
 
 def test_the_cider_rises(splits, tmp_path):

@@ -6,7 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from captioner_trainings import check_that_it_goes_on, stop_before, values_of
+from captioner_trainings import check_that_it_goes_on, go_through, stop_before, values_of
 from PIL import Image
 
 from cmr.captioner.batches import feature_batches, picture_batches
@@ -64,9 +64,7 @@ def trainer_of(path, splits, config, model=None, trained_cnn=None):
 def whole(splits, tmp_path_factory):
     """An uninterrupted training: its folder and weights."""
     path = tmp_path_factory.mktemp("whole")
-    trainer, model = trainer_of(path, splits, settings())
-    trainer.fit()
-    return path, values_of(model)
+    return go_through(path, *trainer_of(path, splits, settings()))
 
 
 def test_the_perplexity_falls(whole, splits):
