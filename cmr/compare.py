@@ -11,12 +11,23 @@ import contextlib
 
 from absl import flags
 
-from cmr.cli import command, datasets
+from cmr.cli import command, compare_flags, datasets
 from cmr.comparators.settings import flag_groups
+from cmr.comparators.settings.registry import SETTINGS
+from cmr.errors import ConfigError
 
 FLAGS = flags.FLAGS
 
 GROUPS = flag_groups.GROUPS
+
+
+def check_flags() -> None:
+    """Refuses flags that say nothing of the system."""
+    idle = [name for name in sorted(flag_groups.of_other_systems(FLAGS.system)) if FLAGS[name].present]
+    if FLAGS.word_vectors and not compare_flags.settings_of(FLAGS, SETTINGS[FLAGS.system]).takes_word_vectors:
+        idle.append("word_vectors")
+    if idle:
+        raise ConfigError(f"--{idle[0]} says nothing of --system={FLAGS.system}; leave it out")
 
 
 def main() -> None:
@@ -45,4 +56,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    command.run(main, __doc__, GROUPS)
+    command.run(main, __doc__, GROUPS, check_flags)

@@ -54,6 +54,15 @@ def finetune_flags() -> None:
     )
 
 
+def check_start(values: flags.FlagValues) -> None:
+    """Raises ConfigError where one of --finetune_cnn and --finetune_from is given without the other."""
+    if values.finetune_cnn != bool(values.finetune_from):
+        raise ConfigError(
+            "--finetune_cnn goes on from a finished run with frozen CNNs; give --finetune_cnn and "
+            "--finetune_from=workspace/DATASET/runs/NAME together"
+        )
+
+
 def take_flags_of_run(values: flags.FlagValues, groups: Sequence[FlagGroup]) -> None:
     """Sets the flags that are not given to those of the run that --finetune_cnn begins with.
 
@@ -65,11 +74,7 @@ def take_flags_of_run(values: flags.FlagValues, groups: Sequence[FlagGroup]) -> 
       ConfigError: one of --finetune_cnn and --finetune_from is given without the other.
       WorkspaceError: the folder holds no run.
     """
-    if values.finetune_cnn != bool(values.finetune_from):
-        raise ConfigError(
-            "--finetune_cnn goes on from a finished run with frozen CNNs; give --finetune_cnn and "
-            "--finetune_from=workspace/DATASET/runs/NAME together"
-        )
+    check_start(values)
     if not values.finetune_cnn:
         return
     run = Run(pathlib.Path(values.finetune_from))

@@ -131,13 +131,7 @@ class LanguageModelSystem(ScoreSystem):
         score = "log p(sentence | image)"
         if settings.marginal_images:
             score += f" less log p(sentence), a mean over {len(self._marginal_features):,} training images"
-        notes = [f"Ranked by {score}{', divided by the words of the sentence' if settings.per_word else ''}."]
-        if settings.measured_images:
-            notes.append(
-                f"Measured on the first {settings.measured_images:,} test images with their sentences alone "
-                f"(--{settings.flag_prefix}_measured_images), a smaller gallery than a row of the whole split has."
-            )
-        return notes
+        return [f"Ranked by {score}{', divided by the words of the sentence' if settings.per_word else ''}."]
 
     def similarities(self, split: Examples, folds: int = 1) -> Similarities:
         self._model, self._sentences = self.language_model(), None

@@ -34,10 +34,7 @@ class Members:
           WorkspaceError: a run's file of them is missing or damaged.
         """
         (name,) = (name for name in ("val", "test") if self.inputs.split(name).image_ids == split.image_ids)
-        said = [similarities.read(run.similarities_npz(name)) for run in self.runs]
-        if any(len(scores.folds) != folds for scores in said):
-            raise ValueError(f"the runs were not measured in {folds} folds")
-        return said
+        return [similarities.read(run.similarities_npz(name), split, folds) for run in self.runs]
 
 
 def find_members(runs_dir: pathlib.Path, run_configs: Sequence[ComparatorRunConfig], inputs: Inputs) -> Members:

@@ -31,7 +31,7 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
     Raises:
       CmrError: see the systems.
     """
-    inputs, run_config = setup.inputs, setup.run_config
+    measured_inputs, run_config = setup.measured_inputs, setup.run_config
     started = time.monotonic()
     keras.utils.set_random_seed(run_config.train.seed)
     system = setup.make_system()
@@ -42,14 +42,14 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
     for name in _SPLITS:
         if isinstance(system, ScoreSystem):
             system.blocks_dir = run.blocks_dir(name)
-        said = system.similarities(inputs.split(name), _folds(setup, name))
+        said = system.similarities(measured_inputs.split(name), _folds(setup, name))
         similarities.write(run.similarities_npz(name), said)
     val = _measured_val(setup, run)
     run.remove_blocks()
     if isinstance(system, EmbeddingSystem):
-        bank = query_bank.bank_of(inputs.split("train"))
+        bank = query_bank.bank_of(measured_inputs.split("train"))
         similarities.write(run.similarities_npz("train"), system.embed(bank))
-    notes = [*_notes(system, run_config), *system.notes]
+    notes = [*_notes(system, run_config), *system.notes, *_left_out(setup)]
     if not isinstance(system, NeuralSystem):
         run.write_history([{"epoch": 0, "val": val}])
     result = _measure(setup, run, notes)
@@ -75,15 +75,16 @@ def _fit(system: System, setup: ComparatorSetup, run: Run, flags_text: str) -> N
 
 def _measured_val(setup: ComparatorSetup, run: Run) -> dict:
     """Metrics of what a run keeps of the validation split; epochs may have been judged by a part of it."""
-    val = setup.inputs.split("val")
-    measured, _ = similarities.evaluate(similarities.read(run.similarities_npz("val")), val)
+    val = setup.measured_inputs.split("val")
+    measured, _ = similarities.evaluate(similarities.read(run.similarities_npz("val"), val), val)
     print(f"val {measured.one_line()}", flush=True)
     return measured.to_dict()
 
 
 def _measure(setup: ComparatorSetup, run: Run, notes: Sequence[str]) -> TestResult:
-    said = similarities.read(run.similarities_npz("test"))
-    return final_evaluation.measure_test(said, setup.run_config.dataset, setup.run_config.system, setup.inputs, notes)
+    inputs, run_config = setup.measured_inputs, setup.run_config
+    said = similarities.read(run.similarities_npz("test"), inputs.split("test"), inputs.test_folds)
+    return final_evaluation.measure_test(said, run_config.dataset, run_config.system, inputs, notes)
 
 
 def _folds(setup: ComparatorSetup, split: str) -> int:
@@ -94,6 +95,17 @@ def _notes(system: System, run_config: ComparatorRunConfig) -> list[str]:
     words = system.given.word_vectors
     leak = [run_config.leak] if run_config.leak else []
     return [*system.settings.notes, *([words.note] if words else []), *leak]
+
+
+def _left_out(setup: ComparatorSetup) -> list[str]:
+    """A note on a gallery that is smaller than the test split."""
+    number = setup.measured_inputs.split("test").num_images
+    if number == setup.inputs.split("test").num_images:
+        return []
+    return [
+        f"Measured on the first {number:,} test images with their sentences alone "
+        f"(--{setup.settings.flag_prefix}_measured_images), a smaller gallery than a row of the whole split has."
+    ]
 
 
 def _peak_memory_mb() -> float:

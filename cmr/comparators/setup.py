@@ -1,6 +1,7 @@
 """What the flags of cmr.compare amount to: the opened workspace, the run's settings and what makes the system."""
 
 import dataclasses
+import functools
 import pathlib
 
 from absl import flags
@@ -43,6 +44,11 @@ class ComparatorSetup:
     run_config: ComparatorRunConfig
     word_vectors: WordVectorSource | None
     captioner: Captioner | None = None
+
+    @functools.cached_property
+    def measured_inputs(self) -> Inputs:
+        """What the run is measured on: `inputs`, or the first images of val and test where each costs too much."""
+        return self.inputs.first_images(self.settings.measured_val_images, self.settings.measured_images)
 
     def make_system(self) -> System:
         """The system, not fitted; its word vectors are read or trained first.
@@ -91,9 +97,7 @@ class ComparatorSetup:
                     f"{values.system} reads one kind of features, such as those that end with {kind.reads}; give "
                     "--image_features alone, without --vgg_features"
                 )
-        inputs = read_inputs(workspace, vgg_features, image_features).first_images(
-            settings.measured_val_images, settings.measured_images
-        )
+        inputs = read_inputs(workspace, vgg_features, image_features)
         for stored in inputs.features.values():
             stored.of_kind(is_grid=kind.reads_grid)
         inputs.check_splits()

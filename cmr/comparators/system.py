@@ -1,6 +1,7 @@
 """The interface of every comparator: it is fitted on a split, then says how alike the pairs of another one are."""
 
 import abc
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.similarities import PairScores, Similarities
 from cmr.training.adam import FusedAdam
 from cmr.workspace import atomic_files
+from cmr.workspace.numpy_files import UNREADABLE
 from cmr.workspace.vocabulary import Vocabulary
 
 # Images whose pairs are scored at once.
@@ -113,10 +115,15 @@ class ScoreSystem(System):
         if self.blocks_dir is None:
             return self.scores(split, images, captions)
         path = self.blocks_dir / f"{name}.npy"
-        if not path.exists():
-            with atomic_files.atomic_path(path) as temporary:
-                np.save(temporary, self.scores(split, images, captions))
-        return np.load(path)
+        # A damaged one is computed again, like one that is not there yet.
+        with contextlib.suppress(*UNREADABLE):
+            kept = np.load(path)
+            if kept.shape == (len(images), len(captions)):
+                return kept
+        block = self.scores(split, images, captions)
+        with atomic_files.atomic_path(path) as temporary:
+            np.save(temporary, block)
+        return block
 
     @abc.abstractmethod
     def scores(self, split: Examples, images: np.ndarray, captions: np.ndarray) -> np.ndarray:

@@ -3,15 +3,14 @@
 import contextlib
 import dataclasses
 import pathlib
-import zipfile
 from collections.abc import Container, Iterable, Iterator
 
 import numpy as np
 
 from cmr.errors import WorkspaceError
 from cmr.workspace import atomic_files
+from cmr.workspace.numpy_files import UNREADABLE
 
-_UNREADABLE = (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile)
 _KINDS = "give word2vec's text or binary (.bin), GloVe's text, or a .npz with the entries words and vectors"
 # A word of a binary file; longer ones are damage.
 _LONGEST_WORD = 2000
@@ -70,7 +69,7 @@ def read(path: pathlib.Path, wanted: Container[str]) -> StoredWordVectors:
         for word, vector in pairs:
             if word in wanted:
                 kept.setdefault(word, vector)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise WorkspaceError(f"{path} holds no word vectors that can be read ({error}); {_KINDS}") from error
     vectors = np.array(list(kept.values()), np.float32) if kept else np.zeros((0, 0), np.float32)
     if not np.isfinite(vectors).all():
@@ -82,7 +81,7 @@ def read_image_ids(path: pathlib.Path) -> tuple[str, ...]:
     """The images whose sentences a file's vectors learnt from; none where nobody knows, as of published ones."""
     if path.suffix == ".npz":
         # A damaged one is refused when its vectors are read.
-        with contextlib.suppress(*_UNREADABLE), np.load(path) as entries:
+        with contextlib.suppress(*UNREADABLE), np.load(path) as entries:
             return tuple(entries["image_ids"].tolist())
     return ()
 

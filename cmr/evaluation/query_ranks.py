@@ -2,9 +2,6 @@
 
 import dataclasses
 import os
-import tokenize
-import zipfile
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +15,7 @@ from cmr.evaluation.metrics import (
     sentence_retrieval_ranks,
 )
 from cmr.workspace import atomic_files
+from cmr.workspace.numpy_files import UNREADABLE
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,10 +82,9 @@ class QueryRanks:
             with np.load(path) as entries:
                 ranks = cls(*(entries[field.name] for field in _FIELDS))
                 ranks._check()
-        # NumPy and zipfile raise all of these for files that are cut off or of other content.
-        except (*_UNREADABLE, AttributeError, IndexError, NotImplementedError, RuntimeError, SyntaxError) as error:
+        except UNREADABLE as error:
             raise WorkspaceError(
-                f"{path} is missing or damaged; remove it and give the run's cmr.train command again, which writes it"
+                f"{path} is missing or damaged; remove it and give the command again that wrote it"
             ) from error
         return ranks
 
@@ -105,8 +102,4 @@ class QueryRanks:
                 raise ValueError("numbers out of range")
 
 
-_UNREADABLE = (
-    *(OSError, EOFError, ValueError, TypeError, KeyError, OverflowError, MemoryError),
-    *(tokenize.TokenError, zipfile.BadZipFile, zlib.error),
-)
 _FIELDS = dataclasses.fields(QueryRanks)

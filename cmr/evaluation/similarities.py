@@ -5,8 +5,7 @@ measured, ranks = similarities.evaluate(said, split, folds)
 
 import dataclasses
 import os
-import zipfile
-import zlib
+import pathlib
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,8 +17,8 @@ from cmr.evaluation.encoding import Embeddings
 from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.query_ranks import QueryRanks
 from cmr.workspace import atomic_files
+from cmr.workspace.numpy_files import UNREADABLE
 
-_UNREADABLE = (OSError, EOFError, ValueError, TypeError, KeyError, zipfile.BadZipFile, zlib.error)
 _FOLD = "fold"
 
 
@@ -76,18 +75,40 @@ def write(path: str | os.PathLike, said: Similarities) -> None:
         np.savez(temporary, **entries)
 
 
-def read(path: str | os.PathLike) -> Similarities:
+def read(path: str | os.PathLike, split: Examples, folds: int = 1) -> Similarities:
     """Reads what `write` wrote.
 
+    Args:
+      path: of the file.
+      split: that it is of.
+      folds: number of parts that the split was measured in.
+
     Raises:
-      WorkspaceError: the file is missing or damaged.
+      WorkspaceError: the file is missing, damaged or of another split.
     """
+    path = pathlib.Path(path)
     try:
         with np.load(path) as entries:
             if _FOLD + "0" in entries:
-                return PairScores(tuple(entries[f"{_FOLD}{number}"] for number in range(len(entries.files))))
-            return Embeddings(entries["images"], entries["captions"])
-    except _UNREADABLE as error:
+                said = PairScores(tuple(entries[f"{_FOLD}{number}"] for number in range(len(entries.files))))
+            else:
+                said = Embeddings(entries["images"], entries["captions"])
+        _check(said, split, folds)
+    except UNREADABLE as error:
         raise WorkspaceError(
-            f"{path} is missing or damaged; remove the run's folder and give its cmr.compare command again"
+            f"{path} is missing or damaged; remove metrics.json beside it and give the run's cmr.compare command "
+            "again, which writes both"
         ) from error
+    return said
+
+
+def _check(said: Similarities, split: Examples, folds: int) -> None:
+    """Raises ValueError for what can't be of a split's pairs."""
+    if isinstance(said, Embeddings):
+        arrays, rows = (said.images, said.captions), (split.num_images, split.num_captions)
+        is_of_split = [len(array) for array in arrays] == [*rows] and all(array.ndim == 2 for array in arrays)
+    else:
+        parts = [(images.stop - images.start, len(captions)) for images, captions in split.folds(folds)]
+        is_of_split = [scores.shape for scores in said.folds] == parts
+    if not is_of_split:
+        raise ValueError("of other pairs")

@@ -11,21 +11,17 @@ import json
 import os
 import pathlib
 import uuid
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import atomic_files
+from cmr.workspace import atomic_files, numpy_files
 
 ROWS, UNREADABLE = "rows", "unreadable"
 
 # Parts that are held in memory at once. Workers take items in their order, so few are asked for again.
 _PARTS_AT_ONCE = 4
-
-# What NumPy raises for a file that is cut off or damaged.
-_NOT_WHOLE = (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +88,7 @@ class Results:
                     raise ValueError(kind)
                 with np.load(file, allow_pickle=False) as arrays:
                     keys = _words(arrays)["keys"]
-            except _NOT_WHOLE:
+            except numpy_files.UNREADABLE:
                 file.unlink(missing_ok=True)
                 continue
             for place, key in enumerate(keys):
@@ -118,7 +114,7 @@ class Results:
         """
         try:
             return self._read(located.file)
-        except _NOT_WHOLE as error:
+        except numpy_files.UNREADABLE as error:
             raise WorkspaceError(f"{located.file} is damaged; remove it and run the same command again") from error
 
     def value(self, located: Located, name: str) -> np.ndarray:

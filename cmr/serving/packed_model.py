@@ -31,6 +31,7 @@ from cmr.trained.run_parts import RunParts
 from cmr.trained.sentences import Sentences
 from cmr.workspace.json_kinds import Nullable, Number, Record
 from cmr.workspace.ngrams import Ngrams
+from cmr.workspace.numpy_files import UNREADABLE
 from cmr.workspace.vocabulary import Vocabulary
 
 CARD_MD = "card.md"
@@ -172,7 +173,7 @@ class PackedParts:
         try:
             with np.load(io.BytesIO(self._file.read(member)), allow_pickle=False) as arrays:
                 encoder.set_weights([arrays[f"{place:03}"].astype(np.float32) for place in range(len(arrays.files))])
-        except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise WorkspaceError(f"{self.name}: {member} does not fit its settings; pack the run again") from error
         return encoder
 

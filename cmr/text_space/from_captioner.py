@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import zipfile
 from collections.abc import Mapping
 
 import keras
@@ -13,11 +12,10 @@ from cmr.captioner import files, model
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import atomic_files, captions
 from cmr.workspace.features import Features
+from cmr.workspace.numpy_files import UNREADABLE
 
 # im2txt's name of the variable.
 _KERNEL = "image_embedding/weights"
-
-_UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile, OSError, TypeError, IndexError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +89,7 @@ def _file_kernel(path: pathlib.Path) -> np.ndarray:
         else:
             layer = keras.saving.load_model(path, compile=False).get_layer(model.IMAGE_EMBEDDING)
             kernel = layer.get_weights()[0]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise WorkspaceError(
             f"--captioner={path} holds no kernel of a layer image_embedding; give a .keras model or a .npz with the "
             f"entry {_KERNEL}"

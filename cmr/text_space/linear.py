@@ -2,7 +2,6 @@
 
 import contextlib
 import pathlib
-import zipfile
 from collections.abc import Iterator
 
 import keras
@@ -14,8 +13,7 @@ from cmr.captioner.model import IMAGE_EMBEDDING
 from cmr.data import input_names
 from cmr.data.examples import Examples
 from cmr.workspace import atomic_files, vocabulary
-
-_UNREADABLE = (ValueError, KeyError, EOFError, zipfile.BadZipFile)
+from cmr.workspace.numpy_files import UNREADABLE
 
 _EPOCHS = 20
 _BATCH = 128
@@ -42,7 +40,7 @@ def linear_kernel(
     """
     if path.exists():
         # A file that can't be read is made again like one of other inputs.
-        with contextlib.suppress(*_UNREADABLE), np.load(path) as kept:
+        with contextlib.suppress(*UNREADABLE), np.load(path) as kept:
             if str(kept["inputs_checksum"]) == inputs_checksum and kept["kernel"].shape[1] == units:
                 return kept["kernel"]
     kernel = _train(train, vocabulary_size, units)

@@ -67,7 +67,8 @@ class FinishedRun:
           WorkspaceError: the weights, or a comparator's file of them, are missing or damaged.
         """
         if isinstance(self.config, ComparatorRunConfig):
-            return similarities.read(self.run.similarities_npz(split))
+            folds = self.inputs.test_folds if split == "test" else 1
+            return similarities.read(self.run.similarities_npz(split), self.inputs.split(split), folds)
         return self._embedder.embed(self.inputs.split(split))
 
     def query_bank(self) -> Embeddings:
@@ -77,10 +78,11 @@ class FinishedRun:
           ConfigError: a comparator's run whose system scores pairs.
           WorkspaceError: the weights, or a comparator's file of them, are missing or damaged.
         """
+        bank = query_bank.bank_of(self.inputs.split("train"))
         if isinstance(self.config, ComparatorRunConfig):
             query_bank.check_embeddings(self.similarities("val"))
-            return similarities.read(self.run.similarities_npz("train"))
-        return self._embedder.embed(query_bank.bank_of(self.inputs.split("train")))
+            return similarities.read(self.run.similarities_npz("train"), bank)
+        return self._embedder.embed(bank)
 
     @functools.cached_property
     def _embedder(self) -> SplitEmbedder:

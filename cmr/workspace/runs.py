@@ -86,6 +86,9 @@ Kept = TypeVar("Kept", bound=Settings)
 # Of a run of either kind: what cmr.train trains, or cmr.compare.
 MeasuredConfig = RunConfig | ComparatorRunConfig
 
+# Whose settings a folder can hold.
+_COMMANDS = {RunConfig: "cmr.train", ComparatorRunConfig: "cmr.compare", CaptionerRunConfig: "cmr.pretrain"}
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -272,13 +275,17 @@ class Run:
         Raises:
           WorkspaceError: as of `read_config`.
         """
-        return self.read_config(ComparatorRunConfig if self._is_of_comparator() else RunConfig)
+        return self.read_config(ComparatorRunConfig if self._kind() is ComparatorRunConfig else RunConfig)
 
-    def _is_of_comparator(self) -> bool:
+    def _kind(self) -> type[Settings]:
+        """Whose settings config.json holds, by what only they have; those of cmr.train where it says nothing."""
         if not self.config_json.exists():
-            return False
-        kind = Record({})
-        return "system" in json_files.read_workspace_json(self.config_json, kind, self._mend)
+            return RunConfig
+        values = json_files.read_workspace_json(self.config_json, Record({}), self._mend)
+        if "system" in values:
+            return ComparatorRunConfig
+        model = values.get("model")
+        return CaptionerRunConfig if isinstance(model, Mapping) and "lstm_units" in model else RunConfig
 
     @property
     def _mend(self) -> str:
@@ -291,12 +298,15 @@ class Run:
           kind: what the settings are.
 
         Raises:
-          WorkspaceError: the folder holds no run, or one of another version.
+          WorkspaceError: the folder holds no run, one of another command, or one of another version.
         """
         if not self.config_json.exists():
-            raise WorkspaceError(f"{self.path} holds no run (config.json is missing); train one with cmr.train")
-        mend = self._mend
-        values = json_files.read_workspace_json(self.config_json, json_kinds.of_dataclass(kind), mend)
+            raise WorkspaceError(f"{self.path} holds no run (config.json is missing); train one with {_COMMANDS[kind]}")
+        if self._kind() is not kind:
+            raise WorkspaceError(
+                f"{self.path} holds a run of {_COMMANDS[self._kind()]}, not of {_COMMANDS[kind]}; give another folder"
+            )
+        values = json_files.read_workspace_json(self.config_json, json_kinds.of_dataclass(kind), self._mend)
         return kind.from_json(json.dumps(values))
 
     def seal_best_weights(self) -> None:
@@ -328,8 +338,10 @@ class Run:
         """Reads metrics.json.
 
         Raises:
-          WorkspaceError: the run is not finished, or the file is damaged.
+          WorkspaceError: there is no run, it is not finished, or the file is damaged.
         """
+        if not self.metrics_json.exists() and not self.config_json.exists():
+            raise WorkspaceError(f"{self.path} holds no run; where one was removed, write again what names it")
         if not self.metrics_json.exists():
             raise WorkspaceError(
                 f"{self.path} is not finished (metrics.json is missing); the command that began it goes on with it: "
@@ -340,7 +352,7 @@ class Run:
 
     @property
     def _command(self) -> str:
-        return "cmr.compare" if self._is_of_comparator() else "cmr.train"
+        return _COMMANDS[self._kind()]
 
     def write_history(self, history: Sequence[Mapping]) -> None:
         """Writes history.json: an entry an epoch."""

@@ -7,18 +7,11 @@ for MSCOCO's features is all 3 GB after an epoch.
 import math
 import os
 import pathlib
-import tokenize
-import zipfile
 
 import numpy as np
 
 from cmr.errors import WorkspaceError
-
-# NumPy raises all of these for files that are cut off, or have other headers than its own.
-_NOT_NPY = (
-    *(OSError, EOFError, ValueError, OverflowError, MemoryError, RecursionError, TypeError, SyntaxError),
-    *(tokenize.TokenError, zipfile.BadZipFile),
-)
+from cmr.workspace.numpy_files import UNREADABLE
 
 
 class StoredRows:
@@ -36,7 +29,7 @@ class StoredRows:
         # NumPy checks header and size; nothing of the map is read.
         try:
             mapped = np.load(self._path, mmap_mode="r")
-        except _NOT_NPY as error:
+        except UNREADABLE as error:
             raise ValueError(f"not a whole .npy file: {' '.join(str(error).split())}") from error
         if not isinstance(mapped, np.memmap) or mapped.ndim < 2 or not mapped.flags.c_contiguous:
             raise ValueError("not one array of rows in C order")

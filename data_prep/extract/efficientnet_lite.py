@@ -5,12 +5,12 @@ has ReLU6, no squeeze-and-excitation, and leaves the stem, the head and the firs
 """
 
 import pathlib
-import zipfile
 
 import keras
 import numpy as np
 
 from cmr.errors import WorkspaceError
+from cmr.workspace.numpy_files import UNREADABLE
 
 INPUT_SIZE = 260
 FEATURE_DIM = 1280
@@ -66,7 +66,7 @@ def load_weights(model: keras.Model, path: pathlib.Path) -> None:
                     layer.set_weights(_layer_weights(layer, arrays))
     except FileNotFoundError as error:
         raise WorkspaceError(f"--weights={path} does not exist") from error
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except UNREADABLE as error:
         raise WorkspaceError(
             f"--weights={path} does not hold EfficientNet-Lite2's weights ({error}); give a .npz in PyTorch's layout"
         ) from error

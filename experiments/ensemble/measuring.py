@@ -51,7 +51,7 @@ def select_and_measure(workspace: Workspace, candidates: Sequence[RunResult], ma
         together = selection.mean(list(said.values()), inputs.split("test"), inputs.test_folds)
         how = "cosine" if all(isinstance(each, Embeddings) for each in said.values()) else "standardised score"
         note = f"The ensemble is the mean {how} of {', '.join(said)}, chosen on validation."
-        _write(run, members, best_val, together, inputs, [note])
+        _write(run, members, best_val, together, inputs, [*RowResult("", tuple(members)).notes, note])
     return RowResult(f"ensemble of {len(chosen.members)}", (RunResult(run),))
 
 

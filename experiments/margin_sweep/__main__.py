@@ -15,14 +15,15 @@ from absl import flags
 from cmr import shell
 from cmr.cli import command, startup
 from cmr.cli.flagfiles import find_flagfile
+from cmr.errors import ConfigError
 from cmr.workspace import atomic_files
 from experiments import extras
 from experiments import flags as experiments_flags
 from experiments.margin_sweep import points
 from experiments.margin_sweep.points import Sweep
 from experiments.margin_sweep.text import sweep_text
-from experiments.trainings import plan
-from experiments.trainings.results import RunResult
+from experiments.trainings import plan, results
+from experiments.trainings.results import RowResult, RunResult
 
 FLAGS = flags.FLAGS
 
@@ -43,12 +44,13 @@ def main() -> None:
         FLAGS.seeds,
     )
     planned = [setting.training(flagfiles) for setting in settings]
+    if planned[0].values.loss != "hinge":
+        raise ConfigError(f"--row={FLAGS.row} has --loss={planned[0].values.loss}, which reads no margin; give another")
     if not plan.follow_flags(FLAGS, planned):
         return
-    trained = tuple(
-        points.read_point(setting, RunResult(training.run(workspace_dir)))
-        for setting, training in zip(settings, planned, strict=True)
-    )
+    finished = [RunResult(training.run(workspace_dir)) for training in planned]
+    results.check_same_inputs([RowResult(FLAGS.row, tuple(finished))])
+    trained = tuple(points.read_point(*each) for each in zip(settings, finished, strict=True))
     sweep = Sweep(FLAGS.row, tuple(FLAGS.overlay), planned[0].dataset, trained)
     print(f"\n{sweep_text(sweep)}\n", flush=True)
     _write(sweep, planned[0].workspace(workspace_dir).experiments_dir)

@@ -44,9 +44,10 @@ def comparators(table: str) -> tuple[str, ...]:
 
 def rows_of(table: str, named: Sequence[str]) -> tuple[str, ...]:
     """The rows that `--rows` names: `ALL` is the comparators' and ours, nothing ours alone."""
-    if tuple(named) == (ALL,):
-        return (*comparators(table), *ROWS)
-    return tuple(named) or ROWS
+    if not named:
+        return ROWS
+    all_rows = *comparators(table), *ROWS
+    return tuple(dict.fromkeys(row for name in named for row in (all_rows if name == ALL else (name,))))
 
 
 TITLES = {
@@ -110,7 +111,7 @@ def _own_rows(path: pathlib.Path) -> list[str]:
     """Labels of a table's rows that were measured here; none of a file that is no table."""
     try:
         table = ResultTable.from_json(path.read_text(encoding="utf-8"))
-    except DataError:
+    except (DataError, UnicodeDecodeError):
         return []
     return [row.label for row in table.rows if row.kind == OURS]
 
@@ -152,7 +153,8 @@ def row_trainings(table: str, rows: Sequence[str], overlays: Sequence[str], seed
     of_rows = {}
     for row in rows:
         folder = "comparators/" if row in _COMPARATORS else ""
-        path = find_flagfile(row if "/" in row else f"{folder}{DATASETS[table]}/{row}")
+        is_path = "/" in row or row.endswith(".flags")
+        path = find_flagfile(row if is_path else f"{folder}{DATASETS[table]}/{row}")
         name = pathlib.Path(path).stem
         first = Training(name, (path, *after))
         if train_flags.command_of([path]) == train_flags.COMPARE:

@@ -5,6 +5,7 @@ import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 
+from cmr.config import MODELS
 from cmr.evaluation import bootstrap, metrics, results_table
 from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.results_table import PaperRow
@@ -173,7 +174,7 @@ def build_table(
     table = _build(title, dataset, random, results_table.paper_table(dataset), rows, descriptions or {}, notes)
     if not beneath_paper and not readings:
         return table
-    system_of = {row.name: _paper_system(dataset, row) for row in rows}
+    system_of = {row.name: _paper_system(dataset, row, readings or {}) for row in rows}
     return dataclasses.replace(table, rows=tuple(_arranged(table, system_of, beneath_paper, readings or {})))
 
 
@@ -246,8 +247,13 @@ def _arranged(
     yield from (ours[name] for name in rest)
 
 
-def _paper_system(dataset: str, row: RowResult) -> str | None:
-    printed = results_table.paper_row(dataset, row.runs[0].run_config.system)
+def _paper_system(dataset: str, row: RowResult, readings: Mapping[str, Sequence[str]]) -> str | None:
+    """The paper's name of a system; of ours only those that a reading of the paper has, others came after it."""
+    system = row.runs[0].run_config.system
+    is_of_reading = any(row.name in names for names in readings.values())
+    if readings and system in MODELS and not is_of_reading:
+        return None
+    printed = results_table.paper_row(dataset, system)
     return printed and printed.system
 
 

@@ -92,18 +92,23 @@ def num_weights(values: FlagValues, workspace: Workspace, num_words: int) -> int
 
 
 def _seconds_by_sizes(workspace: Workspace) -> dict[Hashable, list[float]]:
-    """Seconds from the first file of each finished run to its last one, by the sizes that make a run slow or fast."""
+    """Seconds that each run took which was trained here, by the sizes that make a run slow or fast.
+
+    Of runs of cmr.train those from the first file to the last one; without weights it was trained elsewhere.
+    """
     took: dict[Hashable, list[float]] = {}
     for path in workspace.run_dir("").glob("*"):
         run = Run(path)
         if not queue.is_finished(run) or not run.config_json.exists():
             continue
         try:
-            config = run.read_measured_config()
+            config, seconds = run.read_measured_config(), run.read_metrics().get("seconds")
         except WorkspaceError:
             continue
-        seconds = run.metrics_json.stat().st_mtime - run.config_json.stat().st_mtime
-        took.setdefault(_sizes_of_run(config), []).append(max(seconds, 0.0))
+        if seconds is None and run.best_weights.exists():
+            seconds = max(run.metrics_json.stat().st_mtime - run.config_json.stat().st_mtime, 0.0)
+        if seconds is not None:
+            took.setdefault(_sizes_of_run(config), []).append(seconds)
     return took
 
 

@@ -92,6 +92,7 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
     if not workspace.dataset_json.exists():
         data_dir = (f"--data_dir={sources.data_dir}",) if sources.data_dir else ()
         yield Preparation("data_prep.prepare", (*common, *data_dir))
+    _check_further_sentences(training, workspace_dir)
     for name in filter(None, features_read(values)):
         if has_features(workspace, name):
             continue
@@ -115,6 +116,24 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
         settings_file = flagfiles.installed_folder() / "captioners" / f"{workspace.dataset}.flags"
         tuned = (f"--flagfile={settings_file}",) if settings_file.exists() else ()
         yield Preparation("cmr.pretrain", (*tuned, *common, f"--image_features={image}"))
+
+
+def _check_further_sentences(training: Training, workspace_dir: pathlib.Path) -> None:
+    """Refuses a training whose text encoder reads sentences of a data set that is not prepared.
+
+    Raises:
+      ConfigError: naming the command that prepares it.
+    """
+    if "sentences_of" not in training.values:
+        return
+    for name in training.values.sentences_of:
+        if not Workspace(workspace_dir, name).dataset_json.exists():
+            place = f"--dataset={name}", f"--workspace_dir={workspace_dir}", "--pictures=optional"
+            command = shell.python_command("data_prep.prepare", *place)
+            raise ConfigError(
+                f"{training.name} reads the sentences of {name}, which is not prepared; give {command} with its "
+                "--data_dir"
+            )
 
 
 def _takes_captioner(values: flags.FlagValues, image_features: str) -> bool:

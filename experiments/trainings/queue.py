@@ -13,6 +13,8 @@ from experiments.trainings import child
 from experiments.trainings.training import Training
 
 _POLL_SECONDS = 0.2
+# Begins what each attempt adds to a training's log.
+_BEGINNING = "=== training"
 
 
 def unfinished(trainings: Sequence[Training], workspace_dir: pathlib.Path) -> list[Training]:
@@ -80,13 +82,16 @@ def _start(training: Training, workspace_dir: pathlib.Path, jobs: int) -> subpro
         threads = str(max(1, (os.cpu_count() or 1) // jobs))
         environment.update(TF_NUM_INTRAOP_THREADS=threads, TF_NUM_INTEROP_THREADS=threads)
     with open(path, "a", encoding="utf-8") as log:
-        arguments = training.arguments(workspace_dir)
+        print(_BEGINNING, training.run_name, file=log, flush=True)
+        arguments = training.planned_arguments(workspace_dir)
         return child.start(training.command, arguments, stdout=log, stderr=subprocess.STDOUT, env=environment)
 
 
 def _failure(training: Training, workspace_dir: pathlib.Path, code: int) -> str:
     path = log_path(training, workspace_dir)
-    lines = [line for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
+    # What an earlier attempt ended with is no news of this one.
+    _, _, text = path.read_text(encoding="utf-8", errors="replace").rpartition(_BEGINNING)
+    lines = [line for line in text.splitlines() if line.strip()]
     said = next((line for line in reversed(lines) if line.startswith("error: ")), lines[-1] if lines else "")
     ended = f"{training.command} of {training.name} ended with exit code {code}"
     return f"{ended}: {said.removeprefix('error: ')} (its log: {path})"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from cmr.cli import command, datasets, flagfiles, training_flags
+from cmr.cli import command, datasets, finetune_flags, flagfiles, training_flags
 from cmr.comparators.settings import flag_groups
 from cmr.comparators.settings.registry import SETTINGS
 from cmr.errors import ConfigError
@@ -65,6 +65,8 @@ def read(paths: Sequence[pathlib.Path], further: Sequence[str]) -> flags.FlagVal
         raise ConfigError(f"{program} refuses {names} together: {error}") from error
     if not values["dataset"].present:
         raise ConfigError(f"no flag of {', '.join(map(str, paths))} names a --dataset; put it into {paths[0]}")
+    if program == TRAIN:
+        finetune_flags.check_start(values)
     datasets.apply_defaults(values)
     return values
 
@@ -88,6 +90,11 @@ def counting(values: flags.FlagValues) -> dict[str, object]:
     if "system" in values:
         without |= flag_groups.of_other_systems(values.system)
     return {name: values[name].value for name in sorted(values) if name not in without}
+
+
+def told(values: flags.FlagValues) -> list[str]:
+    """The flags that were given, not those left to defaults, as arguments without flagfiles."""
+    return [values[name].serialize() for name in sorted(values) if values[name].present]
 
 
 def for_comparator(overlay: pathlib.Path, system: str) -> tuple[str, ...]:

@@ -70,15 +70,16 @@ class Training:
         return Run(self.workspace(workspace_dir).run_dir(self.run_name))
 
     def arguments(self, workspace_dir: pathlib.Path) -> list[str]:
-        """The command's arguments."""
-        return [
-            *(f"--flagfile={path}" for path in self.flagfiles),
-            *self.flags,
-            *self._own_sizes(),
-            f"--seed={self.seed}",
-            f"--workspace_dir={workspace_dir}",
-            f"--run_name={self.run_name}",
-        ]
+        """The command's arguments, for a reader."""
+        return [*(f"--flagfile={path}" for path in self.flagfiles), *self.flags, *self._of_run(workspace_dir)]
+
+    def planned_arguments(self, workspace_dir: pathlib.Path) -> list[str]:
+        """The same as `values` has them: a flagfile may have been edited since the run was named after its content."""
+        return [*train_flags.told(self.values), *self._of_run(workspace_dir)]
+
+    def _of_run(self, workspace_dir: pathlib.Path) -> list[str]:
+        place = f"--workspace_dir={workspace_dir}", f"--run_name={self.run_name}"
+        return [*self._own_sizes(), f"--seed={self.seed}", *place]
 
     def _own_sizes(self) -> list[str]:
         # cmr.train would take those of own data by its images; they are said, so that the run is what its name hashes.

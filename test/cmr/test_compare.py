@@ -53,6 +53,17 @@ def test_features_that_are_named_are_read_alone(tiny_workspace):
     assert run.read_metrics()["features"].startswith("image features scene_cnn-layout")
 
 
+def test_a_run_of_another_command_is_left_alone(tiny_workspace):
+    run = Run(tiny_runs.run_path(compare(tiny_workspace, *CCA)))
+    before = {path: path.read_bytes() for path in run.path.iterdir() if path.is_file()}
+
+    ended = tiny_runs.call_command("cmr.train", *tiny_runs.place(tiny_workspace), f"--run_name={run.path.name}")
+
+    assert ended.returncode == 1
+    assert "holds a run of cmr.compare, not of cmr.train; give another folder" in ended.stderr.splitlines()[-1]
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_its_flags_txt_makes_the_same_run_again(tiny_workspace):
     run = Run(tiny_runs.run_path(compare(tiny_workspace, *CCA)))
 
@@ -86,6 +97,8 @@ def test_what_it_embeds_is_corrected_by_a_bank_of_training_queries(tiny_workspac
     [
         ((*CCA, "--cca_min_count=1000"), "lower it"),
         (("--system=conse", "--vgg_features=a", "--image_features=b"), "give --image_features alone"),
+        ((*CCA, "--fv_ridge=7"), "--fv_ridge says nothing of --system=cca; leave it out"),
+        ((*CCA, "--word_vectors=glove.txt"), "--word_vectors says nothing of --system=cca; leave it out"),
     ],
 )
 def test_what_cannot_be_fitted_is_one_sentence(tiny_workspace, flags, said):

@@ -86,6 +86,21 @@ def test_fewer_images_can_be_measured_and_the_table_says_so(tiny_workspace):
     assert any("first 4 test images" in note for note in values["notes"])
 
 
+@pytest.mark.parametrize(("val_images", "judged"), [(0, 9), (5, 5)])
+def test_how_many_images_judge_an_epoch_is_not_how_many_are_measured(tiny_workspace, val_images, judged):
+    small = "--m_rnn_word_dim=4", "--m_rnn_recurrent_units=4", "--m_rnn_multimodal_units=4", "--m_rnn_max_epochs=1"
+    fewer = f"--m_rnn_val_images={val_images}", "--m_rnn_measured_val_images=3", "--m_rnn_measured_images=500"
+    ended = compare(tiny_workspace, "--system=m_rnn", *small, *fewer)
+
+    assert ended.returncode == 0, ended.stderr
+    run = Run(tiny_runs.run_path(ended))
+    assert run.read_history()[0]["val"]["sentence_retrieval"]["num_queries"] == judged
+    values = run.read_metrics()
+    assert values["val"]["sentence_retrieval"]["num_queries"] == 3
+    # No image was left out.
+    assert not any("smaller gallery" in note for note in values["notes"])
+
+
 def test_without_a_captioner_the_command_that_trains_one_is_named(tiny_workspace):
     ended = compare(tiny_workspace, "--system=nic")
 

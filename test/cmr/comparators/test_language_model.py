@@ -90,3 +90,18 @@ def test_a_stopped_scoring_goes_on_from_the_blocks_that_are_kept(system, scenes_
 
     assert [images[0] for images in scored] == [4, 8]
     np.testing.assert_array_equal(resumed, whole)
+
+
+@pytest.mark.parametrize("damage", [lambda block: block[:100], lambda block: b"", lambda block: b"PK" + block])
+def test_a_damaged_block_is_scored_again(system, scenes_inputs, tmp_path, monkeypatch, damage):
+    val = scenes_inputs.split("val")
+    monkeypatch.setattr(system_module, "_IMAGES_AT_ONCE", 4)
+    monkeypatch.setattr(system, "blocks_dir", tmp_path / "blocks")
+    (whole,) = system.similarities(val).folds
+    first, second, *_ = sorted(system.blocks_dir.glob("*.npy"))
+    first.write_bytes(damage(first.read_bytes()))
+    np.save(second, np.zeros((1, 1), np.float32))
+
+    (again,) = system.similarities(val).folds
+
+    np.testing.assert_array_equal(again, whole)

@@ -24,7 +24,7 @@ CONFIG = ComparatorRunConfig(
 )
 
 
-def write_run(folder, config, value):
+def write_run(folder, config, value, inputs=None):
     """A finished run as far as members are read."""
     run = Run(folder)
     folder.mkdir(parents=True)
@@ -32,7 +32,8 @@ def write_run(folder, config, value):
     json_files.write_json(run.metrics_json, {})
     run.test_ranks_npz.touch()
     for split, offset in (("val", 0), ("test", 100)):
-        similarities.write(run.similarities_npz(split), PairScores((np.full((2, 2), value + offset, np.float32),)))
+        shape = (inputs.split(split).num_images, inputs.split(split).num_captions) if inputs else (2, 2)
+        similarities.write(run.similarities_npz(split), PairScores((np.full(shape, value + offset, np.float32),)))
 
 
 def test_a_member_is_found_by_its_settings_whatever_its_name(tmp_path, scenes_inputs):
@@ -46,7 +47,7 @@ def test_a_member_is_found_by_its_settings_whatever_its_name(tmp_path, scenes_in
 
 
 def test_a_split_is_that_of_its_images(tmp_path, scenes_inputs):
-    write_run(tmp_path / "run", CONFIG, 2.0)
+    write_run(tmp_path / "run", CONFIG, 2.0, scenes_inputs)
     members = find_members(tmp_path, [CONFIG], scenes_inputs)
 
     said = [members.similarities(scenes_inputs.split(name), 1)[0].folds[0][0, 0] for name in ("val", "test")]

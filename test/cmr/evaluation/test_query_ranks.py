@@ -49,7 +49,7 @@ def test_a_missing_or_damaged_file_is_named(tmp_path, content):
     if content is not None:
         path.write_bytes(content)
 
-    with pytest.raises(WorkspaceError, match=r"test_ranks.npz is missing or damaged; remove it and give the run's"):
+    with pytest.raises(WorkspaceError, match=r"test_ranks.npz is missing or damaged; remove it and give the command"):
         QueryRanks.read(path)
 
 

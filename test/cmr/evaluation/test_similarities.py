@@ -1,8 +1,10 @@
 """A score of every pair beside embeddings: the same metrics, kept and read back."""
 
+import contextlib
+
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from plain_split import IMAGE_OF_CAPTION, SPLIT
 
@@ -58,11 +60,11 @@ def test_scores_of_other_sentences_are_refused():
         metrics.ranks_of_scores(np.zeros((12, 35), np.float32), IMAGE_OF_CAPTION)
 
 
-@pytest.mark.parametrize("said", [embeddings(), PairScores((np.ones((4, 12), np.float32), np.zeros((8, 24), "f")))])
+@pytest.mark.parametrize("said", [embeddings(), PairScores((np.ones((6, 18), np.float32), np.zeros((6, 18), "f")))])
 def test_what_is_written_is_read_back(tmp_path, said):
     similarities.write(tmp_path / "val.npz", said)
 
-    again = similarities.read(tmp_path / "val.npz")
+    again = similarities.read(tmp_path / "val.npz", SPLIT, 2)
 
     assert type(again) is type(said)
     pairs = zip(similarities.matrices(again, SPLIT, 2), similarities.matrices(said, SPLIT, 2), strict=True)
@@ -73,8 +75,39 @@ def test_what_is_written_is_read_back(tmp_path, said):
 def test_a_damaged_file_is_one_sentence(tmp_path, content):
     (tmp_path / "val.npz").write_bytes(content)
 
+    with pytest.raises(WorkspaceError, match=r"missing or damaged; remove metrics\.json beside it and give the run's"):
+        similarities.read(tmp_path / "val.npz", SPLIT)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), is_cut=st.booleans())
+def test_a_file_with_any_byte_changed_or_cut_off_is_read_or_refused(tmp_path, place, byte, is_cut):
+    path = tmp_path / "val.npz"
+    similarities.write(path, embeddings())
+    content = bytearray(path.read_bytes())
+    place = int(place * len(content))
+    content[place] = byte
+    path.write_bytes(content[:place] if is_cut else content)
+
+    with contextlib.suppress(WorkspaceError):
+        assert len(similarities.read(path, SPLIT).images) == SPLIT.num_images
+
+
+@pytest.mark.parametrize(
+    "of_others",
+    [
+        Embeddings(np.ones((5, 4), np.float32), np.ones((36, 4), np.float32)),
+        Embeddings(np.ones((12, 4), np.float32), np.ones((15, 4), np.float32)),
+        Embeddings(np.ones(12, np.float32), np.ones(36, np.float32)),
+        PairScores((np.ones((5, 15), np.float32),)),
+        PairScores((np.ones((4, 12), np.float32), np.zeros((8, 24), np.float32))),
+    ],
+)
+def test_what_is_of_other_pairs_than_the_splits_is_refused(tmp_path, of_others):
+    similarities.write(tmp_path / "val.npz", of_others)
+
     with pytest.raises(WorkspaceError, match="missing or damaged"):
-        similarities.read(tmp_path / "val.npz")
+        similarities.read(tmp_path / "val.npz", SPLIT)
 
 
 def test_the_first_images_of_a_split_have_their_own_sentences_alone(scenes_inputs):

@@ -128,6 +128,13 @@ def test_another_image_norm_than_true_and_false_is_refused(setting):
     assert "give true, false or true,false" in ended.stderr
 
 
+def test_a_loss_without_a_margin_is_refused(tmp_path):
+    ended = _sweep("--row=flickr8k/best_single", "--dry_run", f"--workspace_dir={tmp_path}")
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "--loss=softmax, which reads no margin" in ended.stderr
+
+
 def test_a_row_that_is_not_there_is_refused_before_anything_is_written(tmp_path):
     ended = _sweep("--row=nowhere/fusion", f"--workspace_dir={tmp_path / 'workspace'}")
 

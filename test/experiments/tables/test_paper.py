@@ -57,6 +57,20 @@ def test_all_rows_are_the_comparators_and_ours_each_described_by_its_flagfile(ta
     assert paper.file_stem(table, names).endswith("-all")
 
 
+def test_all_may_stand_beside_other_rows_each_of_which_is_there_once():
+    assert paper.rows_of("1", ["fv", "all", "best_text"]) == (
+        *("fv", *(row for row in paper.rows_of("1", ["all"]) if row != "fv")),
+        "best_text",
+    )
+
+
+def test_a_row_may_be_a_file_of_the_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine.flags").write_text("--dataset=flickr8k\n--model=vse\n")
+    monkeypatch.chdir(tmp_path)
+
+    assert list(paper.row_trainings("1", ["mine.flags"], [], seeds=1)) == ["mine"]
+
+
 def test_a_row_of_every_comparator_is_among_all_rows():
     rows = paper.row_trainings("1", paper.rows_of("1", ["all"]), [], seeds=1)
 

@@ -107,6 +107,11 @@ def test_variants_that_cannot_be_compared_are_refused(variants, sentence):
         planned(variants=variants)
 
 
+def test_a_baseline_of_cmr_compare_is_refused():
+    with pytest.raises(ConfigError, match=r"is a row of cmr\.compare; give one of cmr\.train"):
+        planned("comparators/flickr8k/cca", variants=["negatives_hardest"])
+
+
 def test_cmr_train_takes_every_variant_of_every_row():
     with own_flags() as values:
         for define in importlib.import_module("cmr.train").GROUPS:

@@ -9,7 +9,7 @@ from tiny_workspaces import make_workspace
 
 from cmr.cli.flagfiles import find_flagfile
 from cmr.config import ModelConfig, RunConfig, TrainConfig
-from cmr.errors import WorkspaceError
+from cmr.errors import ConfigError, WorkspaceError
 from cmr.retrieval.model import retrieval_model
 from cmr.workspace.paths import Workspace
 from cmr.workspace.writer_lock import writer_lock
@@ -31,6 +31,7 @@ def finish(training, workspace_dir, seconds):
     model = ModelConfig(values.model, 10, 14, 30, word_dim=values.word_dim, gru_units=values.gru_units)
     train = TrainConfig(0.7, "sum", "epoch", 0, values.batch_size, 1e-3, 2.0, values.max_epochs, 3, 500, 0)
     run.config_json.write_text(RunConfig("scenes", model, train, "", "", "", {}).to_json())
+    run.best_weights.touch()
     os.utime(run.config_json, (0, 0))
     os.utime(run.metrics_json, (seconds, seconds))
 
@@ -66,6 +67,18 @@ def test_hours_are_those_that_runs_of_the_same_sizes_took(tmp_path):
 
     assert told.startswith("about 4.0 h of training one after the other")
     assert told.endswith("not counted: 1 of sizes that no finished run has")
+
+
+def test_a_run_that_was_trained_elsewhere_says_nothing_of_the_hours_here(tmp_path):
+    finish(row(), tmp_path, 0)
+    row().run(tmp_path).best_weights.unlink()
+
+    assert estimate.hours([row(seed=1)], tmp_path).startswith("hours not known")
+
+
+def test_sentences_that_are_not_prepared_are_said_before_anything_is_trained(tmp_path):
+    with pytest.raises(ConfigError, match=r"reads the sentences of flickr30k, which is not prepared; give python -m"):
+        plan.describe([row("--sentences_of=flickr30k")], tmp_path, Sources())
 
 
 def test_hours_are_not_known_where_nothing_of_the_sizes_is_finished(tmp_path):

@@ -62,6 +62,19 @@ def test_what_adds_up_others_scores_comes_last(record, tmp_path):
     assert record.read_text().split() == [row().run_name, together.run_name]
 
 
+def test_an_earlier_attempts_error_is_not_said_again(record, tmp_path):
+    again = row("--margin=1.7")
+    log = queue.log_path(again, tmp_path)
+    log.parent.mkdir(parents=True)
+    log.write_text("=== training before\nerror: the loss is nan\n")
+    pathlib.Path(tmp_path / "fake_train.py").write_text("import sys; sys.exit(7)")
+
+    with pytest.raises(CmrError, match="ended with exit code 7") as failed:
+        queue.train([again], tmp_path)
+
+    assert "nan" not in str(failed.value)
+
+
 def test_finished_runs_are_kept(record, tmp_path, capsys):
     queue.train([row()], tmp_path)
     record.write_text("")

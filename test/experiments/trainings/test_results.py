@@ -100,7 +100,16 @@ def test_runs_on_other_captions_are_not_put_into_one_table(row, tmp_path):
 
 
 def test_an_unfinished_run_is_named(tmp_path):
+    begun = Run(tmp_path / "begun")
+    begun.path.mkdir()
+    begun.config_json.write_text("{}")
+
     with pytest.raises(WorkspaceError, match=r"metrics.json is missing"):
+        results.read_row("row", [begun])
+
+
+def test_a_run_that_is_gone_is_not_said_to_be_unfinished(tmp_path):
+    with pytest.raises(WorkspaceError, match=r"missing holds no run; where one was removed"):
         results.read_row("row", [Run(tmp_path / "missing")])
 
 

@@ -127,7 +127,7 @@ def test_every_flag_of_cmr_train_counts_but_for_those_without_effect(flagfile):
     one_phase = training(flagfile).values
     without_effect = train_flags.WITHOUT_EFFECT | training_flags.without_effect(one_phase)
     assert of_train - set(train_flags.counting(one_phase)) <= without_effect
-    all_phases = training(flagfile, "--finetune_cnn", "--sentences_of=mscoco").values
+    all_phases = training(flagfile, "--finetune_cnn", "--finetune_from=before", "--sentences_of=mscoco").values
     assert of_train - set(train_flags.counting(all_phases)) <= train_flags.WITHOUT_EFFECT
 
 
@@ -136,7 +136,7 @@ def test_a_run_of_one_phase_has_the_name_that_it_had_before_there_were_others(fl
     names = {training(flagfile, *given).run_name for given in of_others}
 
     assert names == {training(flagfile).run_name}
-    assert training(flagfile, "--finetune_cnn").run_name not in names
+    assert training(flagfile, "--finetune_cnn", "--finetune_from=before").run_name not in names
     assert training(flagfile, "--sentences_of=mscoco").run_name not in names
 
 
@@ -145,6 +145,23 @@ def test_a_run_of_one_phase_has_the_name_that_it_had_before_there_were_others(fl
 )
 def test_how_and_where_it_is_trained_leaves_a_runs_name(flagfile, flag):
     assert training(flagfile, flag).run_name == training(flagfile).run_name
+
+
+def test_a_flagfile_that_is_edited_later_changes_neither_the_run_nor_its_name(flagfile, tmp_path):
+    planned = training(flagfile, "--margin=0.2", "--noimage_norm_in_loss")
+    name, before = planned.run_name, dict(train_flags.counting(planned.values))
+    flagfile.write_text("--model=vse\n--dataset=scenes\n--gru_units=999\n--margin=0.9\n")
+
+    arguments = planned.planned_arguments(tmp_path)
+
+    assert f"--run_name={name}" in arguments
+    assert not any(argument.startswith("--flagfile") for argument in arguments)
+    assert train_flags.counting(train_flags.read([], arguments)) == before
+
+
+def test_a_second_phase_needs_the_run_that_it_begins_with(flagfile):
+    with pytest.raises(ConfigError, match="give --finetune_cnn and --finetune_from"):
+        _ = training(flagfile, "--finetune_cnn").values
 
 
 def test_the_last_of_equal_flags_counts(flagfile, tmp_path):
