@@ -8,6 +8,7 @@
 Prints `score <tab> path` lines, the best first, and nothing else on standard output.
 """
 
+import codecs
 import json
 import pathlib
 import shutil
@@ -108,8 +109,8 @@ def _print_answer(gallery, answer, sentences, unknown: list[str]) -> None:
     from cmr.gallery import answers
 
     hits = answer.hits
-    if hasattr(sys.stdout, "reconfigure"):
-        # A file's name need not be text.
+    if hasattr(sys.stdout, "reconfigure") and codecs.lookup(sys.stdout.encoding).name == "utf-8":
+        # A file's name need not be text. Other encodings lack letters, which stay escaped.
         sys.stdout.reconfigure(errors="surrogateescape")
     if FLAGS.json:
         print(json.dumps(_as_json(gallery, answer, sentences, unknown), indent=2))

@@ -1,6 +1,7 @@
-"""Commands as they are typed: what is printed to be run next can be pasted into a shell, whatever its paths are."""
+"""Commands and paths as they are typed: what is printed can be pasted into a shell, and ~ is understood as there."""
 
 import os
+import pathlib
 import re
 import shlex
 
@@ -13,6 +14,12 @@ def python_command(module: str, *arguments: str | os.PathLike) -> str:
 def tensorboard_command(folder: str | os.PathLike) -> str:
     """The command that shows a folder of events."""
     return f"tensorboard {typed(f'--logdir={folder}')}"
+
+
+def expanded(path: str | os.PathLike) -> pathlib.Path:
+    """A path whose leading ~ is a user's folder; of a user that is not known it stays, as in a shell."""
+    # pathlib's own raises for such a user.
+    return pathlib.Path(os.path.expanduser(path))  # noqa: PTH111
 
 
 def typed(argument: str | os.PathLike) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from cmr import shell
 from cmr.captioner import decoding
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.decoding import Decoder
@@ -47,14 +48,17 @@ def find_pictures(pattern: str) -> list[pathlib.Path]:
     Raises:
       DataError: there is none.
     """
-    path = pathlib.Path(pattern).expanduser()
+    path = shell.expanded(pattern)
     # A file that exists is meant as it stands, whatever brackets it has.
     if path.is_file():
         return [path]
     if path.is_dir():
         raise DataError(f"--images={pattern} is a folder; give --images={shlex.quote(f'{path}/*.jpg')}")
     root = pathlib.Path(path.anchor)
-    files = sorted(file for file in root.glob(str(path.relative_to(root))) if file.is_file())
+    try:
+        files = sorted(file for file in root.glob(str(path.relative_to(root))) if file.is_file())
+    except (ValueError, NotImplementedError) as error:
+        raise DataError(f"--images={pattern} is no pattern of files ({error})") from error
     if not files:
         raise DataError(f"--images={pattern} matches no file")
     return files

@@ -27,7 +27,7 @@ class PathParser(flags.ArgumentParser):
 
 
 def _expanded(path: str) -> str:
-    # pathlib would rewrite what is not its own: a URL's //, a folder's last /.
+    # pathlib would rewrite what is not its own (a URL's //, a folder's last /), and raises for an unknown user.
     return os.path.expanduser(path)  # noqa: PTH111
 
 

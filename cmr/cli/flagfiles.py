@@ -5,6 +5,7 @@ import importlib.util
 import pathlib
 from collections.abc import Sequence
 
+from cmr import shell
 from cmr.errors import ConfigError
 
 
@@ -17,7 +18,7 @@ def find_flagfile(name: str) -> pathlib.Path:
     Raises:
       ConfigError: there is none.
     """
-    path = pathlib.Path(name).expanduser()
+    path = shell.expanded(name)
     # Not `is_file`: a shell's <(...) is a pipe.
     if path.exists() and not path.is_dir():
         return path

@@ -123,7 +123,7 @@ class ApproximateSearch:
           `[num_rows]` float32; minus infinity for rows that were not looked at.
         """
         scores = np.full(len(rows), -np.inf, np.float32)
-        places = self._built.search(np.ascontiguousarray(query[None]), count)[1][0]
+        places = self._built.search(np.ascontiguousarray(query[None]), min(count, len(rows)))[1][0]
         places = places[places >= 0]
         # As the exact search has them.
         scores[places] = np.asarray(rows[places], np.float32) @ query

@@ -72,16 +72,15 @@ class Place:
           shard: the part.
 
         Raises:
-          WorkspaceError: the folder is not there.
+          WorkspaceError: the folder is not there, or `gallery_dir` holds the index of another one.
         """
         if pictures is None:
             if gallery_dir is None:
                 raise WorkspaceError("name the folder of pictures: python -m cmr.index ~/Pictures")
-            home = cls(gallery_dir.resolve().parent, gallery_dir.resolve())
-            indexed = home.shards_indexed()
-            known = (indexed[0] if indexed and not home.gallery_json.exists() else home).read()
-            pictures = pathlib.Path(known.pictures) if known.pictures else gallery_dir.resolve().parent
-        pictures = pictures.expanduser().resolve()
+            pictures = _pictures_of(gallery_dir)
+        elif gallery_dir is not None:
+            _check_pictures(pictures, gallery_dir)
+        pictures = shell.expanded(pictures).resolve()
         if not pictures.is_dir():
             kind = "is no folder" if pictures.exists() else "does not exist"
             raise WorkspaceError(f"{pictures} {kind}; give the folder that holds the pictures")
@@ -161,6 +160,15 @@ class Place:
         values = json_files.read_workspace_json(self.gallery_json, _GALLERY, mend)
         return Description(**{name: value for name, value in values.items() if name != "format"})
 
+    def pictures_named(self) -> str:
+        """The folder of pictures that gallery.json, or that of a shard, names; "" where it is the one above.
+
+        Raises:
+          WorkspaceError: as of `read`.
+        """
+        indexed = self.shards_indexed()
+        return (indexed[0] if indexed and not self.gallery_json.exists() else self).read().pictures
+
     def write(self, description: Description) -> None:
         """Writes gallery.json: from here on the index that it names is the one in use."""
         json_files.write_json(self.gallery_json, {"format": FORMAT, **dataclasses.asdict(description)})
@@ -188,3 +196,32 @@ class Place:
     def is_being_written(self) -> bool:
         """Whether a process of this machine is writing it, or a shard of it."""
         return any(writer_lock.is_held(place.folder) for place in (self, *self.shards_begun()))
+
+
+def _pictures_of(gallery_dir: pathlib.Path) -> pathlib.Path:
+    """The folder whose pictures a gallery is of.
+
+    Raises:
+      WorkspaceError: there is no index, or one of another version.
+    """
+    home = Place(gallery_dir.resolve().parent, gallery_dir.resolve())
+    return pathlib.Path(home.pictures_named() or home.pictures)
+
+
+def _check_pictures(pictures: pathlib.Path, gallery_dir: pathlib.Path) -> None:
+    """Refuses the gallery of another folder, whose scores would stand beside files of the same names here.
+
+    Raises:
+      WorkspaceError: it is one; not where that folder is gone, since it may have been moved here.
+    """
+    home = Place(pictures, gallery_dir.resolve())
+    if not home.gallery_json.exists() and not home.shards_indexed():
+        return
+    if not home.pictures_named() and home.folder.name != FOLDER:
+        # It may have been moved here out of its pictures' folder.
+        return
+    indexed = _pictures_of(gallery_dir)
+    if indexed.resolve() != shell.expanded(pictures).resolve() and indexed.is_dir():
+        raise WorkspaceError(
+            f"--gallery_dir={gallery_dir} holds the index of {indexed}, not of {pictures}; give another --gallery_dir"
+        )

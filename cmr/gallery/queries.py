@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cmr import shell
 from cmr.errors import ConfigError, DataError
 from cmr.gallery import walking
 from cmr.trained.retriever import Retriever
@@ -67,7 +68,7 @@ def parse(words: Sequence[str], opens_files: bool = True) -> list[Term]:
 
 
 def _term(sign: int, text: str) -> Term:
-    path = pathlib.Path(text).expanduser()
+    path = shell.expanded(text)
     # A name that is too long for a file is a sentence.
     if len(os.fsencode(text)) < 4096 and _is_file(path):
         return Term(sign, picture=path)

@@ -128,6 +128,9 @@ def _mend(folder: pathlib.Path) -> str:
     return f"remove {folder.parent} and run cmr.index{shards.flag_of(folder.parent)} again"
 
 
+_ANY_ROW = "SELECT 1 FROM pictures, contents LIMIT 1"
+
+
 class Store:
     """An index on the disk.
 
@@ -148,18 +151,25 @@ class Store:
         self._npy = folder / EMBEDDINGS_NPY
         self.rows = Rows.read(folder)
         try:
-            # Of a path with a "?" or a "#" in it too.
-            uri = f"{(folder / GALLERY_SQLITE).resolve().as_uri()}?mode={'rwc' if writable else 'ro'}"
-            self._database = sqlite3.connect(uri, uri=True, timeout=_SECONDS_TO_WAIT, check_same_thread=False)
+            if self._has_journal and not writable:
+                self._roll_back()
+            self._database = self._connected("rwc" if writable else "ro")
             if writable:
                 self._database.executescript(_SCHEMA)
-            self._database.execute("SELECT 1 FROM pictures, contents LIMIT 1").fetchone()
+            self._database.execute(_ANY_ROW).fetchone()
+            self._check_rows()
             if writable:
                 self._drop_uncommitted_rows()
         except (OSError, sqlite3.Error) as error:
-            raise WorkspaceError(
-                f"{folder / GALLERY_SQLITE} is missing or damaged ({error}); {_mend(folder)}"
-            ) from error
+            place = folder / GALLERY_SQLITE
+            if self._has_journal and not isinstance(error, sqlite3.OperationalError):
+                raise WorkspaceError(f"{place} is damaged ({error}); {_mend(folder)}") from error
+            if self._has_journal:
+                raise WorkspaceError(
+                    f"{place} was being written when cmr.index was stopped, and can't be mended from here ({error}); "
+                    f"run cmr.index{shards.flag_of(folder.parent)} again"
+                ) from error
+            raise WorkspaceError(f"{place} is missing or damaged ({error}); {_mend(folder)}") from error
 
     @classmethod
     def create(cls, folder: pathlib.Path, rows: Rows) -> "Store":
@@ -170,6 +180,21 @@ class Store:
 
     def close(self) -> None:
         self._database.close()
+
+    def _connected(self, mode: str) -> sqlite3.Connection:
+        # Of a path with a "?" or a "#" in it too.
+        uri = f"{(self.folder / GALLERY_SQLITE).resolve().as_uri()}?mode={mode}"
+        return sqlite3.connect(uri, uri=True, timeout=_SECONDS_TO_WAIT, check_same_thread=False)
+
+    @property
+    def _has_journal(self) -> bool:
+        """Whether a commit has begun and not ended, here or by a writer that was stopped."""
+        return (self.folder / f"{GALLERY_SQLITE}-journal").exists()
+
+    def _roll_back(self) -> None:
+        """Takes back half a commit of a writer that was stopped, where that can be written; of a live one nothing."""
+        with contextlib.suppress(sqlite3.Error), contextlib.closing(self._connected("rw")) as database:
+            database.execute(_ANY_ROW).fetchone()
 
     def version(self) -> int:
         """A number that is another one once a writer has committed."""
@@ -297,7 +322,20 @@ class Store:
             # Mode c and not r: what must not be written is not handed on without a copy. Nothing here writes.
             return np.memmap(self._npy, self.rows.dtype, "c", _HEADER_BYTES, shape)
         except (OSError, ValueError) as error:
-            raise WorkspaceError(f"{self._npy} is missing or too short; {_mend(self.folder)}") from error
+            raise self._too_short() from error
+
+    def _too_short(self) -> WorkspaceError:
+        return WorkspaceError(f"{self._npy} is missing or too short; {_mend(self.folder)}")
+
+    def _end(self, count: int) -> int:
+        """Where embeddings.npy ends with so many rows, in bytes."""
+        return _HEADER_BYTES + count * self.rows.width * np.dtype(self.rows.dtype).itemsize
+
+    def _check_rows(self) -> None:
+        """Refuses an index that lacks rows: a writer would fill the gap with zeros."""
+        count = self.num_rows()
+        if count and (not self._npy.exists() or self._npy.stat().st_size < self._end(count)):
+            raise self._too_short()
 
     def _append(self, first: int, embeddings: np.ndarray) -> None:
         rows = np.ascontiguousarray(embeddings, self.rows.dtype)
@@ -316,9 +354,8 @@ class Store:
         """Cuts off what a killed writer added behind the last commit."""
         with contextlib.suppress(FileNotFoundError):
             count = self.num_rows()
-            end = _HEADER_BYTES + count * self.rows.width * np.dtype(self.rows.dtype).itemsize
-            if self._npy.stat().st_size > end:
-                os.truncate(self._npy, end)
+            if self._npy.stat().st_size > self._end(count):
+                os.truncate(self._npy, self._end(count))
                 with open(self._npy, "rb+") as file:
                     file.write(_header(self.rows, count))
 

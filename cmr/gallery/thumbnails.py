@@ -1,6 +1,7 @@
 """Small copies of a gallery's pictures, kept by their content so that a renamed picture keeps its own."""
 
 import contextlib
+import hashlib
 import io
 import pathlib
 
@@ -24,25 +25,38 @@ def thumbnail(gallery: Gallery, row: int) -> bytes:
       row: of the picture.
 
     Returns:
-      A JPEG file of at most `SIZE`; it is kept in the gallery's folder where that can be written.
+      A JPEG file of at most `SIZE`; it is kept in the gallery's folder where that can be written. Where the file has
+      become another picture since it was indexed, that one, which is not kept.
 
     Raises:
       DataError: the picture can't be read any more.
     """
-    path = gallery.place.thumbnails / f"{gallery.store.content_of_row(row).hex()}.jpg"
+    sha256 = gallery.store.content_of_row(row)
+    kept = kept_thumbnail(gallery, row)
     with contextlib.suppress(OSError):
-        return path.read_bytes()
-    content = small_jpeg(_first_readable(gallery.files_of_row(row)))
-    with contextlib.suppress(OSError), atomic_files.atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+        return kept.read_bytes()
+    picture, is_as_indexed = _first_readable(gallery.files_of_row(row), sha256)
+    content = small_jpeg(picture)
+    if is_as_indexed:
+        with contextlib.suppress(OSError), atomic_files.atomic_path(kept) as temporary:
+            temporary.write_bytes(content)
     return content
 
 
-def _first_readable(paths: list[pathlib.Path]) -> Image.Image:
+def kept_thumbnail(gallery: Gallery, row: int) -> pathlib.Path:
+    """Where the thumbnail of a row's content is kept, once it is."""
+    return gallery.place.thumbnails / f"{gallery.store.content_of_row(row).hex()}.jpg"
+
+
+def _first_readable(paths: list[pathlib.Path], sha256: bytes) -> tuple[Image.Image, bool]:
+    """The first picture that can be read, and whether it is the content of this SHA-256."""
     failure = DataError("the picture is no longer in the gallery")
     for path in paths:
         try:
-            return files.read_rgb(path, SIZE[0])
+            content = path.read_bytes()
+            return files.read_rgb(content, SIZE[0], name=str(path)), hashlib.sha256(content).digest() == sha256
+        except OSError as error:
+            failure = DataError(f"{path} can't be read ({error.strerror})")
         except DataError as error:
             failure = error
     raise failure

@@ -3,6 +3,7 @@
 import functools
 import os
 import pathlib
+import stat
 from collections.abc import Callable, Iterator
 
 from PIL import Image
@@ -13,12 +14,15 @@ from cmr.workspace.shards import Shard
 # Pillow knows these by name and hands them to programs that are not there, or that must not see a stranger's file.
 _NOT_DECODED = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "PDF", "WMF"}
 
+# Where the reader of these is not installed they are no less pictures, and it is said of each what reads it.
+_OF_PHONES = frozenset((".heic", ".heics", ".heif", ".heifs", ".hif", ".avif", ".avifs"))
+
 
 @functools.cache
 def suffixes() -> frozenset[str]:
-    """Endings of files that the reader of pictures takes, with the dot, in lower case."""
+    """Endings of pictures' files, with the dot, in lower case; phones' own too, be they read here or not."""
     Image.init()
-    return frozenset(
+    return _OF_PHONES.union(
         suffix.lower()
         for suffix, kind in Image.registered_extensions().items()
         if kind in Image.OPEN and kind not in _NOT_DECODED
@@ -62,4 +66,6 @@ def walk(
             except OSError:
                 # It went away meanwhile, or is a link to nothing.
                 continue
-            yield below, status
+            # Nobody may ever write into a pipe of a picture's name.
+            if stat.S_ISREG(status.st_mode):
+                yield below, status

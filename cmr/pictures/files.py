@@ -6,6 +6,7 @@ import functools
 import io
 import os
 import pathlib
+import threading
 import warnings
 from collections.abc import Iterator
 from typing import Any, BinaryIO
@@ -52,6 +53,11 @@ _TEN_CROP_SCALE = 256 / 224
 
 # By it one knows the reason of a picture that was refused for its size alone.
 _OVER_LIMIT = "pixels, more than --max_pixels="
+# Likewise for its format; those that were read then follow.
+_OTHER_FORMAT = "is not a picture of a format that is read ("
+
+# What a HEIC file has behind its first four bytes, by the brands in use.
+_HEIC = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1"))
 
 GREY = 127
 
@@ -67,6 +73,7 @@ _TURNS = {
 }
 
 _BUDGET = PixelBudget()
+_LOADING = threading.Lock()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,18 +154,21 @@ def read_rgb(source: Source, side: int, max_pixels: int = MAX_PIXELS, name: str 
     """
     with _named_errors(source, name), _opened(source) as opened:
         width, height = opened.size
+        if not width * height:
+            raise DataError(f"has {width} x {height} pixels, which is no picture; leave it out")
         if width * height > max_pixels:
             raise DataError(
                 f"has {width:,} x {height:,} {_OVER_LIMIT}{max_pixels}; reduce the picture, or give a larger "
                 "--max_pixels where the memory allows it"
             )
         with _BUDGET.hold(width * height, max_pixels):
-            return _upright_rgb(opened, side)
+            return _upright_rgb(opened, side, is_callers=opened is source)
 
 
 def may_be_read_now(reason: str, max_pixels: int) -> bool:
-    """Whether a picture was refused for its size alone, under another limit than this one."""
-    return _OVER_LIMIT in reason and f"{_OVER_LIMIT}{max_pixels};" not in reason
+    """Whether a picture was refused for its size under another limit than this one, or by a reader of other formats."""
+    was_over_another_limit = _OVER_LIMIT in reason and f"{_OVER_LIMIT}{max_pixels};" not in reason
+    return was_over_another_limit or (_OTHER_FORMAT in reason and f"{_OTHER_FORMAT}{_listed()})" not in reason)
 
 
 def read_header(source: Source, name: str = "") -> PictureHeader:
@@ -190,7 +200,7 @@ def _named_errors(source: Source, name: str) -> Iterator[None]:
     except FileNotFoundError as error:
         raise DataError(f"{name} does not exist; restore it, or prepare the data set again") from error
     except UnidentifiedImageError as error:
-        reason = "is empty" if _is_empty(source) else f"is not a picture of a format that is read ({_listed()})"
+        reason = "is empty" if _is_empty(source) else f"{_OTHER_FORMAT}{_listed()}){_further_reader(source)}"
         raise DataError(f"{name} {reason}") from error
     # A decoder may raise anything for a damaged file, and whatever it is, it is about this picture alone.
     except Exception as error:
@@ -205,11 +215,16 @@ def _opened(source: Source) -> contextlib.AbstractContextManager[Image.Image]:
     return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=_formats())
 
 
-def _upright_rgb(opened: Image.Image, side: int) -> Image.Image:
-    if max(opened.size) > LARGE_SIDE:
-        # A JPEG is decoded at an eighth, a quarter or half of its size; others have no such thing.
-        opened.draft("RGB", (2 * side, 2 * side))
-    opened.load()
+def _upright_rgb(opened: Image.Image, side: int, is_callers: bool) -> Image.Image:
+    if is_callers:
+        # It stays as it is, and may come from several threads at once.
+        with _LOADING:
+            opened.load()
+    else:
+        if max(opened.size) > LARGE_SIDE:
+            # A JPEG is decoded at an eighth, a quarter or half of its size; others have no such thing.
+            opened.draft("RGB", (2 * side, 2 * side))
+        opened.load()
     turn = _TURNS.get(_orientation(opened))
     to_rgb = colours.rgb_converter(opened)
     factor = min(opened.size) // (2 * side) if max(opened.size) > LARGE_SIDE else 1
@@ -239,6 +254,22 @@ def _formats() -> tuple[str, ...]:
 def _listed() -> str:
     *others, last = _formats()
     return f"{', '.join(others)} or {last}"
+
+
+def _further_reader(source: Source) -> str:
+    """What would read a phone's picture that nothing here reads."""
+    if "HEIF" in _formats() or _beginning(source)[4:12] not in _HEIC:
+        return ""
+    return "; it is HEIC, which needs the extra: pip install 'cmr[heic]'"
+
+
+def _beginning(source: Source) -> bytes:
+    if isinstance(source, bytes):
+        return source[:12]
+    if isinstance(source, str | os.PathLike):
+        with open(source, "rb") as file:
+            return file.read(12)
+    return b""
 
 
 def _name(source: Source) -> str:

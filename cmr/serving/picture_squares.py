@@ -15,8 +15,9 @@ from cmr.pictures import files
 # What is said to those who send pictures.
 READS = "JPEG, PNG, BMP and the first frame of GIF"
 READS_NOT = (
-    "TIFF, WebP, AVIF, HEIC, JPEG 2000 and PPM are refused; a turn that the camera wrote into EXIF is not followed, "
-    "and what is transparent in a GIF is black: convert and turn such pictures before they are sent"
+    "TIFF, AVIF, HEIC, JPEG 2000, PPM, BMP of a palette and, by older TensorFlow, WebP are refused; a turn that the "
+    "camera wrote into EXIF is not followed, and what is transparent in a GIF is black: convert and turn such pictures "
+    "before they are sent"
 )
 
 _PNG = b"\x89PNG\r\n\x1a\n"
@@ -68,12 +69,18 @@ def _jpeg(encoded: tf.Tensor, side: int) -> tf.Tensor:
 
 
 def _other(encoded: tf.Tensor) -> tf.Tensor:
+    # The decoder takes the numbers of a palette's colours for grey values.
+    is_bmp = tf.strings.substr(encoded, 0, 2) == b"BM"
+    is_of_palette = is_bmp & tf.reduce_any(tf.strings.substr(encoded, 28, 1) == [b"\x01", b"\x04", b"\x08"])
+    tf.debugging.Assert(~is_of_palette, ["a BMP of a palette is not read; convert it before it is sent"])
     return tf.io.decode_image(encoded, 3, expand_animations=False)
 
 
 def _over_white(rgba: tf.Tensor) -> tf.Tensor:
     values = tf.cast(rgba, tf.int32)
     alpha = values[..., 3:]
+    # The decoder fills up pictures of one, two or four bits a pixel with the largest alpha that those bits have.
+    alpha = tf.where(tf.reduce_any(tf.reduce_max(alpha) == [1, 3, 15]), 255, alpha)
     # To the nearest whole number.
     return tf.cast((values[..., :3] * alpha + 255 * (255 - alpha) + 127) // 255, tf.uint8)
 

@@ -16,6 +16,7 @@ from typing import Protocol
 import keras
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
 from cmr import config
 from cmr.captioner import decoding
@@ -135,7 +136,12 @@ class Retriever:
 
         Returns:
           `[len(sentences), dim]` float32, norm 1.
+
+        Raises:
+          TypeError: it is one sentence, which as a sequence would be its letters.
         """
+        if isinstance(sentences, str):
+            raise TypeError(f"embed_sentences takes a list of sentences; give [{sentences!r:.40}]")
         tokens = [self.parts.vocabulary.encode(sentence) for sentence in sentences]
         by_length = np.argsort([len(words) for words in tokens], kind="stable")
         vectors = np.empty((len(tokens), self.dim), np.float32)
@@ -160,7 +166,11 @@ class Retriever:
         Raises:
           DataError: one can't be read.
           CmrError: the model has no CNN for new pictures.
+          TypeError: it is one picture.
         """
+        if isinstance(pictures, str | bytes | os.PathLike | Image.Image):
+            raise TypeError("embed_pictures takes a list of pictures; give [picture]")
+        pictures = list(pictures)
         vectors = np.empty((len(pictures), self.dim), np.float32)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             for start in range(0, len(pictures), PICTURES_AT_ONCE):

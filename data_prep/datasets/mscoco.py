@@ -17,6 +17,7 @@ import pathlib
 import re
 from collections.abc import Mapping, Sequence
 
+from cmr import shell
 from cmr.errors import DataError
 from data_prep.datasets import drawn_splits, karpathy, raw_dataset, text_files
 from data_prep.datasets.raw_dataset import RawDataset, RawPictures, Sentence
@@ -235,7 +236,7 @@ def _random_1k(train: _Part, val: _Part, pictures: RawPictures, restval: bool, s
 
 
 def _karpathy_path(data_dir: pathlib.Path, karpathy_json: str) -> pathlib.Path:
-    path = pathlib.Path(karpathy_json).expanduser() if karpathy_json else _annotations(data_dir, _KARPATHY_JSON)
+    path = shell.expanded(karpathy_json) if karpathy_json else _annotations(data_dir, _KARPATHY_JSON)
     if path is None:
         raise DataError(
             f"{data_dir / _KARPATHY_JSON} is missing, which the protocols after Karpathy read; put it there, or name "

@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 
+from cmr import shell
 from cmr.errors import ConfigError
 from data_prep.datasets import flickr8k, flickr30k, karpathy, mscoco
 from data_prep.datasets.custom import reading
@@ -74,6 +75,6 @@ def read(dataset: str, data_dir: pathlib.Path, choices: Choices) -> RawDataset:
         )
     read_official, read_pictures = _FLICKR[dataset]
     if choices.karpathy_json:
-        path = pathlib.Path(choices.karpathy_json).expanduser()
+        path = shell.expanded(choices.karpathy_json)
         return karpathy.read_karpathy(path, dataset, read_pictures(data_dir, choices.pictures_required))
     return read_official(data_dir, choices.pictures_required, choices.split_seed)

@@ -97,7 +97,7 @@ def test_it_says_what_is_not_read_and_carries_the_card(model, tmp_path):
     ended = export(f"--model={model}", f"--to={tmp_path / 'served'}")
 
     said = " ".join(ended.stdout.split())
-    for part in ("embed_sentences", "image_bytes", "TIFF, WebP", "EXIF is not followed", "move served to MODEL/1"):
+    for part in ("embed_sentences", "image_bytes", "TIFF, AVIF", "EXIF is not followed", "move served to MODEL/1"):
         assert part in said
     assert (tmp_path / "served" / "card.md").read_text(encoding="utf-8") == cmr.load(model).card
     assert [path.name for path in tmp_path.iterdir()] == ["served"]

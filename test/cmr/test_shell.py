@@ -1,6 +1,7 @@
 """Printed commands: a shell reads back what they mean, and none is put together elsewhere."""
 
 import ast
+import pathlib
 import re
 import shlex
 
@@ -23,6 +24,18 @@ def test_a_shell_reads_back_every_argument(arguments):
 @given(texts)
 def test_a_shell_reads_back_the_folder_of_events(folder):
     assert shlex.split(shell.tensorboard_command(folder)) == ["tensorboard", f"--logdir={folder}"]
+
+
+@pytest.mark.parametrize("path", ["~", "~/a", "~no such user/a", "a~", ""])
+def test_a_tilde_is_a_users_folder_or_stays(path, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    own = path in ("~", "~/a")
+
+    assert shell.expanded(path) == pathlib.Path(path.replace("~", str(tmp_path)) if own else path)
+
+
+def test_no_path_is_expanded_by_what_raises_for_an_unknown_user():
+    assert not [path for path in PATHS if ".expanduser()" in path.read_text(encoding="utf-8")]
 
 
 def test_the_value_of_a_flag_is_quoted_and_not_its_name():

@@ -44,7 +44,7 @@ class WebQuery:
         Raises:
           ConfigError: it is too long, or a row is no number.
         """
-        text = " ".join(" ".join(texts(params, "q")).split())
+        text = " ".join(" ".join(sentences(params)).split())
         if len(text) > _MAX_TEXT:
             raise ConfigError(f"the query has {len(text):,} letters; say it in {_MAX_TEXT:,} at most")
         like, unlike = (tuple(_rows(texts(params, name))) for name in ("like", "unlike"))
@@ -106,6 +106,19 @@ def texts(params: Params, name: str) -> list[str]:
     """The values of a parameter that are text; a form may hold files too."""
     # A browser drops what no text has, such as half of a surrogate pair; others need not.
     return [value.encode("utf-8", "replace").decode() for value in params.getlist(name) if isinstance(value, str)]
+
+
+def sentences(params: Params) -> list[str]:
+    """The texts of `q`.
+
+    Raises:
+      ConfigError: one is too long.
+    """
+    given = texts(params, "q")
+    longest = max(map(len, given), default=0)
+    if longest > _MAX_TEXT:
+        raise ConfigError(f"a sentence has {longest:,} letters; say it in {_MAX_TEXT:,} at most")
+    return given
 
 
 def number(params: Params, name: str, default: int, least: int, most: int) -> int:

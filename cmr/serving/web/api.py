@@ -108,7 +108,7 @@ async def embed_pictures(request: Request) -> Response:
 
 
 def _embed(site: Site, params: Params | FormData, contents: list[bytes] = ()) -> Response:
-    given = addresses.texts(params, "q")
+    given = addresses.sentences(params)
     if not 1 <= len(given) + len(contents) <= _MAX_EMBEDDED:
         raise HTTPException(400, f"give 1 to {_MAX_EMBEDDED} sentences as q, or pictures as picture in a form")
     retriever = site.retriever

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Collection
 
 from starlette.applications import Starlette
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,19 +20,34 @@ from cmr.serving.web import api, pages, pictures
 from cmr.serving.web.protection import BoundedBody, Guard
 from cmr.serving.web.site import Site
 
+
+class _Row(Convertor[int]):
+    """A row's number in an address: more digits than any has are none, nor any that Python would refuse to read."""
+
+    regex = "[0-9]{1,18}"
+
+    def convert(self, value: str) -> int:
+        return int(value)
+
+    def to_string(self, value: int) -> str:
+        return str(value)
+
+
+register_url_convertor("row", _Row())
+
 _ROUTES = (
     Route("/", pages.search),
     Route("/", pages.search_by_picture, methods=["POST"]),
-    Route("/pictures/{row:int}", pages.picture),
-    Route("/pictures/{row:int}/file", pictures.original),
-    Route("/thumbnails/{row:int}", pictures.thumbnail),
+    Route("/pictures/{row:row}", pages.picture),
+    Route("/pictures/{row:row}/file", pictures.original),
+    Route("/thumbnails/{row:row}", pictures.thumbnail),
     Route("/uploads/{key}", pictures.upload),
     Route("/model", pages.model),
     Route("/aspects.css", pages.aspects_css),
     Route("/api/search", api.search),
     Route("/api/search", api.search_by_picture, methods=["POST"]),
-    Route("/api/similar/{row:int}", api.similar),
-    Route("/api/sentences/{row:int}", api.sentences),
+    Route("/api/similar/{row:row}", api.similar),
+    Route("/api/sentences/{row:row}", api.sentences),
     Route("/api/embed", api.embed),
     Route("/api/embed", api.embed_pictures, methods=["POST"]),
     Route("/api/status", api.status),

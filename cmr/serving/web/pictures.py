@@ -40,7 +40,9 @@ def thumbnail(request: Request) -> Response:
         except DataError as error:
             raise HTTPException(404, f"picture {row} can't be read any more") from error
         is_named = request.query_params.get("v") == version(gallery, row)
-    return Response(content, media_type="image/jpeg", headers=_FOR_EVER if is_named else None)
+        # What is not kept may be another picture, of a file that has changed.
+        stays = is_named and thumbnails.kept_thumbnail(gallery, row).exists()
+    return Response(content, media_type="image/jpeg", headers=_FOR_EVER if stays else None)
 
 
 def version(gallery, row: int) -> str:

@@ -5,6 +5,7 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
+from cmr import shell
 from cmr.errors import DataError
 from cmr.workspace import names, paths
 from data_prep.datasets import checks, drawn_splits, raw_dataset
@@ -85,7 +86,7 @@ def read_custom(
 
 def _captions_files(data_dir: pathlib.Path, captions_file: str) -> dict[pathlib.Path, str]:
     """The files to read, and the split of each: "" where its name says none."""
-    candidates = [pathlib.Path(captions_file).expanduser()] if captions_file else [data_dir / name for name in _FILES]
+    candidates = [shell.expanded(captions_file)] if captions_file else [data_dir / name for name in _FILES]
     for path in candidates:
         if path.is_file():
             return {path: ""}

@@ -13,12 +13,11 @@ from cmr.gallery import contact_sheet, thumbnails
 
 @pytest.fixture
 def gallery(tmp_path):
-    made = written_galleries.write(tmp_path, np.eye(3, dtype=np.float32))
     Image.new("RGB", (3000, 1000), (250, 10, 10)).save(tmp_path / "0.png")
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
     Image.new("RGB", (40, 20)).save(tmp_path / "1.png", exif=exif)
-    return made
+    return written_galleries.write(tmp_path, np.eye(3, dtype=np.float32))
 
 
 def size(content):
@@ -38,10 +37,23 @@ def test_it_is_made_once(gallery):
     assert thumbnails.thumbnail(gallery, 0) == first
 
 
+def test_a_file_that_has_become_another_picture_is_shown_and_not_kept(gallery):
+    red, kept = gallery.place.pictures / "0.png", thumbnails.kept_thumbnail(gallery, 0)
+    as_indexed = red.read_bytes()
+    Image.new("RGB", (30, 10), "blue").save(red)
+
+    assert size(thumbnails.thumbnail(gallery, 0)) == ("JPEG", (30, 10))
+    assert not kept.exists()
+
+    red.write_bytes(as_indexed)
+    assert size(thumbnails.thumbnail(gallery, 0)) == ("JPEG", (960, 320))
+    assert kept.exists()
+
+
 def test_a_picture_that_is_no_longer_there_is_refused(gallery):
     (gallery.place.pictures / "0.png").unlink()
 
-    with pytest.raises(DataError, match="does not exist"):
+    with pytest.raises(DataError, match=r"0\.png can't be read"):
         thumbnails.thumbnail(gallery, 0)
 
 

@@ -3,6 +3,8 @@
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from cmr.errors import CmrError, ConfigError, WorkspaceError
 from cmr.gallery import updating
 from cmr.gallery.place import Place
 from cmr.gallery.searching import Gallery
+from cmr.pictures import files
 
 
 def save(path: pathlib.Path, number: int) -> None:
@@ -275,6 +278,65 @@ def test_a_gallery_may_lie_elsewhere_and_knows_its_pictures(folder, tmp_path):
 
     assert not (folder / ".cmr").exists()
     assert Gallery.open(gallery_dir=tmp_path / "gallery").place.pictures == folder
+
+
+def test_the_index_of_another_folder_is_neither_searched_nor_replaced(folder, tmp_path):
+    gallery_dir, other = tmp_path / "gallery", tmp_path / "other"
+    index(folder, gallery_dir=gallery_dir)
+    save(other / "0.png", 77)
+    before = (gallery_dir / "gallery.json").read_bytes()
+
+    for use in (lambda: index(other, gallery_dir=gallery_dir), lambda: Gallery.open(other, gallery_dir)):
+        with pytest.raises(WorkspaceError, match=r"holds the index of .*photos, not of .*other; give another"):
+            use()
+    assert (gallery_dir / "gallery.json").read_bytes() == before
+
+    folder.rename(tmp_path / "renamed")
+    done, _ = index(tmp_path / "renamed", gallery_dir=gallery_dir)
+    assert done.is_nothing
+
+
+def test_a_commit_that_was_cut_short_is_taken_back_before_a_search(folder):
+    index(folder)
+    database = folder / ".cmr" / "index-1" / "gallery.sqlite"
+    script = f"""
+import os, sqlite3
+database = sqlite3.connect({str(database)!r})
+database.execute("PRAGMA cache_size = 1")
+database.execute("BEGIN IMMEDIATE")
+# Pages are spilled to the file before the commit, and their old content lies in the journal.
+database.execute("UPDATE pictures SET reason = hex(randomblob(3000))")
+os._exit(9)
+"""
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 9
+    assert database.with_name("gallery.sqlite-journal").exists()
+
+    assert shown(folder) == expected(folder)
+    assert not database.with_name("gallery.sqlite-journal").exists()
+
+
+@pytest.mark.parametrize("keeps", [0.5, 0.0, None])
+def test_an_index_that_lacks_rows_is_refused_by_writers_too(folder, keeps):
+    index(folder)
+    rows = folder / ".cmr" / "index-1" / "embeddings.npy"
+    if keeps is None:
+        rows.unlink()
+    else:
+        os.truncate(rows, int(rows.stat().st_size * keeps))
+    save(folder / "new.png", 66)
+
+    for use in (shown, index):
+        with pytest.raises(WorkspaceError, match=r"embeddings\.npy is missing or too short; remove .* run cmr\.index"):
+            use(folder)
+
+
+def test_a_picture_that_another_reader_refused_is_read_again(folder, monkeypatch):
+    monkeypatch.setattr(files, "_formats", lambda: ("JPEG",))
+    done, remarks = index(folder)
+    assert (done.computed, len(remarks)) == (0, 6)
+    monkeypatch.undo()
+
+    assert index(folder)[0].computed == 6
 
 
 def test_a_folder_may_be_moved_with_its_index(folder, tmp_path):

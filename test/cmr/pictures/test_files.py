@@ -1,5 +1,6 @@
 """Pictures of every kind become the RGB squares that a viewer would show."""
 
+import concurrent.futures
 import io
 import pathlib
 import struct
@@ -196,6 +197,48 @@ def test_a_picture_that_was_cut_off_is_named(tmp_path, name):
 
     with pytest.raises(DataError, match=name):
         _read(tmp_path / name)
+
+
+@pytest.mark.parametrize("source", ["path", "bytes"])
+def test_what_reads_a_phones_picture_is_said(tmp_path, monkeypatch, source):
+    monkeypatch.setattr(files, "_formats", lambda: ("JPEG", "PNG"))
+    (tmp_path / "a.heic").write_bytes(b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic")
+    given = tmp_path / "a.heic"
+
+    with pytest.raises(DataError, match=r"read \(JPEG or PNG\); it is HEIC, which needs .* 'cmr\[heic\]'$"):
+        files.read_rgb(str(given) if source == "path" else given.read_bytes(), 32)
+
+
+def test_what_was_refused_by_a_reader_of_other_formats_may_be_read_now(tmp_path, monkeypatch):
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+
+    def reason():
+        with pytest.raises(DataError) as refused:
+            _read(tmp_path / "a.jpg")
+        return str(refused.value)
+
+    now = reason()
+    monkeypatch.setattr(files, "_formats", lambda: ("JPEG", "PNG"))
+    of_fewer = reason()
+    monkeypatch.undo()
+
+    assert not files.may_be_read_now(now, 100)
+    assert files.may_be_read_now(of_fewer, 100)
+
+
+def test_a_picture_of_the_callers_stays_as_it_is_and_may_be_read_by_threads(tmp_path):
+    noise = np.random.default_rng(0).integers(256, size=(2100, 4200, 3)).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / "large.jpg")
+    with Image.open(tmp_path / "large.jpg") as given, concurrent.futures.ThreadPoolExecutor(4) as pool:
+        read = list(pool.map(lambda _: files.read_crops(given, 32, 1), range(4)))
+
+        assert given.size == (4200, 2100)
+    assert all(np.array_equal(each, read[0]) for each in read)
+
+
+def test_a_picture_without_pixels_is_none():
+    with pytest.raises(DataError, match="has 0 x 3 pixels"):
+        files.read_rgb(Image.new("RGB", (0, 3)), 32)
 
 
 def test_a_picture_that_is_not_there_is_named(tmp_path):

@@ -1,5 +1,6 @@
 """The graph's squares are files.read_crops's, up to rounding."""
 
+import functools
 import io
 
 import numpy as np
@@ -47,6 +48,14 @@ PICTURES = {
     "transparent png": lambda: encoded(drawn(90, 70, "RGBA"), "PNG"),
     "png of few colours": lambda: encoded(drawn(90, 70, "P"), "PNG"),
     "grey png": lambda: encoded(drawn(90, 70, "L"), "PNG"),
+    "line art": lambda: encoded(drawn(90, 70, "1"), "PNG"),
+    **{
+        f"png of {bits} bits{', transparent' * bool(options)}": functools.partial(
+            lambda bits, options: encoded(drawn(90, 70).quantize(2**bits), "PNG", bits=bits, **options), bits, options
+        )
+        for bits in (1, 2, 4)
+        for options in ({}, {"transparency": 0})
+    },
     "bmp": lambda: encoded(drawn(90, 70), "BMP"),
     "gif": lambda: encoded(drawn(90, 70), "GIF"),
     "one pixel": lambda: encoded(drawn(1, 1), "PNG"),
@@ -76,10 +85,12 @@ def test_ten_crops_are_cut_where_the_reader_cuts_them():
     assert differences(encoded(drawn(300, 200), "JPEG"), 96, crops=10).max() <= 2
 
 
-@pytest.mark.parametrize("form", ["TIFF", "PPM", "JPEG2000"])
-def test_formats_that_are_said_to_be_refused_are(form):
+@pytest.mark.parametrize(
+    ("form", "mode"), [("TIFF", "RGB"), ("PPM", "RGB"), ("JPEG2000", "RGB"), ("BMP", "P"), ("BMP", "1"), ("BMP", "L")]
+)
+def test_formats_that_are_said_to_be_refused_are(form, mode):
     with pytest.raises(tf.errors.InvalidArgumentError):
-        picture_squares.squares(tf.constant(encoded(drawn(20, 20), form)), 8, 1)
+        picture_squares.squares(tf.constant(encoded(drawn(20, 20, mode), form)), 8, 1)
 
 
 def test_a_turn_that_the_camera_wrote_is_not_followed():

@@ -77,6 +77,15 @@ def test_sentences_of_a_picture_need_no_index(pictures):
     assert ended.stdout.count("\n") == 3, ended.stderr
 
 
+def test_a_list_is_embedded_and_not_the_letters_of_one_sentence(pretrained, pictures):
+    paths = [pictures / "sea.png", pictures / "grass.png"]
+
+    for one, embed in (("a dog", pretrained.embed_sentences), (paths[0], pretrained.embed_pictures)):
+        with pytest.raises(TypeError, match="takes a list of"):
+            embed(one)
+    np.testing.assert_array_equal(pretrained.embed_pictures(iter(paths)), pretrained.embed_pictures(paths))
+
+
 def test_it_finds_cocos_photographs_by_their_sentences(shared, pretrained):
     described = json.loads((shared / "data/mscoco/annotations/captions_train2017.json").read_text())
     images = sorted(described["images"], key=lambda image: image["id"])

@@ -191,10 +191,12 @@ ERRORS = {
     "/api/search?like=dog": (400, "dog is no picture's number"),
     "/api/search?upload=0123": (404, "no longer has the picture"),
     "/api/similar/99": (404, "the gallery has no picture 99"),
-    "/api/similar/99999999999999999999999": (404, "the gallery has no picture"),
+    "/api/similar/999999999999999999": (404, "the gallery has no picture"),
     "/api/similar/dog": (404, "nothing at this address"),
     "/api/sentences/99": (404, "the gallery has no picture 99"),
     "/api/embed": (400, "give 1 to 100 sentences"),
+    f"/api/embed?q=red&q={'a ' * 501}": (400, "a sentence has 1,002 letters; say it in 1,000 at most"),
+    f"/api/similar/{'9' * 5000}": (404, "nothing at this address"),
     "/api/": (404, "nothing at this address"),
 }
 
