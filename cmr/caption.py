@@ -75,7 +75,10 @@ def _caption_split(workspace, captioner, own_cnn, config, folder: pathlib.Path) 
     captions.write(folder / split.CAPTIONS_JSON)
     print(captions.samples(_SAMPLES))
     print(f"\n{len(captions.captions):,} captions of the {FLAGS.split} split of {FLAGS.dataset}, beam {config.width}:")
-    print(scores.scores_table(captions.scores.scores, FLAGS.dataset))
+    if captions.scores:
+        print(scores.scores_table(captions.scores.scores, FLAGS.dataset))
+    else:
+        print("BLEU and CIDEr are left out; for them: pip install 'cmr[captions]'")
     if workspace.scene_contents_json.exists():
         truth = SceneTruth(scene_contents.read_contents(workspace.scene_contents_json, captions.image_ids))
         checked = map(truth.check, captions.image_ids, captions.captions)

@@ -10,6 +10,7 @@ command is given again.
 """
 
 import contextlib
+import pathlib
 
 from absl import flags
 
@@ -37,6 +38,8 @@ def main() -> None:
 
     print(datasets.take_defaults(FLAGS), end="", flush=True)
     setup = CaptionerSetup.from_flags(FLAGS)
+    if setup.begins_with:
+        captioner_flags.take_sizes(FLAGS, setup.run_config.model)
     run = Run(setup.path)
     files.check_not_imported(run.path)
     flags_text = command.flagfile_text(FLAGS, GROUPS)
@@ -90,13 +93,19 @@ def _train(setup, run, flags_text: str) -> None:
 
 def _print_next(setup, captioner) -> None:
     from cmr.pictures import cnn
+    from cmr.workspace import paths
+    from cmr.workspace.paths import Workspace
 
     where = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
     if setup.trained_cnn is not None:
         tuned = f"--weights={setup.path / cnn.CNN_KERAS}", f"--features_name={captioner.features}"
         print(f"next: {shell.python_command('data_prep.extract', *where, '--cnn=image', *tuned)}")
     reused = f"--image_features={captioner.features}", f"--captioner={setup.path}"
-    print(f"next: {shell.python_command('cmr.train', *where, *reused)}")
+    usual = paths.vgg_features_name(datasets.DEFAULTS[FLAGS.dataset.partition(":")[0]]["vgg_model"], "fc7")
+    # Without the features that fusion reads too it would only say that they are missing.
+    has_both = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset).features_dir(usual).exists()
+    alone = () if has_both else ("--model=single",)
+    print(f"next: {shell.python_command('cmr.train', *where, *alone, *reused)}")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def prepare_flags() -> None:
         "What to do with flaws of the raw data (missing images, sentences of no image, images in no split): "
         "drop what is flawed and report it, or stop.",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "min_word_count",
         1,
         "Training occurrences below which a word becomes <unk>; 1 keeps every word (the paper names no threshold).",
@@ -50,15 +50,15 @@ def prepare_flags() -> None:
         "cmr.train --sentences_of can teach them and search hears them. Sentences of images that are measured on here "
         "are left out.",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "words_of_min_count",
         5,
         "Occurrences in all of these sentences together below which --words_of takes no word: once is mostly a slip.",
         lower_bound=1,
     )
     flag_kinds.define_seed("scenes_seed", 0, "Seed from which the scenes and their sentences are drawn.")
-    flags.DEFINE_integer("num_scenes", 900, "Number of scenes: two thirds train, a sixth val, a sixth test.", 12)
-    flags.DEFINE_integer(
+    flag_kinds.define_count("num_scenes", 900, "Number of scenes: two thirds train, a sixth val, a sixth test.", 12)
+    flag_kinds.define_count(
         "captioning_scenes",
         None,
         "Further scenes that only the captioner and the scenes' CNNs learn from, as the paper's learnt from MSCOCO and "
@@ -106,7 +106,7 @@ def extract_flags() -> None:
         "Extract the CNN's last map in the place of the usual layer: a vector for each cell of a grid over the "
         "picture, in which cmr.compare's deep_fragment and dvsa look for a sentence's words.",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "grid_side",
         0,
         "Cells along a side of --grid, means over the map where they are fewer than its own: 4 makes 16 vectors of "
@@ -119,14 +119,16 @@ def extract_flags() -> None:
         "Extract the probabilities of ImageNet's 1,000 classes in the place of the usual layer; cmr.compare's conse "
         "reads them.",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "hub_image_size",
         0,
         "Side in pixels of the pictures that the hub module takes; 0: as its signature says.",
         lower_bound=0,
     )
     flag_kinds.define_size("image_batch", 32, "Images that go through the CNN at once.", lower_bound=1)
-    flags.DEFINE_integer("limit", 0, "Extract only the first N images into a folder of its own, as a trial; 0: all.", 0)
+    flag_kinds.define_count(
+        "limit", 0, "Extract only the first N images into a folder of its own, as a trial; 0: all.", 0
+    )
     flags.DEFINE_enum(
         "on_corrupt",
         "refuse",

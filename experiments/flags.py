@@ -64,7 +64,7 @@ def size_flags() -> None:
         lambda texts: texts and all(text.isdecimal() and int(text) for text in texts) and _are_different(texts),
         "give whole numbers from 1, each once: --shares=10,1",
     )
-    flags.DEFINE_integer("steps", 20, "Steps timed at each size, in turn; their median is printed.", lower_bound=1)
+    flag_kinds.define_count("steps", 20, "Steps timed at each size, in turn; their median is printed.", lower_bound=1)
     flags.mark_flag_as_required("data_dir")
 
 
@@ -77,13 +77,13 @@ def gallery_size_flags() -> None:
         "give whole numbers from 1: --rows=10000,1000000",
     )
     flag_kinds.define_size("dim", 512, "Size of an embedding.", lower_bound=1)
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "shards",
         0,
         "Search the rows in so many shards, too, and in one index beside them, without faiss; 0: no.",
         0,
     )
-    flags.DEFINE_integer("queries", 20, "Queries timed at each size; their median is printed.", lower_bound=1)
+    flag_kinds.define_count("queries", 20, "Queries timed at each size; their median is printed.", lower_bound=1)
     _define_work_dir("1 GB a million rows, with --shards or faiss twice that")
 
 
@@ -93,7 +93,7 @@ def load_flags() -> None:
     flags.register_validator(
         "url", lambda text: text.startswith("http://") and text[7:].strip("/"), "give it as http://127.0.0.1:8080"
     )
-    flags.DEFINE_integer("clients", 50, "Visitors at once, each with a connection of its own.", lower_bound=1)
+    flag_kinds.define_count("clients", 50, "Visitors at once, each with a connection of its own.", lower_bound=1)
     flag_kinds.define_float("seconds", 60, "Seconds for which they ask.", lower_bound=0.1)
 
 
@@ -101,7 +101,7 @@ def load_flags() -> None:
 def trainings_flags() -> None:
     cmr_flags.define_workspace_dir()
     _overlay()
-    flags.DEFINE_integer("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
+    flag_kinds.define_count("jobs", 1, "Trainings at once, which share the CPUs; on GPUs leave it 1.", lower_bound=1)
     flags.DEFINE_bool("dry_run", False, "Print the commands that are still to be carried out, and stop.")
 
 
@@ -145,7 +145,7 @@ def _table() -> None:
 
 
 def _seeds(default: int) -> None:
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "seeds", default, "Runs of each setting, with the seeds 0, 1, ...; their mean is what counts.", lower_bound=1
     )
 
@@ -198,7 +198,7 @@ def ensemble_flags() -> None:
     flags.DEFINE_list(
         "candidates", ["*"], "Patterns of names below runs/; only finished runs that an experiment has trained count."
     )
-    flags.DEFINE_integer("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)
+    flag_kinds.define_count("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)
     flags.DEFINE_multi_enum(
         "query_banks",
         [],

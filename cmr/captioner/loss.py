@@ -1,5 +1,6 @@
 """The captioner's loss: cross entropy of every word, and its perplexity on a split."""
 
+import math
 from collections.abc import Callable
 
 import keras
@@ -79,10 +80,18 @@ class SplitLosses:
         return losses_of_sentences
 
     def perplexity(self, split: Examples) -> float:
-        """`exp` of the mean loss of a word over all sentences of a split, end words included."""
+        """`perplexity_of` the mean loss of a word over all sentences of a split, end words included."""
         total = self.of_sentences(split, np.arange(split.num_captions)).sum()
-        with np.errstate(over="ignore"):
-            return float(np.exp(total / split.lengths.sum()))
+        return perplexity_of(float(total / split.lengths.sum()))
+
+
+# e to this is below the greatest float32.
+_MOST_LOG = 88.0
+
+
+def perplexity_of(loss: float) -> float:
+    """`exp(loss)`, or the greatest power of e that a float32 holds, which files and TensorBoard take."""
+    return math.exp(min(loss, _MOST_LOG))
 
 
 def caption_batch(split: Examples, sentences: np.ndarray) -> dict[str, np.ndarray]:

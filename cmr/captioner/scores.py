@@ -8,6 +8,7 @@ the paper's CIDEr-D); Chen et al., "Microsoft COCO Captions: Data Collection and
 """
 
 import dataclasses
+import importlib.util
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,9 +45,9 @@ class CaptionScores:
     cider_of_images: np.ndarray
 
 
-def require_scorers() -> None:
-    """Raises ConfigError if the scorers' package is not installed."""
-    extras.check_installed("scoring captions needs", "captions", "pycocoevalcap")
+def has_scorers() -> bool:
+    """Whether the scorers' package, the extra `captions`, is installed."""
+    return importlib.util.find_spec("pycocoevalcap") is not None
 
 
 def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:
@@ -59,7 +60,7 @@ def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]])
     Raises:
       ConfigError: the scorers' package is not installed.
     """
-    require_scorers()
+    extras.check_installed("scoring captions needs", "captions", "pycocoevalcap")
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
 

@@ -83,7 +83,10 @@ class CaptionerSetup:
         """The captioner as training begins; the seed of the settings decides its weights."""
         keras.utils.set_random_seed(self.run_config.train.seed)
         if self.begins_with is not None:
-            return self.begins_with.model
+            # Made anew: what dropout draws is decided when a layer is made, and a file's layers were before the seed.
+            model = captioner_model(model_config(self.begins_with.model))
+            model.set_weights(self.begins_with.model.get_weights())
+            return model
         model = captioner_model(self.run_config.model)
         if self.run_config.model.whitened:
             train = self.train_split()

@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from cmr.captioner import decoding, files
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.decoding import Decoder
 from cmr.captioner.files import Captioner
-from cmr.captioner.scores import CaptionScores, require_scorers, score_captions
+from cmr.captioner.scores import CaptionScores, has_scorers, score_captions
 from cmr.config import MAX_PIXELS
 from cmr.errors import WorkspaceError
 from cmr.pictures import streaming
@@ -36,7 +36,7 @@ class SplitCaptions:
       captions: `[num_images]`, the best sentence of each.
       log_probabilities: `[num_images]`.
       references: `[num_images]`, what people wrote of each.
-      scores: BLEU and CIDEr.
+      scores: BLEU and CIDEr; None where the scorers' package is not installed.
     """
 
     dataset: str
@@ -46,35 +46,40 @@ class SplitCaptions:
     captions: Sequence[str]
     log_probabilities: Sequence[float]
     references: Sequence[Sequence[str]]
-    scores: CaptionScores
+    scores: CaptionScores | None
 
     def write(self, path: pathlib.Path) -> None:
         """Writes captions.json of WORKSPACE.md."""
-        images = zip(self.image_ids, self.captions, self.log_probabilities, self.scores.cider_of_images, strict=True)
-        content = {
-            "dataset": self.dataset,
-            "split": self.split,
-            "search": dataclasses.asdict(self.config),
-            "scores": self.scores.scores,
-            "captions": [
-                {"image_id": image_id, "caption": caption, "log_probability": log_p, "cider": float(cider)}
-                for image_id, caption, log_p, cider in images
-            ],
-        }
+        listed = [
+            {"image_id": image_id, "caption": caption, "log_probability": log_p}
+            for image_id, caption, log_p in zip(self.image_ids, self.captions, self.log_probabilities, strict=True)
+        ]
+        content = {"dataset": self.dataset, "split": self.split, "search": dataclasses.asdict(self.config)}
+        if self.scores:
+            content["scores"] = self.scores.scores
+            for each, cider in zip(listed, self.scores.cider_of_images, strict=True):
+                each["cider"] = float(cider)
+        content["captions"] = listed
         atomic_files.write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
 
     def samples(self, count: int) -> str:
-        """The captions of highest and of lowest CIDEr, half of `count` each, with a sentence of somebody's each."""
+        """The captions of highest and of lowest CIDEr, half of `count` each, with a sentence of somebody's each.
+
+        Without scores the first ones.
+        """
+        if not self.scores:
+            return "\n".join(["the first:", *self._lines(range(min(count, len(self.captions))))])
         order = np.argsort(-self.scores.cider_of_images, kind="stable")
         half = min(count, len(order)) // 2
-        lines = []
-        for title, images in (("best by CIDEr", order[:half]), ("worst by CIDEr", order[len(order) - half :])):
-            lines.append(f"{title}:")
-            for image in images:
-                lines.append(f"  {self.scores.cider_of_images[image]:5.0f}  {self.image_ids[image]}")
-                lines.append(f"         captioner: {self.captions[image]}")
-                lines.append(f"         somebody:  {self.references[image][0]}")
-        return "\n".join(lines)
+        of_halves = (("best by CIDEr:", order[:half]), ("worst by CIDEr:", order[len(order) - half :]))
+        return "\n".join(line for title, images in of_halves for line in (title, *self._lines(images)))
+
+    def _lines(self, images: Iterable[int]) -> Iterator[str]:
+        for image in images:
+            cider = f"{self.scores.cider_of_images[image]:5.0f}" if self.scores else " " * 5
+            yield f"  {cider}  {self.image_ids[image]}"
+            yield f"         captioner: {self.captions[image]}"
+            yield f"         somebody:  {self.references[image][0]}"
 
 
 def seen_in_training(captioner: Captioner, dataset: str, image_ids: Sequence[str]) -> str:
@@ -127,9 +132,7 @@ def caption_split(
     Raises:
       WorkspaceError: the features are missing or others than the captioner's.
       DataError: a picture can't be read.
-      ConfigError: the scorers' package is not installed.
     """
-    require_scorers()
     image_dir = workspace.dataset_dir / workspace.read_description()["image_dir"]
     rows = in_split(read_captions(workspace.captions_csv), split)
     references = rows.groupby("image_id", sort=False)["caption"].agg(list)
@@ -150,5 +153,5 @@ def caption_split(
         captions=texts,
         log_probabilities=[sentences[0].log_probability for sentences in best_sentences],
         references=references.tolist(),
-        scores=score_captions(texts, references.tolist()),
+        scores=score_captions(texts, references.tolist()) if has_scorers() else None,
     )

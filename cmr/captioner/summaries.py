@@ -1,6 +1,5 @@
 """What TensorBoard shows of a captioner's training: curves, flags, and sentences said of validation pictures."""
 
-import math
 import pathlib
 from collections.abc import Sequence
 
@@ -9,6 +8,7 @@ import tensorflow as tf
 
 from cmr.captioner.cider import BEST
 from cmr.captioner.looking import Looking
+from cmr.captioner.loss import perplexity_of
 from cmr.data.examples import Examples
 from cmr.pictures.panel import GREEN, GREY, picture_panel
 from cmr.training import curves
@@ -48,7 +48,7 @@ class CaptionerRecorder(TrainingCurves):
 
     def _of_loss(self, loss: float) -> tuple[str, float]:
         """What people call an epoch's loss, and that value."""
-        return "perplexity", math.exp(min(loss, 700.0))
+        return "perplexity", perplexity_of(loss)
 
     def validation(self, epoch: int, measured: Looking, captions: Sequence[str]) -> None:
         """What an epoch's validation came to, and a few pictures with their captions and one of their own sentences.

@@ -43,7 +43,7 @@ def check_batches(config: CaptionerTrainConfig, num_images: int, num_captions: i
             f"split has {num_images} images; give a --pretrain_batch_size between {config.samples_per_image} and "
             f"{config.samples_per_image * num_images}"
         )
-    if num_captions < config.batch_size:
+    if not config.samples_per_image and num_captions < config.batch_size:
         raise ConfigError(
             f"the training split has {num_captions} sentences, fewer than a batch's {config.batch_size}; "
             "lower --pretrain_batch_size"

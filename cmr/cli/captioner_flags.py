@@ -6,6 +6,7 @@ from cmr import config
 from cmr.cli import command, datasets, flag_kinds
 from cmr.cli import flags as cmr_flags
 from cmr.config import CaptionerConfig, CaptionerTrainConfig
+from cmr.errors import ConfigError
 
 
 @command.flag_group("Captioner")
@@ -100,7 +101,7 @@ def pretrain_flags() -> None:
         "Global norm to which the gradient is clipped (im2txt's).",
         1e-6,
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "pretrain_epochs",
         None,
         "Epochs at most. With more than a captioner was begun with, its training goes on from where it stopped. "
@@ -162,11 +163,44 @@ def beam_search_flags() -> None:
     flag_kinds.define_size(
         "beam_width", 3, "Beginnings kept at each length (im2txt's 3); 1 takes the best word each time.", lower_bound=1
     )
-    flags.DEFINE_integer("max_words", 20, "Words of a caption at most (im2txt's 20).", lower_bound=1)
+    flag_kinds.define_count("max_words", 20, "Words of a caption at most (im2txt's 20).", lower_bound=1)
     flag_kinds.define_float(
         "length_factor",
         0.0,
         "A caption of n words, end word included, is ranked by log p / n^length_factor; 0, which is im2txt's, favours "
         "short ones.",
         lower_bound=0.0,
+        upper_bound=10.0,
     )
+
+
+# Of CaptionerConfig -> the flag that says it.
+_SIZES = {
+    "embedding_dim": "text_space_dim",
+    "lstm_units": "lstm_units",
+    "dropout": "caption_dropout",
+    "forget_bias": "lstm_forget_bias",
+}
+
+
+def take_sizes(values: flags.FlagValues, model: CaptionerConfig) -> None:
+    """Sets the flags of a captioner's sizes to those of the one that a second phase begins with.
+
+    Args:
+      values: the parsed flags.
+      model: its settings.
+
+    Raises:
+      ConfigError: one that was given says something else.
+    """
+    for name, flag in _SIZES.items():
+        if values[flag].present and values[flag].value != getattr(model, name):
+            raise ConfigError(
+                f"--{flag}={values[flag].value} is another than that of the captioner that the second phase begins "
+                f"with ({getattr(model, name)}); leave it out"
+            )
+        values[flag].value = getattr(model, name)
+    usual = datasets.DEFAULTS[values.dataset.partition(":")[0]]["feature_norm"]
+    for flag, idle in (("feature_norm", usual), ("feature_whitening", CaptionerTrainConfig.feature_whitening)):
+        if values[flag].present and values[flag].value != idle:
+            raise ConfigError(f"--{flag} is of a captioner's first phase; leave it out")

@@ -31,7 +31,7 @@ def system_group(names: Sequence[str]) -> Callable[[], None]:
 @command.flag_group("Course of training")
 def course_flags() -> None:
     flag_kinds.define_seed("seed", 0, "Seed of all that is random: weights, order of batches, mixtures, word vectors.")
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "checkpoint_steps", 500, "Steps between two saved states, beside each epoch's end.", lower_bound=1
     )
 

@@ -31,7 +31,7 @@ def finetune_flags() -> None:
         ("both", "vgg", "image"),
         "CNN that is trained, where the model reads two: that of X_vgg, that of X_img, or both.",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "finetune_blocks",
         2,
         "Blocks at the CNN's end that are trained; 0: all. What comes before them runs over the pictures once and its "

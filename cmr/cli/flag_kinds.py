@@ -100,6 +100,11 @@ def define_seed(name: str, default: int, help_text: str) -> None:
     flags.DEFINE_integer(name, default, help_text, lower_bound=0, upper_bound=MAX_SEED)
 
 
+def define_count(name: str, default: int | None, help_text: str, lower_bound: int) -> None:
+    """Defines a flag that counts something."""
+    flags.DEFINE_integer(name, default, help_text, lower_bound=lower_bound, upper_bound=MAX_SIZE)
+
+
 def define_size(name: str, default: int | None, help_text: str, lower_bound: int) -> None:
     """Defines a flag that memory grows with: where there is too little, the command names it."""
     flags.DEFINE(SizeParser(lower_bound, MAX_SIZE), name, default, help_text, serializer=flags.ArgumentSerializer())

@@ -194,7 +194,7 @@ def query_bank_flags() -> None:
 
 @command.flag_group("Benchmark")
 def benchmark_flags() -> None:
-    flags.DEFINE_integer("steps", 15, "How often each part is timed; its median is printed.", lower_bound=1)
+    flag_kinds.define_count("steps", 15, "How often each part is timed; its median is printed.", lower_bound=1)
     flags.DEFINE_enum(
         "against", "keras", ("keras", "torch"), "Whose GRU is timed beside ours: Keras's, or PyTorch's too."
     )

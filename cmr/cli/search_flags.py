@@ -17,7 +17,7 @@ def pack_flags() -> None:
         "How the weights of encoders and CNNs are kept. float16 is half the size; the card says what rounding the "
         "encoders costs on validation.",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "sentences_per_image",
         None,
         "Training sentences of an image that come along, to be found by a picture, and to tell what pictures have in "
@@ -90,7 +90,7 @@ def query_flags() -> None:
         'and - between: "a beach" + ./dog.jpg - "people".',
     )
     _searched_gallery()
-    flags.DEFINE_integer("top", 10, "Results at most.", lower_bound=1)
+    flag_kinds.define_count("top", 10, "Results at most.", lower_bound=1)
 
 
 @command.flag_group("Results")

@@ -1,7 +1,5 @@
 """The flags of the phase of cmr.train in which the text encoder learns from sentences alone."""
 
-from absl import flags
-
 from cmr.cli import command, flag_kinds
 
 
@@ -13,7 +11,7 @@ def text_pretraining_flags() -> None:
         "beside the training split's: two sentences of one image are to be near each other. They need no pictures "
         "(data_prep.prepare --pictures=optional). Images that are measured on are left out.",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "sentence_epochs",
         12,
         "Epochs of that phase, of which the best one is kept; an epoch is a pair for every two sentences of an image.",

@@ -130,7 +130,7 @@ def loss_flags() -> None:
         "Sentences, and as many images, that --negatives=epoch brings to each batch; 0: as many as the batch.",
         lower_bound=0,
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "warm_up_epochs",
         TrainConfig.warm_up_epochs,
         "First epochs in which --negatives=hardest takes all pairs of the batch: the most similar ones of a model that "
@@ -166,7 +166,7 @@ def training_flags() -> None:
     flag_kinds.define_float(
         "learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + datasets.defaults_of("learning_rate"), 0.0
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "decay_epochs",
         TrainConfig.decay_epochs,
         "Epochs after which the rate falls to a tenth, as in VSE++; 0: never, as in VSE.",
@@ -190,7 +190,7 @@ def training_flags() -> None:
         "Of the factors of the text encoder's products; weights, optimizer, loss and similarities stay float32. "
         "mixed_bfloat16 is twice as fast on a CPU that multiplies it; mixed_float16 scales the loss and is for GPUs.",
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "max_epochs",
         None,
         "Epochs at most. With more than a run was begun with, it goes on from where it stopped, as if it had never "
@@ -206,7 +206,7 @@ def training_flags() -> None:
     flag_kinds.define_float(
         "worker_timeout", 600.0, "Seconds that --strategy=multi_worker waits for the other workers to come.", 0.0
     )
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "logical_cpus", 0, "Split the CPU into this many logical devices, to try --strategy=mirrored without GPUs.", 0
     )
     cmr_flags.define_folder_name(
@@ -218,14 +218,14 @@ def training_flags() -> None:
 
 @command.flag_group("Course of training")
 def course_flags() -> None:
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "patience",
         TrainConfig.patience,
         "Epochs without a better validation (sum of recalls, or perplexity of a captioner) before training stops.",
         lower_bound=1,
     )
     flag_kinds.define_seed("seed", TrainConfig.seed, "Seed of the initial weights and of the order of batches.")
-    flags.DEFINE_integer(
+    flag_kinds.define_count(
         "checkpoint_steps",
         TrainConfig.checkpoint_steps,
         "Steps between two saved states, beside each epoch's end.",

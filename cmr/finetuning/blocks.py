@@ -6,6 +6,7 @@ module, a layer of a chain. Where the names of the layers say that several such 
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Iterator
 
@@ -45,16 +46,17 @@ def parts_of(cnn: keras.Model, blocks: int) -> CnnParts:
     Raises:
       ConfigError: it has nothing to train there.
     """
+    cnn = _opened(cnn)
     starts = block_starts(cnn)
     cut = starts[-blocks] if 0 < blocks < len(starts) else starts[0]
-    for layer in _layers(cnn):
+    for layer in cnn.layers:
         layer.trainable = False
     if cut is starts[0]:
         parts = CnnParts(None, keras.Model(cnn.input, cnn.output, name=f"{cnn.name}_whole"), "")
     else:
         frozen = keras.Model(cnn.input, cut, name=f"{cnn.name}_frozen")
         parts = CnnParts(frozen, keras.Model(cut, cnn.output, name=f"{cnn.name}_trained"), _operation(cut).name)
-    for layer in _layers(parts.trained):
+    for layer in parts.trained.layers:
         layer.trainable = not isinstance(layer, keras.layers.BatchNormalization)
     if not parts.trained.trainable_variables:
         raise ConfigError(f"the CNN {cnn.name} has no weights to train; leave --finetune_cnn out")
@@ -62,7 +64,7 @@ def parts_of(cnn: keras.Model, blocks: int) -> CnnParts:
 
 
 def block_starts(cnn: keras.Model) -> list[keras.KerasTensor]:
-    """What each block reads, from the first block, which reads the pictures, to the last."""
+    """What each block reads, from the first block, which reads the pictures, to the last; `cnn` has no model in it."""
     starts, name = [cnn.input], None
     start = cnn.input
     for operations, end in _pieces(cnn):
@@ -80,28 +82,25 @@ def block_starts(cnn: keras.Model) -> list[keras.KerasTensor]:
 
 def _pieces(cnn: keras.Model) -> Iterator[tuple[list[keras.Operation], keras.KerasTensor]]:
     """What lies between two places through which everything flows, and the tensor at its end."""
+    # Not a layer's own input and output, which may be those of another model that it is part of too.
+    nodes = {id(node.operation): node for of_depth in cnn._nodes_by_depth.values() for node in of_depth}
     readers = {id(cnn.output): 1}
-    for operation in cnn.operations:
-        for tensor in _tensors(operation, "input"):
+    for node in nodes.values():
+        for tensor in node.input_tensors:
             readers[id(tensor)] = readers.get(id(tensor), 0) + 1
     waiting: dict[int, int] = {}
     piece = []
     # Keras lists them so that each stands behind those it reads.
     for operation in cnn.operations:
         piece.append(operation)
-        if not isinstance(operation, keras.layers.InputLayer):
-            for tensor in _tensors(operation, "input"):
-                waiting[id(tensor)] -= 1
-        outputs = _tensors(operation, "output")
+        for tensor in nodes[id(operation)].input_tensors:
+            waiting[id(tensor)] -= 1
+        outputs = nodes[id(operation)].output_tensors
         waiting.update({id(tensor): readers.get(id(tensor), 0) for tensor in outputs})
         waiting = {key: count for key, count in waiting.items() if count}
         if len(waiting) == 1 and len(outputs) == 1 and id(outputs[0]) in waiting:
             yield piece, outputs[0]
             piece = []
-
-
-def _tensors(operation: keras.Operation, side: str) -> list[keras.KerasTensor]:
-    return keras.tree.flatten(getattr(operation, side))
 
 
 def _operation(tensor: keras.KerasTensor) -> keras.Operation:
@@ -116,9 +115,19 @@ def _learns(operation: keras.Operation) -> bool:
     )
 
 
-def _layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
-    """Every layer, those of models inside it too."""
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
+def _opened(cnn: keras.Model) -> keras.Model:
+    """The same layers with those of models inside it in their places, so that it can be cut there too."""
+    if not any(isinstance(layer, keras.Model) for layer in cnn.layers):
+        return cnn
+    pictures = keras.Input(cnn.input.shape[1:], name="pictures")
+    return keras.Model(pictures, _called(cnn, pictures), name=cnn.name)
+
+
+def _called(operation: keras.Operation, *inputs, **further):
+    """What an operation gives; of a model what its layers give one after the other."""
+    if isinstance(operation, keras.Sequential):
+        return functools.reduce(lambda tensor, layer: _called(layer, tensor), operation.layers, inputs[0])
+    if isinstance(operation, keras.Model):
+        # What Keras's own `call` does, one level deeper.
+        return operation._run_through_graph(inputs[0], lambda inside: functools.partial(_called, inside))
+    return operation(*inputs, **further)

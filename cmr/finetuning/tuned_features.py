@@ -1,5 +1,6 @@
 """features/<name>-finetuned/ of a run: what its tuned CNN gives every picture, whole, in the form of any features."""
 
+import contextlib
 import pathlib
 from collections.abc import Sequence
 
@@ -68,6 +69,7 @@ def write_tuned_features(
 
 
 def _is_whole(folder: pathlib.Path, settings: dict) -> bool:
-    if not (folder / features.EXTRACTOR_JSON).exists():
-        return False
-    return settings.items() <= features.read_features(folder).extractor.items()
+    # Damaged ones are made again like those that are not there yet.
+    with contextlib.suppress(WorkspaceError):
+        return settings.items() <= features.read_features(folder).extractor.items()
+    return False

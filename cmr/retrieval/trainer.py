@@ -16,6 +16,7 @@ from cmr.finetuning.tuned_cnns import TunedCnns
 from cmr.retrieval.batches import check_replicas, training_batches
 from cmr.retrieval.pairs_trainer import PairsTrainer
 from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
+from cmr.training import loop
 from cmr.training.loop import Validation
 from cmr.workspace.runs import Run
 
@@ -61,10 +62,16 @@ class Trainer(PairsTrainer):
 
         Args:
           begins_with: the run; one whose checkpoints were removed leaves the temperature as it is.
+
+        Raises:
+          WorkspaceError: its last state is damaged.
         """
-        last = tf.train.latest_checkpoint(begins_with.checkpoints_dir)
-        if last is not None and self._step.loss.weights:
-            tf.train.Checkpoint(loss=self._step.loss).restore(last).expect_partial()
+        if not self._step.loss.weights:
+            return
+        last = loop.last_state(begins_with)
+        if last is not None:
+            with loop.whole_state(begins_with):
+                tf.train.Checkpoint(loss=self._step.loss).restore(last).expect_partial()
 
     @property
     def trackables(self) -> Mapping[str, Any]:

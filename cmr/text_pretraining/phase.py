@@ -19,6 +19,7 @@ from cmr.retrieval.summaries import SilentRecorder
 from cmr.text_pretraining import sentence_pairs
 from cmr.text_pretraining.recorder import TextRecorder
 from cmr.text_pretraining.trainer import TextTrainer
+from cmr.training import loop
 from cmr.training.workers import Workers
 from cmr.workspace.captions import read_captions
 from cmr.workspace.checksums import files_sha256
@@ -100,7 +101,7 @@ class TextPhase(Phase):
 
     def _is_over(self, run: Run) -> bool:
         """Whether a run has begun to learn from images, as far as this process sees its folder."""
-        return tf.train.latest_checkpoint(run.checkpoints_dir) is not None
+        return loop.last_state(run) is not None
 
     def num_untaught(self, run: Run) -> int:
         """None where the phase is over, which has said it; its sentences are not read again for that."""

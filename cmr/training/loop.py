@@ -1,9 +1,10 @@
 """The course of a training: epochs, validation, early stopping, saved states and going on from them."""
 
+import contextlib
 import dataclasses
 import math
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -108,6 +109,35 @@ def dropout_states(model: keras.Model) -> list[tf.Variable]:
     return [variable.value for variable in model.non_trainable_variables]
 
 
+def last_state(run: Run) -> str | None:
+    """The last state of a training, as TensorFlow restores it; None where there is none.
+
+    Raises:
+      WorkspaceError: there was one, and it is damaged or not there any more: training all again could cost days.
+    """
+    with whole_state(run):
+        last = tf.train.latest_checkpoint(run.checkpoints_dir)
+        if last is None and (run.checkpoints_dir / "checkpoint").exists():
+            raise ValueError("its files are gone")
+    return last
+
+
+@contextlib.contextmanager
+def whole_state(run: Run) -> Iterator[None]:
+    """Whatever a block that reads a run's states trips over is one sentence.
+
+    Raises:
+      WorkspaceError: naming the folder.
+    """
+    try:
+        yield
+    # TensorFlow reports a file that was cut as an IndexError, a list of states that is no text as a ValueError.
+    except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
+        raise WorkspaceError(
+            f"{run.checkpoints_dir} holds no whole state of this model; remove the run's folder"
+        ) from error
+
+
 class TrainingLoop:
     """Trains a task to early stopping.
 
@@ -141,11 +171,8 @@ class TrainingLoop:
         }
         self._tracked = {**task.trackables, **self._state}
         checkpoint = tf.train.Checkpoint(**self._tracked)
-        try:
+        with whole_state(run):
             self._checkpoints = tf.train.CheckpointManager(checkpoint, str(run.checkpoints_dir), max_to_keep=1)
-        # TensorFlow's list of states can't be read.
-        except ValueError as error:
-            raise self._no_state() from error
 
     def fit(self) -> None:
         """Trains until patience or epochs end; the task keeps its best model."""
@@ -169,24 +196,14 @@ class TrainingLoop:
         return f"best_{self._task.score_name.replace(' ', '_')}"
 
     def _restore(self) -> None:
-        if self._checkpoints.latest_checkpoint is None:
-            # Training all again without a word could cost days.
-            if (self._run.checkpoints_dir / "checkpoint").exists():
-                raise self._no_state()
+        last = last_state(self._run)
+        if last is None:
             return
-        try:
-            self._checkpoints.checkpoint.restore(self._checkpoints.latest_checkpoint).assert_consumed()
-        # TensorFlow reports a file that was cut as an IndexError.
-        except (AssertionError, ValueError, IndexError, tf.errors.OpError) as error:
-            raise self._no_state() from error
-        step, epoch = self._get("step_in_epoch"), self._get("epoch")
-        if not (0 <= step <= self._task.steps_per_epoch and epoch >= 0 and math.isfinite(self._get("loss_sum"))):
-            raise self._no_state()
-
-    def _no_state(self) -> WorkspaceError:
-        return WorkspaceError(
-            f"{self._run.checkpoints_dir} holds no whole state of this model; remove the run's folder"
-        )
+        with whole_state(self._run):
+            self._checkpoints.checkpoint.restore(last).assert_consumed()
+            step, epoch = self._get("step_in_epoch"), self._get("epoch")
+            if not (0 <= step <= self._task.steps_per_epoch and epoch >= 0 and math.isfinite(self._get("loss_sum"))):
+                raise ValueError("numbers out of range")
 
     def _is_done(self) -> bool:
         return (

@@ -88,6 +88,10 @@ def _flaw(captions: pd.DataFrame) -> str | None:
     splits = captions.groupby("image_id", sort=False)["split"].nunique()
     if (splits > 1).any():
         return f"puts image {splits.idxmax()} into two splits"
+    begins = captions["image_id"] != captions["image_id"].shift()
+    apart = captions["image_id"][begins & captions["image_id"].duplicated()]
+    if len(apart):
+        return f"has the rows of image {apart.iloc[0]} apart from each other"
     return None
 
 

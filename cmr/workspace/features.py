@@ -42,6 +42,7 @@ _EXTRACTOR = Record(
         "cells": Whole(at_least=1),
         "images": Whole(at_least=1),
         "image_ids_sha256": Sha256(),
+        "pictures_sha256": Sha256(),
         "blank_images": Listed(Text()),
         "sources": ByName(Text()),
     },

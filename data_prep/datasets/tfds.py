@@ -5,7 +5,7 @@ The pictures are written out as they are encoded, beside the captions, so that e
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cmr import progress
@@ -115,7 +115,7 @@ def read_tfds(
     listed = [image_id for image_ids in images.values() for image_id in image_ids]
     if len(set(listed)) < len(listed):
         raise DataError(f"{builder.info.full_name} names two pictures alike; it can't be read here")
-    splits, words = _splits(images, seed)
+    splits, words = _splits(images, sentences, seed)
     return raw_dataset.assemble(
         sentences=sentences,
         splits=splits,
@@ -125,7 +125,9 @@ def read_tfds(
     )
 
 
-def _splits(images: Mapping[str, list[str]], seed: int) -> tuple[dict[str, list[str]], str]:
+def _splits(
+    images: Mapping[str, list[str]], sentences: Sequence[Sentence], seed: int
+) -> tuple[dict[str, list[str]], str]:
     """The builder's splits, or drawn ones where it lacks val or test, and how they came about."""
     if all(images.get(split) for split in paths.SPLITS):
         rest = images.get("restval", [])
@@ -133,7 +135,8 @@ def _splits(images: Mapping[str, list[str]], seed: int) -> tuple[dict[str, list[
         return {**{split: images[split] for split in paths.SPLITS}, "train": images["train"] + rest}, (
             f"its own splits{joined}"
         )
-    drawn = drawn_splits.draw_splits([image_id for image_ids in images.values() for image_id in image_ids], seed)
+    listed = [image_id for image_ids in images.values() for image_id in image_ids]
+    drawn = drawn_splits.draw_among_usable(listed, lambda image_id: True, sentences, seed)
     return drawn, (
         f"which lacks val or test: {len(drawn['test']):,} test and {len(drawn['val']):,} validation images are drawn "
         f"with seed {seed}"

@@ -12,7 +12,7 @@ from cmr.pictures import row_filling
 from cmr.pictures.cnn import Cnn, write_cnn
 from cmr.pipelines import work
 from cmr.pipelines.runners import Runner
-from cmr.workspace import features
+from cmr.workspace import checksums, features
 from cmr.workspace.partial_rows import PartialRows
 from cmr.workspace.shards import Shard
 from data_prep.extract import finished_features
@@ -62,11 +62,15 @@ class Extraction:
         """Does all that can fail before the CNN runs, and writes nothing: looks at the pictures, builds the CNN.
 
         Raises:
-          DataError: pictures are missing.
+          DataError: pictures are missing; or, with `refuse`, a grey one stands for some in features that are there.
           WorkspaceError: the weights are missing or do not fit.
         """
         if self._finished is None:
             self._check_files()
+        elif self._finished["blank_images"] and self.on_corrupt != "blank":
+            first, *others = self._finished["blank_images"]
+            reason = f"{first} couldn't be read when {self.folder} was extracted"
+            raise row_filling.unreadable(reason, self.on_corrupt, 1 + len(others))
         if self._finished is None or self._lacks_cnn:
             _ = self._model
 
@@ -136,6 +140,7 @@ class Extraction:
         description = {
             "name": self.folder.name,
             **self.settings,
+            **self._of_pictures,
             "feature_dim": row_shape[-1],
             **({"cells": row_shape[0]} if len(row_shape) == 2 else {}),
             "stand_in": self.cnn.stand_in,
@@ -170,8 +175,20 @@ class Extraction:
         }
 
     @functools.cached_property
+    def _of_pictures(self) -> dict:
+        """What tells the pictures from others of the same names; nothing where they are not there any more.
+
+        It is no setting: an extraction that one picture has stopped goes on once that is mended.
+        """
+        try:
+            return {finished_features.PICTURES: checksums.files_fingerprint(self.pictures.paths)}
+        except OSError:
+            return {}
+
+    @functools.cached_property
     def _finished(self) -> dict | None:
-        return finished_features.whole_features(self.folder, self.settings, self.pictures.image_ids)
+        known = {**self.settings, **self._of_pictures}
+        return finished_features.whole_features(self.folder, known, self.pictures.image_ids)
 
     @functools.cached_property
     def _lacks_cnn(self) -> bool:

@@ -128,6 +128,18 @@ def test_self_critical_training_goes_on_from_it_and_leaves_it_as_it_is(trained):
     assert files.read_captioner(folder).checksum() != before == files.read_captioner(workspace.captioner_dir).checksum()
 
 
+@pytest.mark.parametrize(
+    "idle", ["--lstm_units=999", "--caption_dropout=0.77", "--feature_norm=7", "--feature_whitening=1"]
+)
+def test_a_second_phase_refuses_other_sizes_than_its_captioners(trained, idle):
+    ended = tiny_runs.call_command(
+        "cmr.pretrain", "--dataset=scenes", f"--workspace_dir={trained[0].root}", "--self_critical", idle
+    )
+
+    assert ended.returncode == 1
+    assert f"error: {idle.split('=')[0]}" in ended.stderr and "leave it out" in ended.stderr
+
+
 @pytest.mark.parametrize("other", ["--finetune_cnn", "--optimizer=sgd", "--label_smoothing=0.1"])
 def test_self_critical_training_with_what_it_does_not_do_is_refused(trained, other):
     refused = tiny_runs.call_command(

@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cmr.workspace import names
 
@@ -32,14 +32,20 @@ class Columns:
 
 def choose(column_names: Iterable[str]) -> Columns | None:
     """The columns that hold image, sentence and split; None where there is no image or no sentence."""
-    named = {_plain(name): name for name in reversed(list(column_names))}
-    image, sentence, split = (
-        next((named[name] for name in in_use if name in named), None)
-        for in_use in (IMAGE_NAMES, SENTENCE_NAMES, SPLIT_NAMES)
-    )
-    if image is None or sentence is None:
-        return None
-    return Columns(image, sentence, split or "")
+    given = list(column_names)
+    image, sentence = (_first(given, in_use) for in_use in (IMAGE_NAMES, SENTENCE_NAMES))
+    return Columns(image, sentence, choose_split(given)) if image and sentence else None
+
+
+def choose_split(column_names: Iterable[str]) -> str:
+    """The column that holds the split; "" where there is none."""
+    return _first(list(column_names), SPLIT_NAMES)
+
+
+def _first(column_names: Sequence[str], in_use: Sequence[str]) -> str:
+    """The name of a column that is in use, the most usual one; "" where there is none."""
+    named = {_plain(name): name for name in reversed(column_names)}
+    return next((named[name] for name in in_use if name in named), "")
 
 
 def _plain(name: str) -> str:

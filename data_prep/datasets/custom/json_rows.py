@@ -102,10 +102,14 @@ def _row(place: str, entry: Any) -> CaptionRow:
     if chosen is None:
         keys = names.first_few(list(map(repr, entry))) or "(none)"
         raise DataError(f"{place} has the keys {keys}; it must have {columns.EXPECTED}")
-    split = entry[chosen.split] if chosen.split else ""
-    return CaptionRow(
-        place, _text(place, entry[chosen.image]), _sentences(place, entry[chosen.sentence]), str(split or "")
-    )
+    image, said = _text(place, entry[chosen.image]), _sentences(place, entry[chosen.sentence])
+    return CaptionRow(place, image, said, _split(entry))
+
+
+def _split(entry: dict) -> str:
+    """The split that an object names; "" where it names none."""
+    name = columns.choose_split(entry)
+    return str(entry[name] or "") if name else ""
 
 
 def _rows_by_image(path: pathlib.Path, content: dict) -> Iterator[CaptionRow]:
@@ -114,7 +118,7 @@ def _rows_by_image(path: pathlib.Path, content: dict) -> Iterator[CaptionRow]:
 
 
 def _coco_rows(path: pathlib.Path, content: dict) -> Iterator[CaptionRow]:
-    file_names = {}
+    file_names, split_of = {}, {}
     for number, image in enumerate(content["images"], start=1):
         place = f"{path}, entry {number} of images"
         if not isinstance(image, dict) or not isinstance(image.get("id"), (int, str)):
@@ -122,12 +126,14 @@ def _coco_rows(path: pathlib.Path, content: dict) -> Iterator[CaptionRow]:
         if image["id"] in file_names:
             raise DataError(f"{place} has the id {image['id']!r:.40} again; give each image its own")
         file_names[image["id"]] = _text(place, image.get("file_name"))
+        split_of[image["id"]] = _split(image)
     for number, note in enumerate(content["annotations"], start=1):
         place = f"{path}, entry {number} of annotations"
         image_id = note.get("image_id") if isinstance(note, dict) else None
         if not isinstance(image_id, (int, str)) or image_id not in file_names:
             raise DataError(f"{place} has the image_id {image_id!r:.40}, which no entry of images has; mend it")
-        yield CaptionRow(place, file_names[image_id], _sentences(place, note.get("caption")), "")
+        said = _sentences(place, note.get("caption"))
+        yield CaptionRow(place, file_names[image_id], said, _split(note) or split_of[image_id])
 
 
 def _sentences(place: str, said: Any) -> tuple[str, ...]:

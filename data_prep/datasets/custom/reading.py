@@ -3,7 +3,7 @@
 import pathlib
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from cmr import shell
 from cmr.errors import DataError
@@ -72,10 +72,15 @@ def read_custom(
     first = next(iter(files))
     if not said:
         raise DataError(f"{first} holds no row; write one of image and caption for each sentence")
-    splits, protocol = _splits(list(files), split_of, seed, any(files.values()))
     located = pictures.locate(data_dir, split_of, _folders(files), pictures_required)
+    sentences = raw_dataset.numbered(said)
+
+    def draw(image_ids: Sequence[str]) -> dict[str, list[str]]:
+        return drawn_splits.draw_among_usable(image_ids, located.can_use, sentences, seed)
+
+    splits, protocol = _splits(list(files), split_of, draw, seed, any(files.values()))
     return raw_dataset.assemble(
-        sentences=raw_dataset.numbered(said),
+        sentences=sentences,
         splits=splits,
         pictures=located,
         sources=tuple(files),
@@ -132,7 +137,11 @@ def _split(place: str, name: str) -> str:
 
 
 def _splits(
-    files: Sequence[pathlib.Path], split_of: Mapping[str, str], seed: int, by_files: bool
+    files: Sequence[pathlib.Path],
+    split_of: Mapping[str, str],
+    draw: Callable[[Sequence[str]], dict[str, list[str]]],
+    seed: int,
+    by_files: bool,
 ) -> tuple[dict[str, list[str]], str]:
     """The files' splits or drawn ones, and how they came about."""
     place, label = " and ".join(map(str, files)), " and ".join(path.name for path in files)
@@ -143,7 +152,7 @@ def _splits(
             f"{names.visible(without[0])}; give one to all or to none"
         )
     if without:
-        drawn = drawn_splits.draw_splits(without, seed)
+        drawn = draw(without)
         return drawn, (
             f"{label} names no splits: {len(drawn['test']):,} test and {len(drawn['val']):,} validation images are "
             f"drawn with seed {seed}"

@@ -179,6 +179,21 @@ def test_self_critical_training_begins_with_the_first_ones_captioner_and_leaves_
     assert (captioner.features, captioner.looking) == ("tiny", Looking(8.0, 9.5, 2, 12))
 
 
+def test_the_seed_decides_what_a_second_phase_drops(workspace):
+    first = finish_first_phase(workspace)
+    drawn = []
+    for noise in (1, 2):
+        keras.utils.set_random_seed(noise)
+        model = CaptionerSetup.from_flags(flags_of(workspace, self_critical=True)).model()
+        drawn.append([np.asarray(state) for state in model.non_trainable_variables])
+        for mine, before in zip(model.get_weights(), first.model.get_weights(), strict=True):
+            np.testing.assert_array_equal(mine, before)
+
+    assert drawn[0]
+    for one, other in zip(*drawn, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_word_by_word_no_sentences_are_drawn(workspace):
     assert CaptionerSetup.from_flags(flags_of(workspace)).run_config.train.samples_per_image == 0
 

@@ -184,3 +184,23 @@ def test_the_command_scores_a_split_and_keeps_every_caption(dataset):
     kept = json.loads((dataset.captioner_dir / split.CAPTIONS_JSON).read_text())
     assert [one["caption"] for one in kept["captions"]] == [*_COLOURS] * 2
     assert kept["search"]["width"] == 1
+
+
+def test_without_the_scorers_captions_are_written_and_it_is_said_what_is_left_out(dataset, monkeypatch):
+    monkeypatch.setattr(split, "has_scorers", lambda: False)
+
+    ended = call_command("cmr.caption", f"--workspace_dir={dataset.root}", "--split=test", "--beam_width=1")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "BLEU and CIDEr are left out; for them: pip install 'cmr[captions]'" in ended.stdout
+    kept = json.loads((dataset.captioner_dir / split.CAPTIONS_JSON).read_text())
+    assert [one["caption"] for one in kept["captions"]] == [*_COLOURS] * 2
+    assert "scores" not in kept and "cider" not in kept["captions"][0]
+
+
+@pytest.mark.parametrize("flag", ["--length_factor=300", "--max_words=100000000000000000000000"])
+def test_a_number_that_nothing_can_be_counted_by_is_refused(dataset, flag):
+    ended = call_command("cmr.caption", f"--workspace_dir={dataset.root}", "--split=test", flag)
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert flag.split("=")[0].removeprefix("--") in ended.stderr

@@ -42,6 +42,28 @@ def test_branches_that_join_are_one_block():
     assert len(starts(model)) == 3
 
 
+def nested(inner: keras.Model) -> keras.Model:
+    """A CNN with a model in a model, in functional form and as a chain."""
+    pictures = keras.Input(inner.input.shape[1:], name="whole_pictures")
+    scaled = keras.Sequential([keras.layers.Rescaling(0.5), keras.layers.Rescaling(2.0)], name="scaling")(pictures)
+    middle = keras.Model(inner.input, inner(inner.input), name="middle")
+    return keras.Model(pictures, keras.layers.Dense(3, name="last")(middle(scaled)))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_models_inside_a_cnn_are_cut_as_if_they_were_not_inside(count):
+    model = nested(tunable_runs.three_blocks())
+    pictures = np.random.default_rng(0).random((2, *model.input.shape[1:])).astype(np.float32)
+
+    parts = blocks.parts_of(model, count)
+
+    maps = parts.frozen(pictures) if parts.frozen else pictures
+    np.testing.assert_allclose(parts.trained(maps), model(pictures), rtol=1e-5, atol=1e-5)
+    learn = {variable.path.split("/")[0] for variable in parts.trained.trainable_variables}
+    assert "last" in learn and ("head" in learn) == (count != 1)
+    assert (parts.frozen is None) == (count == 0)
+
+
 def test_the_last_two_of_efficientnet_lite2_are_its_last_stage_and_its_head():
     network = efficientnet_lite.efficientnet_lite2()
     model = keras.Model(network.input, network.output["features"])

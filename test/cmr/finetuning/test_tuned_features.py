@@ -49,6 +49,14 @@ def test_they_are_made_once(inputs, folder, monkeypatch):
     write(inputs, folder)
 
 
+@pytest.mark.parametrize("name", [features.FEATURES_NPY, features.EXTRACTOR_JSON])
+def test_damaged_ones_are_made_again(inputs, folder, name):
+    before = write(inputs, folder).array[:]
+    (folder / name).write_bytes((folder / name).read_bytes()[:50])
+
+    np.testing.assert_array_equal(write(inputs, folder).array[:], before)
+
+
 def test_those_of_another_epochs_cnn_are_made_anew(inputs, folder):
     before = write(inputs, folder).array[:]
     learnt = keras.saving.load_model(folder / cnn.CNN_KERAS, compile=False)

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from cmr.errors import ConfigError, WorkspaceError
+from cmr.training import loop
 from cmr.training.loop import Limits, TrainingLoop, Validation
 from cmr.workspace.runs import Run
 
@@ -149,3 +150,9 @@ def test_a_damaged_list_of_states_is_refused_and_nothing_is_trained_again(tmp_pa
         train(tmp_path, task)
 
     assert task.seen == []
+    with pytest.raises(WorkspaceError, match="holds no whole state of this model; remove the run's folder"):
+        loop.last_state(Run(tmp_path))
+
+
+def test_a_folder_without_states_has_no_last_one(tmp_path):
+    assert loop.last_state(Run(tmp_path)) is None

@@ -70,6 +70,7 @@ def test_a_missing_file_is_refused_with_the_command_that_makes_it(tmp_path):
         (TWO_IMAGES.assign(split=["train", "test", "val"]), "puts image a.jpg into two splits"),
         (TWO_IMAGES.assign(split=["train", "train", "restval"]), "has a split 'restval', not train or val or test"),
         (TWO_IMAGES.assign(image_id=["a.jpg", "a.jpg", ""]), "has no image_id in its row 3"),
+        (TWO_IMAGES.iloc[[0, 2, 1]].assign(split="train"), "has the rows of image a.jpg apart from each other"),
     ],
 )
 def test_a_file_that_breaks_the_contract_is_refused(tmp_path, broken, message):

@@ -147,6 +147,41 @@ def test_a_grey_picture_stands_for_a_corrupt_one_where_asked_for(tmp_path):
     np.testing.assert_allclose(written.array, [*colours[:4], [127] * 3, colours[5]], atol=1e-3)
 
 
+def test_a_grey_picture_that_stands_already_is_refused_until_the_picture_is_mended(tmp_path):
+    pictures, colours = coloured_pictures(tmp_path, 6)
+    whole = pictures.paths[4].read_bytes()
+    pictures.paths[4].write_bytes(b"no picture")
+    extract(pictures, tmp_path / "features", on_corrupt="blank")
+
+    with pytest.raises(
+        DataError, match=r"4\.png couldn't be read when .* was extracted; mend it, or give --on_corrupt"
+    ):
+        extract(pictures, tmp_path / "features")
+
+    pictures.paths[4].write_bytes(whole)
+    extract(pictures, tmp_path / "features")
+    written = features.read_features(tmp_path / "features")
+    assert written.extractor["blank_images"] == []
+    np.testing.assert_allclose(written.array, colours, atol=1e-3)
+
+
+def test_other_pictures_of_the_same_names_are_extracted_and_touched_or_removed_ones_are_not_again(tmp_path):
+    pictures, colours = coloured_pictures(tmp_path, 6)
+    assert extract(pictures, tmp_path / "features")["seconds"] > 0
+    for path in pictures.paths:
+        os.utime(path, (1, 1))
+    assert extract(pictures, tmp_path / "features")["seconds"] == 0
+
+    contents = [path.read_bytes() for path in pictures.paths]
+    for path, content in zip(pictures.paths, reversed(contents), strict=True):
+        path.write_bytes(content)
+    assert extract(pictures, tmp_path / "features")["seconds"] > 0
+    np.testing.assert_allclose(features.read_features(tmp_path / "features").array, colours[::-1], atol=1e-3)
+
+    pictures.paths[0].unlink()
+    assert extract(pictures, tmp_path / "features")["seconds"] == 0
+
+
 def test_values_that_are_not_finite_are_refused(tmp_path):
     pictures, _ = coloured_pictures(tmp_path, 3)
 

@@ -6,6 +6,7 @@ import unicodedata
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from cmr.errors import DataError
 from data_prep.datasets.custom import reading
@@ -332,6 +333,41 @@ def test_a_cell_that_goes_on_and_on_is_not_blamed_on_quotes_alone(pictures):
         DataError, match=r"a cell has more than 131,072 characters; close the double quote .* or shorten"
     ):
         reading.read_custom(pictures)
+
+
+@pytest.mark.parametrize("where", ["images", "annotations"])
+def test_the_splits_of_mscocos_form_are_taken(pictures, where):
+    splits = ["test", "train", "val"]
+    for number in range(1, 4):
+        Image.new("RGB", (8, 8)).save(pictures / f"{number}.jpg")
+    images = [{"id": number, "file_name": f"{number}.jpg"} for number in range(1, 4)]
+    notes = [{"image_id": number, "caption": f"A dog {number}."} for number in range(1, 4)]
+    for split, entry in zip(splits, images if where == "images" else notes, strict=True):
+        entry["split"] = split
+    (pictures / "captions.json").write_text(json.dumps({"images": images, "annotations": notes}))
+
+    raw = reading.read_custom(pictures)
+
+    of_images = dict(zip(raw.captions["image_id"], raw.captions["split"], strict=True))
+    assert of_images == {f"{number}.jpg": split for number, split in enumerate(splits, start=1)}
+    assert raw.protocol.startswith("the splits of")
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_splits_are_drawn_among_the_images_that_can_be_used(tmp_path, seed):
+    for number in range(40):
+        if number % 2:
+            Image.new("RGB", (8, 8)).save(tmp_path / f"{number}.png")
+    rows = [(f"{number}.png", "..." if number % 10 == 1 else f"A dog {number}.") for number in range(40)]
+    write_csv(tmp_path, rows, "image,caption")
+
+    raw = reading.read_custom(tmp_path, seed=seed)
+
+    usable = [number for number in range(40) if number % 2 and number % 10 != 1]
+    assert {split: sizes["images"] for split, sizes in raw.split_sizes().items()} == {"train": 14, "val": 1, "test": 1}
+    assert sorted(raw.captions["image_id"]) == sorted(f"{number}.png" for number in usable)
+    assert "1 test and 1 validation images are drawn" in raw.protocol
+    assert raw.flaws
 
 
 def test_a_sentence_in_the_place_of_an_image_names_no_picture(pictures):
