@@ -57,7 +57,7 @@ def draw(gallery: Gallery, title: str, hits: Sequence[Hit], sentences: Sequence[
 
 def _picture(gallery: Gallery, row: int) -> Image.Image:
     try:
-        small = Image.open(io.BytesIO(thumbnails.thumbnail(gallery, row)))
+        small = Image.open(io.BytesIO(thumbnails.thumbnail(gallery, row).jpeg))
     except DataError:
         return Image.new("RGB", (_WIDTH, _HEIGHT), _PALE)
     return ImageOps.contain(small, (_WIDTH, _HEIGHT), Image.Resampling.LANCZOS)

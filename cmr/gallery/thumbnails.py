@@ -1,6 +1,7 @@
 """Small copies of a gallery's pictures, kept by their content so that a renamed picture keeps its own."""
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import pathlib
@@ -17,7 +18,20 @@ SIZE = (960, 480)
 _QUALITY = 85
 
 
-def thumbnail(gallery: Gallery, row: int) -> bytes:
+@dataclasses.dataclass(frozen=True)
+class Thumbnail:
+    """A small copy of a picture.
+
+    Attributes:
+      jpeg: the file, of at most `SIZE`.
+      is_as_indexed: whether it shows the content that the row embeds; a file may have become another picture since.
+    """
+
+    jpeg: bytes
+    is_as_indexed: bool
+
+
+def thumbnail(gallery: Gallery, row: int) -> Thumbnail:
     """A picture of the gallery, small and upright.
 
     Args:
@@ -25,27 +39,21 @@ def thumbnail(gallery: Gallery, row: int) -> bytes:
       row: of the picture.
 
     Returns:
-      A JPEG file of at most `SIZE`; it is kept in the gallery's folder where that can be written. Where the file has
-      become another picture since it was indexed, that one, which is not kept.
+      The copy. One that shows the indexed content is kept in the gallery's folder, where that can be written.
 
     Raises:
       DataError: the picture can't be read any more.
     """
     sha256 = gallery.store.content_of_row(row)
-    kept = kept_thumbnail(gallery, row)
+    path = gallery.place.thumbnails / f"{sha256.hex()}.jpg"
     with contextlib.suppress(OSError):
-        return kept.read_bytes()
+        return Thumbnail(path.read_bytes(), is_as_indexed=True)
     picture, is_as_indexed = _first_readable(gallery.files_of_row(row), sha256)
-    content = small_jpeg(picture)
+    made = Thumbnail(small_jpeg(picture), is_as_indexed)
     if is_as_indexed:
-        with contextlib.suppress(OSError), atomic_files.atomic_path(kept) as temporary:
-            temporary.write_bytes(content)
-    return content
-
-
-def kept_thumbnail(gallery: Gallery, row: int) -> pathlib.Path:
-    """Where the thumbnail of a row's content is kept, once it is."""
-    return gallery.place.thumbnails / f"{gallery.store.content_of_row(row).hex()}.jpg"
+        with contextlib.suppress(OSError), atomic_files.atomic_path(path) as temporary:
+            temporary.write_bytes(made.jpeg)
+    return made
 
 
 def _first_readable(paths: list[pathlib.Path], sha256: bytes) -> tuple[Image.Image, bool]:

@@ -36,13 +36,13 @@ def thumbnail(request: Request) -> Response:
     with site_of(request).live.opened() as gallery:
         rows.check_row(gallery, row)
         try:
-            content = thumbnails.thumbnail(gallery, row)
+            small = thumbnails.thumbnail(gallery, row)
         except DataError as error:
             raise HTTPException(404, f"picture {row} can't be read any more") from error
         is_named = request.query_params.get("v") == version(gallery, row)
-        # What is not kept may be another picture, of a file that has changed.
-        stays = is_named and thumbnails.kept_thumbnail(gallery, row).exists()
-    return Response(content, media_type="image/jpeg", headers=_FOR_EVER if stays else None)
+    return Response(
+        small.jpeg, media_type="image/jpeg", headers=_FOR_EVER if is_named and small.is_as_indexed else None
+    )
 
 
 def version(gallery, row: int) -> str:

@@ -26,8 +26,8 @@ def size(content):
 
 
 def test_a_large_picture_is_made_small_and_a_small_one_is_not_made_large(gallery):
-    assert size(thumbnails.thumbnail(gallery, 0)) == ("JPEG", (960, 320))
-    assert size(thumbnails.thumbnail(gallery, 1)) == ("JPEG", (20, 40))
+    assert size(thumbnails.thumbnail(gallery, 0).jpeg) == ("JPEG", (960, 320))
+    assert size(thumbnails.thumbnail(gallery, 1).jpeg) == ("JPEG", (20, 40))
 
 
 def test_it_is_made_once(gallery):
@@ -38,16 +38,17 @@ def test_it_is_made_once(gallery):
 
 
 def test_a_file_that_has_become_another_picture_is_shown_and_not_kept(gallery):
-    red, kept = gallery.place.pictures / "0.png", thumbnails.kept_thumbnail(gallery, 0)
+    red = gallery.place.pictures / "0.png"
     as_indexed = red.read_bytes()
     Image.new("RGB", (30, 10), "blue").save(red)
 
-    assert size(thumbnails.thumbnail(gallery, 0)) == ("JPEG", (30, 10))
-    assert not kept.exists()
+    assert size(thumbnails.thumbnail(gallery, 0).jpeg) == ("JPEG", (30, 10))
+    assert not thumbnails.thumbnail(gallery, 0).is_as_indexed
+    assert not gallery.place.thumbnails.exists()
 
     red.write_bytes(as_indexed)
-    assert size(thumbnails.thumbnail(gallery, 0)) == ("JPEG", (960, 320))
-    assert kept.exists()
+    assert size(thumbnails.thumbnail(gallery, 0).jpeg) == ("JPEG", (960, 320))
+    assert len(list(gallery.place.thumbnails.iterdir())) == 1
 
 
 def test_a_picture_that_is_no_longer_there_is_refused(gallery):
