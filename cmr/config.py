@@ -231,6 +231,7 @@ class RunConfig:
       test_folds: equal parts of the test split whose numbers are averaged.
       ngrams: checksum of the n-grams that a level reads, "" without one.
       word_vectors: what the word table began with, "" where it was drawn.
+      train_images: images of the training split, the first ones, that it learnt from; 0: all of them.
       finetune: how the CNNs are trained too; None: they stay as they are.
       text_pretraining: how the text encoder learns first; None: with the model alone.
     """
@@ -247,6 +248,7 @@ class RunConfig:
     test_folds: int = 1
     ngrams: str = ""
     word_vectors: str = ""
+    train_images: int = 0
     finetune: FinetuneConfig | None = None
     text_pretraining: TextPretrainingConfig | None = None
 
@@ -265,7 +267,7 @@ class RunConfig:
         for name in ("num_ngrams", "ngram_dropout"):
             if not values["model"][name]:
                 del values["model"][name]
-        for name in ("ngrams", "word_vectors"):
+        for name in ("ngrams", "word_vectors", "train_images"):
             if not values[name]:
                 del values[name]
         for name in _PHASES:

@@ -5,7 +5,7 @@ from absl import flags
 from cmr import config
 from cmr.cli import command, datasets, finetune_flags, flag_kinds, text_pretraining_flags
 from cmr.cli import flags as cmr_flags
-from cmr.config import ModelConfig, TrainConfig
+from cmr.config import ModelConfig, RunConfig, TrainConfig
 
 
 @command.flag_group("Model")
@@ -163,6 +163,13 @@ def training_flags() -> None:
         "Pairs a step, over all replicas (section 4.2). " + datasets.defaults_of("batch_size"),
         lower_bound=2,
     )
+    flag_kinds.define_count(
+        "train_images",
+        RunConfig.train_images,
+        "Learn from the first images of the training split alone, as many as this, with all their sentences; 0: from "
+        "all. The captioner and the CNNs stay what they are.",
+        lower_bound=0,
+    )
     flag_kinds.define_float(
         "learning_rate", None, "Adam's rate (the VSE code's 2e-4). " + datasets.defaults_of("learning_rate"), 0.0
     )
@@ -253,8 +260,9 @@ _PHASES = ((finetune_flags, "finetune_cnn", ("max_pixels",)), (text_pretraining_
 
 
 def without_effect(values: flags.FlagValues) -> frozenset[str]:
-    """The flags of phases that a training of cmr.train has not: runs have the names that they had before those came."""
-    by_module, names = values.flags_by_module_dict(), set()
+    """The flags that say nothing of a training of cmr.train: runs have the names that they had before those came."""
+    by_module = values.flags_by_module_dict()
+    names = set() if values.train_images else {"train_images"}
     for module, switch, others in _PHASES:
         own = by_module.get(module.__name__, ())
         if own and not values[switch].value:

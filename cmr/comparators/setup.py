@@ -48,7 +48,7 @@ class ComparatorSetup:
     @functools.cached_property
     def measured_inputs(self) -> Inputs:
         """What the run is measured on: `inputs`, or the first images of val and test where each costs too much."""
-        return self.inputs.first_images(self.settings.measured_val_images, self.settings.measured_images)
+        return self.inputs.first_images(val=self.settings.measured_val_images, test=self.settings.measured_images)
 
     def make_system(self) -> System:
         """The system, not fitted; its word vectors are read or trained first.

@@ -87,9 +87,9 @@ class Inputs:
                 "data_prep.prepare again"
             )
 
-    def first_images(self, val: int, test: int) -> "Inputs":
-        """The same with the first images of val and test alone; all of them where a number is 0 or there are fewer."""
-        numbers = {name: number for name, number in (("val", val), ("test", test)) if number}
+    def first_images(self, train: int = 0, val: int = 0, test: int = 0) -> "Inputs":
+        """The same with the first images of a split alone; all of them where its number is 0 or there are fewer."""
+        numbers = {name: number for name, number in (("train", train), ("val", val), ("test", test)) if number}
         if not numbers:
             return self
         images = images_of(self.captions)

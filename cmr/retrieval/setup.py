@@ -74,7 +74,7 @@ class RunSetup:
         """
         workspace = Workspace(pathlib.Path(values.workspace_dir), values.dataset)
         vgg_features, image_features = config.features_read(values.model, *_feature_names(values))
-        inputs = read_inputs(workspace, vgg_features, image_features)
+        inputs = read_inputs(workspace, vgg_features, image_features).first_images(train=values.train_images)
         train = config.from_values(TrainConfig, values)
         # Before a linear W_img is trained, which takes minutes.
         inputs.check_splits(("train",))
@@ -107,6 +107,7 @@ class RunSetup:
             test_folds=inputs.test_folds,
             ngrams=ngrams.checksum() if ngrams else "",
             word_vectors=vectors.origin if vectors else "",
+            train_images=values.train_images,
         )
         return cls(workspace, inputs, run_config, text_space.kernel, ngrams, vectors.vectors() if vectors else None)
 

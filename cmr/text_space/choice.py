@@ -65,11 +65,13 @@ def from_flags(values: flags.FlagValues, workspace: Workspace, inputs: Inputs, i
         dim = inputs.feature_dim(input_names.IMAGE_FEATURES)
         kernel = random_kernel(dim, values.text_space_dim, values.seed)
         return TextSpace(f"random, seed {values.seed}", kernel)
-    kernel = linear_kernel(workspace, inputs, image_features, values.text_space_dim)
+    kernel = linear_kernel(workspace, inputs, image_features, values.text_space_dim, values.train_images)
     return TextSpace("linear", kernel)
 
 
-def linear_kernel(workspace: Workspace, inputs: Inputs, image_features: str, units: int) -> np.ndarray:
+def linear_kernel(
+    workspace: Workspace, inputs: Inputs, image_features: str, units: int, train_images: int = 0
+) -> np.ndarray:
     """The plain linear W_img of these inputs, `[feature_dim, units]` float32, trained where the workspace has none.
 
     Args:
@@ -77,13 +79,15 @@ def linear_kernel(workspace: Workspace, inputs: Inputs, image_features: str, uni
       inputs: with `image_features`.
       image_features: folder name of those.
       units: size of the text space.
+      train_images: as of `RunConfig`, of what `inputs` are.
     """
+    of_fewer = [f"the first {train_images}"] if train_images else []
     return linear.linear_kernel(
         workspace.linear_text_space_npz(image_features),
         inputs.split("train"),
         len(inputs.vocabulary),
         units,
-        " ".join(inputs.checksums[name] for name in ("captions.csv", "vocabulary", image_features)),
+        " ".join((*(inputs.checksums[name] for name in ("captions.csv", "vocabulary", image_features)), *of_fewer)),
     )
 
 

@@ -128,8 +128,9 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
             f"for {run_config.test_folds}; prepare it as it was, or train again"
         )
     if isinstance(run_config, ComparatorRunConfig):
-        of_splits = (run_config.settings.get(name, 0) for name in ("measured_val_images", "measured_images"))
-        return FinishedRun(run, run_config, inputs.first_images(*of_splits))
+        val, test = (run_config.settings.get(name, 0) for name in ("measured_val_images", "measured_images"))
+        return FinishedRun(run, run_config, inputs.first_images(val=val, test=test))
+    inputs = inputs.first_images(train=run_config.train_images)
     return FinishedRun(run, run_config, tuned_inputs(run, run_config, inputs))
 
 

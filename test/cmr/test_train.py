@@ -206,6 +206,29 @@ def test_an_empty_test_split_is_one_line_before_the_training(copied):
     assert "epoch 1" not in ended.stdout
 
 
+def test_a_run_may_learn_from_the_first_training_images_alone_and_its_table_says_so(copied):
+    whole = captions.read_captions(copied.captions_csv)
+    train = whole[whole["split"] == "train"]
+    number = 12
+    sentences = int(train["image_id"].isin(train["image_id"].unique()[:number]).sum())
+    small = f"--train_images={number}", "--batch_size=8", "--image_embedding=linear"
+
+    ended = call_command("cmr.train", *tiny_runs.place(copied), *tiny_runs.TINY, *small)
+
+    assert ended.returncode == 0, ended.stderr
+    assert f"{number} training images with {sentences} sentences" in ended.stdout
+    run = Run(tiny_runs.run_path(ended))
+    assert run.read_config().train_images == number
+    assert run.read_metrics()["splits"]["train"] == {"images": number, "captions": sentences}
+    again = call_command("cmr.evaluate", f"--run_dir={run.path}")
+    assert again.returncode == 0, again.stderr
+    assert f"train {number} images" in " ".join(again.stdout.split())
+    # The linear map of all training images is another one.
+    of_all = call_command("cmr.train", *tiny_runs.place(copied), *tiny_runs.TINY, *small[1:])
+    assert "training images" in of_all.stdout
+    assert Run(tiny_runs.run_path(of_all)).path != run.path
+
+
 def test_another_setting_is_another_run(scenes_workspace, fusion):
     printed = call_command(
         "cmr.train", f"--flagfile={fusion.flags_txt}", "--max_epochs=1", "--patience=1", "--margin=0.2"

@@ -129,8 +129,18 @@ def test_more_test_folds_than_images_are_refused_before_a_training(tiny_workspac
         inputs.read_inputs(tiny_workspace, VGG, "").check_splits()
 
 
+def test_fewer_training_images_leave_val_and_test_as_they_are(scenes_inputs):
+    cut = scenes_inputs.first_images(train=3)
+
+    whole = scenes_inputs.split("train")
+    assert cut.split("train").image_ids == whole.image_ids[:3]
+    assert cut.split("train").num_captions == int((whole.image_of_caption < 3).sum())
+    assert {**cut.split_sizes(), "train": 0} == {**scenes_inputs.split_sizes(), "train": 0}
+    assert cut.checksums == scenes_inputs.checksums
+
+
 def test_the_first_images_of_val_and_test_keep_all_their_sentences_and_train_stays(scenes_inputs):
-    cut = scenes_inputs.first_images(4, 7)
+    cut = scenes_inputs.first_images(val=4, test=7)
 
     for name, number in (("val", 4), ("test", 7)):
         whole, first = scenes_inputs.split(name), cut.split(name)
@@ -140,5 +150,5 @@ def test_the_first_images_of_val_and_test_keep_all_their_sentences_and_train_sta
 
 
 def test_no_number_keeps_every_image(scenes_inputs):
-    assert scenes_inputs.first_images(0, 0) is scenes_inputs
-    assert scenes_inputs.first_images(4, 0).split_sizes()["test"] == scenes_inputs.split_sizes()["test"]
+    assert scenes_inputs.first_images() is scenes_inputs
+    assert scenes_inputs.first_images(val=4).split_sizes()["test"] == scenes_inputs.split_sizes()["test"]

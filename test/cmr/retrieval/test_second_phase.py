@@ -57,6 +57,7 @@ def flags_of(begins_with: Run, **changed) -> types.SimpleNamespace:
         "word_vectors": "",
         "sentences_of": [],
         "sentence_epochs": 12,
+        "train_images": 0,
     }
     return types.SimpleNamespace(**{**before["train"], "precision": "float32", **before["model"], **own, **changed})
 

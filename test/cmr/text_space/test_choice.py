@@ -28,6 +28,7 @@ def flags_of(**changed):
         "train_text_space": False,
         "seed": 3,
         "dataset": "scenes",
+        "train_images": 0,
     }
     return types.SimpleNamespace(**{**base, **changed})
 

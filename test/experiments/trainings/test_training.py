@@ -127,17 +127,20 @@ def test_every_flag_of_cmr_train_counts_but_for_those_without_effect(flagfile):
     one_phase = training(flagfile).values
     without_effect = train_flags.WITHOUT_EFFECT | training_flags.without_effect(one_phase)
     assert of_train - set(train_flags.counting(one_phase)) <= without_effect
-    all_phases = training(flagfile, "--finetune_cnn", "--finetune_from=before", "--sentences_of=mscoco").values
+    all_phases = training(
+        flagfile, "--finetune_cnn", "--finetune_from=before", "--sentences_of=mscoco", "--train_images=9"
+    ).values
     assert of_train - set(train_flags.counting(all_phases)) <= train_flags.WITHOUT_EFFECT
 
 
 def test_a_run_of_one_phase_has_the_name_that_it_had_before_there_were_others(flagfile):
-    of_others = (), ("--finetune_blocks=0",), ("--max_pixels=9",), ("--sentence_epochs=9",)
+    of_others = (), ("--finetune_blocks=0",), ("--max_pixels=9",), ("--sentence_epochs=9",), ("--train_images=0",)
     names = {training(flagfile, *given).run_name for given in of_others}
 
     assert names == {training(flagfile).run_name}
     assert training(flagfile, "--finetune_cnn", "--finetune_from=before").run_name not in names
     assert training(flagfile, "--sentences_of=mscoco").run_name not in names
+    assert training(flagfile, "--train_images=9").run_name not in names
 
 
 @pytest.mark.parametrize(
