@@ -262,7 +262,8 @@ _PHASES = ((finetune_flags, "finetune_cnn", ("max_pixels",)), (text_pretraining_
 def without_effect(values: flags.FlagValues) -> frozenset[str]:
     """The flags that say nothing of a training of cmr.train: runs have the names that they had before those came."""
     by_module = values.flags_by_module_dict()
-    names = set() if values.train_images else {"train_images"}
+    # Flags of cmr.compare have none of these.
+    names = {name for name in ("train_images",) if name in values and not values[name].value}
     for module, switch, others in _PHASES:
         own = by_module.get(module.__name__, ())
         if own and not values[switch].value:

@@ -166,8 +166,8 @@ class Store:
                 raise WorkspaceError(f"{place} is damaged ({error}); {_mend(folder)}") from error
             if self._has_journal:
                 raise WorkspaceError(
-                    f"{place} was being written when cmr.index was stopped, and can't be mended from here ({error}); "
-                    f"run cmr.index{shards.flag_of(folder.parent)} again"
+                    f"{place} is being written, or was when cmr.index was stopped, and can't be read now ({error}); run "
+                    f"cmr.index{shards.flag_of(folder.parent)} again"
                 ) from error
             raise WorkspaceError(f"{place} is missing or damaged ({error}); {_mend(folder)}") from error
 
