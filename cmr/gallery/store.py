@@ -161,15 +161,12 @@ class Store:
             if writable:
                 self._drop_uncommitted_rows()
         except (OSError, sqlite3.Error) as error:
-            place = folder / GALLERY_SQLITE
-            if self._has_journal and not isinstance(error, sqlite3.OperationalError):
-                raise WorkspaceError(f"{place} is damaged ({error}); {_mend(folder)}") from error
-            if self._has_journal:
-                raise WorkspaceError(
-                    f"{place} is being written, or was when cmr.index was stopped, and can't be read now ({error}); run "
-                    f"cmr.index{shards.flag_of(folder.parent)} again"
-                ) from error
-            raise WorkspaceError(f"{place} is missing or damaged ({error}); {_mend(folder)}") from error
+            reason, mend = f"is missing or damaged ({error})", _mend(folder)
+            # What is no database is damaged, whoever was at work on it.
+            if self._has_journal and isinstance(error, sqlite3.OperationalError):
+                reason = f"is being written, or was when cmr.index was stopped, and can't be read now ({error})"
+                mend = f"run cmr.index{shards.flag_of(folder.parent)} again"
+            raise WorkspaceError(f"{folder / GALLERY_SQLITE} {reason}; {mend}") from error
 
     @classmethod
     def create(cls, folder: pathlib.Path, rows: Rows) -> "Store":
