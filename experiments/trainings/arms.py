@@ -130,8 +130,8 @@ def plan_arms(
     """
     files = tuple(find_flagfile(name) for name in (row, *overlays))
     base = Training(files[0].stem, files)
-    if base.command != train_flags.TRAIN:
-        raise ConfigError(f"--row={row} is a row of {base.command}; give one of {train_flags.TRAIN}")
+    if "system" in base.values:
+        raise ConfigError(f"--row={row} is a row of {train_flags.COMPARE}; give one of {train_flags.TRAIN}")
     kept = [Arm(base.name, _baseline_sentence(*files), (), _of_seeds(base, seeds))]
     left_out = []
     planned = [(base.name, _effect(base))]

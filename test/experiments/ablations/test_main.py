@@ -14,7 +14,7 @@ import pathlib, sys
 sys.path[:0] = {paths!r}
 import finished_runs
 from cmr.workspace.runs import Run
-given = dict(argument[2:].split("=", 1) for argument in sys.argv[1:])
+given = dict(argument[2:].partition("=")[::2] for argument in sys.argv[1:])
 with open({record!r}, "a") as record:
     record.write(given["run_name"] + "\\n")
 run = Run(pathlib.Path(given["workspace_dir"]) / "scenes" / "runs" / given["run_name"])

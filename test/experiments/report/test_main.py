@@ -210,4 +210,6 @@ def test_a_run_that_is_gone_is_one_line(workspace):
     ended = call(workspace)
 
     assert ended.returncode == 1
-    assert re.fullmatch(r"error: .*vse-gone.*metrics.json is missing.*\n", ended.stderr)
+    assert re.fullmatch(
+        r"error: .*vse-gone holds no run; where one was removed, write again what names it\n", ended.stderr
+    )

@@ -14,7 +14,7 @@ import pathlib, sys
 sys.path.insert(0, {root!r})
 import numpy as np
 from cmr.evaluation.query_ranks import QueryRanks
-given = dict(argument[2:].split("=", 1) for argument in sys.argv[1:])
+given = dict(argument[2:].partition("=")[::2] for argument in sys.argv[1:])
 with open({record!r}, "a") as record:
     record.write(given["run_name"] + "\\n")
 if given.get("margin") == "1.7":
