@@ -7,6 +7,11 @@ import types
 from cmr.errors import ConfigError
 
 
+def is_installed(module: str) -> bool:
+    """Whether a package is there, by its name as it is imported; imports nothing."""
+    return importlib.util.find_spec(module) is not None
+
+
 def check_installed(what_needs: str, extra: str, *modules: str) -> None:
     """Refuses to begin what would end for want of a package; imports none of them.
 
@@ -19,7 +24,7 @@ def check_installed(what_needs: str, extra: str, *modules: str) -> None:
       ConfigError: one is not installed.
     """
     for module in modules:
-        if importlib.util.find_spec(module) is None:
+        if not is_installed(module):
             package = module.replace("_", "-")
             raise ConfigError(f"{what_needs} the package {package}; run: pip install 'cmr[{extra}]'")
 

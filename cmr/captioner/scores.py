@@ -8,7 +8,6 @@ the paper's CIDEr-D); Chen et al., "Microsoft COCO Captions: Data Collection and
 """
 
 import dataclasses
-import importlib.util
 from collections.abc import Sequence
 
 import numpy as np
@@ -47,7 +46,7 @@ class CaptionScores:
 
 def has_scorers() -> bool:
     """Whether the scorers' package, the extra `captions`, is installed."""
-    return importlib.util.find_spec("pycocoevalcap") is not None
+    return extras.is_installed("pycocoevalcap")
 
 
 def score_captions(captions: Sequence[str], references: Sequence[Sequence[str]]) -> CaptionScores:

@@ -261,9 +261,10 @@ _PHASES = ((finetune_flags, "finetune_cnn", ("max_pixels",)), (text_pretraining_
 
 def without_effect(values: flags.FlagValues) -> frozenset[str]:
     """The flags that say nothing of a training of cmr.train: runs have the names that they had before those came."""
-    by_module = values.flags_by_module_dict()
-    # Flags of cmr.compare have none of these.
-    names = {name for name in ("train_images",) if name in values and not values[name].value}
+    by_module, names = values.flags_by_module_dict(), set()
+    # cmr.compare has no such flag.
+    if "train_images" in values and not values.train_images:
+        names.add("train_images")
     for module, switch, others in _PHASES:
         own = by_module.get(module.__name__, ())
         if own and not values[switch].value:

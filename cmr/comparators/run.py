@@ -42,7 +42,7 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
     for name in _SPLITS:
         if isinstance(system, ScoreSystem):
             system.blocks_dir = run.blocks_dir(name)
-        said = system.similarities(measured_inputs.split(name), _folds(setup, name))
+        said = system.similarities(measured_inputs.split(name), measured_inputs.folds(name))
         similarities.write(run.similarities_npz(name), said)
     val = _measured_val(setup, run)
     run.remove_blocks()
@@ -87,10 +87,6 @@ def _measure(setup: ComparatorSetup, run: Run, notes: Sequence[str]) -> TestResu
     return final_evaluation.measure_test(said, run_config.dataset, run_config.system, inputs, notes)
 
 
-def _folds(setup: ComparatorSetup, split: str) -> int:
-    return setup.inputs.test_folds if split == "test" else 1
-
-
 def _notes(system: System, run_config: ComparatorRunConfig) -> list[str]:
     words = system.given.word_vectors
     leak = [run_config.leak] if run_config.leak else []
@@ -99,8 +95,8 @@ def _notes(system: System, run_config: ComparatorRunConfig) -> list[str]:
 
 def _left_out(setup: ComparatorSetup) -> list[str]:
     """A note on a gallery that is smaller than the test split."""
-    number = setup.measured_inputs.split("test").num_images
-    if number == setup.inputs.split("test").num_images:
+    number, listed = (inputs.split_sizes()["test"][0] for inputs in (setup.measured_inputs, setup.inputs))
+    if number == listed:
         return []
     return [
         f"Measured on the first {number:,} test images with their sentences alone "

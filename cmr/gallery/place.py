@@ -77,7 +77,8 @@ class Place:
         if pictures is None:
             if gallery_dir is None:
                 raise WorkspaceError("name the folder of pictures: python -m cmr.index ~/Pictures")
-            pictures = _pictures_of(gallery_dir)
+            home = cls(gallery_dir.resolve().parent, gallery_dir.resolve())
+            pictures = pathlib.Path(home.pictures_named() or home.pictures)
         elif gallery_dir is not None:
             _check_pictures(pictures, gallery_dir)
         pictures = shell.expanded(pictures).resolve()
@@ -198,16 +199,6 @@ class Place:
         return any(writer_lock.is_held(place.folder) for place in (self, *self.shards_begun()))
 
 
-def _pictures_of(gallery_dir: pathlib.Path) -> pathlib.Path:
-    """The folder whose pictures a gallery is of.
-
-    Raises:
-      WorkspaceError: there is no index, or one of another version.
-    """
-    home = Place(gallery_dir.resolve().parent, gallery_dir.resolve())
-    return pathlib.Path(home.pictures_named() or home.pictures)
-
-
 def _check_pictures(pictures: pathlib.Path, gallery_dir: pathlib.Path) -> None:
     """Refuses the gallery of another folder, whose scores would stand beside files of the same names here.
 
@@ -217,10 +208,11 @@ def _check_pictures(pictures: pathlib.Path, gallery_dir: pathlib.Path) -> None:
     home = Place(pictures, gallery_dir.resolve())
     if not home.gallery_json.exists() and not home.shards_indexed():
         return
-    if not home.pictures_named() and home.folder.name != FOLDER:
+    named = home.pictures_named()
+    if not named and home.folder.name != FOLDER:
         # It may have been moved here out of its pictures' folder.
         return
-    indexed = _pictures_of(gallery_dir)
+    indexed = pathlib.Path(named or home.folder.parent)
     if indexed.resolve() != shell.expanded(pictures).resolve() and indexed.is_dir():
         raise WorkspaceError(
             f"--gallery_dir={gallery_dir} holds the index of {indexed}, not of {pictures}; give another --gallery_dir"

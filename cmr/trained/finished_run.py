@@ -67,8 +67,8 @@ class FinishedRun:
           WorkspaceError: the weights, or a comparator's file of them, are missing or damaged.
         """
         if isinstance(self.config, ComparatorRunConfig):
-            folds = self.inputs.test_folds if split == "test" else 1
-            return similarities.read(self.run.similarities_npz(split), self.inputs.split(split), folds)
+            path = self.run.similarities_npz(split)
+            return similarities.read(path, self.inputs.split(split), self.inputs.folds(split))
         return self._embedder.embed(self.inputs.split(split))
 
     def query_bank(self) -> Embeddings:
@@ -78,11 +78,13 @@ class FinishedRun:
           ConfigError: a comparator's run whose system scores pairs.
           WorkspaceError: the weights, or a comparator's file of them, are missing or damaged.
         """
-        bank = query_bank.bank_of(self.inputs.split("train"))
-        if isinstance(self.config, ComparatorRunConfig):
+        is_comparator = isinstance(self.config, ComparatorRunConfig)
+        if is_comparator:
             query_bank.check_embeddings(self.similarities("val"))
-            return similarities.read(self.run.similarities_npz("train"), bank)
-        return self._embedder.embed(bank)
+        bank = query_bank.bank_of(self.inputs.split("train"))
+        return (
+            similarities.read(self.run.similarities_npz("train"), bank) if is_comparator else self._embedder.embed(bank)
+        )
 
     @functools.cached_property
     def _embedder(self) -> SplitEmbedder:

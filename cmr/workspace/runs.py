@@ -278,14 +278,12 @@ class Run:
         return self.read_config(ComparatorRunConfig if self._kind() is ComparatorRunConfig else RunConfig)
 
     def _kind(self) -> type[Settings]:
-        """Whose settings config.json holds, by what only they have; those of cmr.train where it says nothing."""
-        if not self.config_json.exists():
-            return RunConfig
-        values = json_files.read_workspace_json(self.config_json, Record({}), self._mend)
-        if "system" in values:
-            return ComparatorRunConfig
-        model = values.get("model")
-        return CaptionerRunConfig if isinstance(model, Mapping) and "lstm_units" in model else RunConfig
+        """Whose settings config.json holds; those of cmr.train where there is none."""
+        return _kind_of(self._values()) if self.config_json.exists() else RunConfig
+
+    def _values(self) -> dict:
+        """config.json, of whatever kind."""
+        return json_files.read_workspace_json(self.config_json, Record({}), self._mend)
 
     @property
     def _mend(self) -> str:
@@ -302,11 +300,13 @@ class Run:
         """
         if not self.config_json.exists():
             raise WorkspaceError(f"{self.path} holds no run (config.json is missing); train one with {_COMMANDS[kind]}")
-        if self._kind() is not kind:
+        values = self._values()
+        held = _kind_of(values)
+        if held is not kind:
             raise WorkspaceError(
-                f"{self.path} holds a run of {_COMMANDS[self._kind()]}, not of {_COMMANDS[kind]}; give another folder"
+                f"{self.path} holds a run of {_COMMANDS[held]}, not of {_COMMANDS[kind]}; give another folder"
             )
-        values = json_files.read_workspace_json(self.config_json, json_kinds.of_dataclass(kind), self._mend)
+        json_files.check(self.config_json, values, json_kinds.of_dataclass(kind), WorkspaceError, self._mend)
         return kind.from_json(json.dumps(values))
 
     def seal_best_weights(self) -> None:
@@ -369,6 +369,14 @@ class Run:
         """
         kind = Listed(Record({"epoch": Whole(), "val": val}, {"loss": Number()}), at_least=1)
         return json_files.read_workspace_json(self.history_json, kind, f"remove {self.path} and train again")
+
+
+def _kind_of(values: Mapping) -> type[Settings]:
+    """Whose settings these are, by what only they have; those of cmr.train where nothing tells."""
+    if "system" in values:
+        return ComparatorRunConfig
+    model = values.get("model")
+    return CaptionerRunConfig if isinstance(model, Mapping) and "lstm_units" in model else RunConfig
 
 
 def default_run(runs_dir: pathlib.Path, run_config: MeasuredConfig) -> Run:

@@ -66,14 +66,13 @@ def check_flags() -> None:
             raise ConfigError("--image_model=hub brings its own weights; leave --weights out")
         if model_name == "hub" and not FLAGS.hub_module:
             raise ConfigError("--image_model=hub needs --hub_module=PATH_OR_URL")
-    if FLAGS.hub_module and "hub" not in _models().values():
-        raise ConfigError("--hub_module is read with --image_model=hub; give that too, or leave it out")
-    for model_name in _models().values():
         if model_name == "efficientnet_lite2" and FLAGS.weights == "imagenet":
             raise ConfigError(
                 "--image_model=efficientnet_lite2 needs its weight file: give --cnn=image --weights=PATH of the .npz "
                 "(Keras offers none to download)"
             )
+    if FLAGS.hub_module and "hub" not in _models().values():
+        raise ConfigError("--hub_module is read with --image_model=hub; give that too, or leave it out")
 
 
 def _check_layer() -> None:
