@@ -129,7 +129,7 @@ def _measure(phase, run, flags_text: str) -> None:
     if not run.test_ranks_npz.exists():
         result.ranks.write(run.test_ranks_npz)
     if not run.metrics_json.exists():
-        run.write_metrics({**final_evaluation.provenance(run_config, flags_text), **result.values})
+        run.write_metrics({**final_evaluation.provenance(run_config, inputs, flags_text), **result.values})
     print(f"\n{result.table}\n\nTensorBoard: {shell.tensorboard_command(run.path.parent)}")
 
 

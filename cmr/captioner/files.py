@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -16,7 +17,8 @@ import numpy as np
 from cmr.captioner.looking import Looking
 from cmr.captioner.model import IMAGE_EMBEDDING, folded, model_config
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import atomic_files, json_files, json_kinds, line_files
+from cmr.workspace import atomic_files, fingerprints, json_files, json_kinds, line_files
+from cmr.workspace.fingerprints import Fingerprint
 from cmr.workspace.json_kinds import Anything, ByName, Nullable, Number, OneOf, Record, Text, Whole
 from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
@@ -29,7 +31,10 @@ TRAIN_IMAGE_IDS_TXT = "train_image_ids.txt"
 CAPTIONER_JSON = "captioner.json"
 
 # Keys of `Captioner.checksums`.
-FEATURES, CAPTIONS, VOCABULARY = "features", "captions.csv", "vocabulary"
+CAPTIONS, VOCABULARY = "captions.csv", "vocabulary"
+
+# Of captioner.json: what is known of the features; in older versions their checksum, among the others.
+FINGERPRINT, _FEATURES = "fingerprint", "features"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,11 +47,12 @@ class Captioner:
       train_image_ids: every image whose sentences it learnt from; empty where nobody knows.
       dataset: name of the data set it learnt from.
       features: name of the features that are X_img, such as `inception_v3`.
-      checksums: SHA-256 of those `features` and of `captions.csv`, as far as known; of its `vocabulary` always.
+      checksums: SHA-256 of `captions.csv`, as far as known; of its `vocabulary` always.
       validation_perplexity: of a word; None where it was not measured.
       settings: how it was trained.
       seed: of its training; None where there was none here.
       looking: whether it looks at the pictures of its validation split; None where that was not measured.
+      fingerprint: of the features; None where nobody knows.
     """
 
     model: keras.Model
@@ -59,6 +65,7 @@ class Captioner:
     settings: dict[str, Any]
     seed: int | None
     looking: Looking | None = None
+    fingerprint: Fingerprint | None = None
 
     @property
     def feature_dim(self) -> int:
@@ -95,6 +102,7 @@ def write_captioner(path: str | os.PathLike, captioner: Captioner) -> None:
         "settings": captioner.settings,
         "seed": captioner.seed,
         "looking": dataclasses.asdict(captioner.looking) if captioner.looking else None,
+        FINGERPRINT: captioner.fingerprint.to_dict() if captioner.fingerprint else None,
     }
     json_files.write_json(path / CAPTIONER_JSON, description, sort_keys=True)
 
@@ -132,6 +140,7 @@ def read_captioner(path: str | os.PathLike) -> Captioner:
         train_image_ids=tuple(train_image_ids),
         **{name: description[name] for name in _DESCRIBED},
         looking=Looking(**description["looking"]) if description.get("looking") else None,
+        fingerprint=fingerprint_of(description),
     )
     if captioner.feature_dim != description.get("feature_dim", captioner.feature_dim):
         raise WorkspaceError(
@@ -148,14 +157,25 @@ _DESCRIPTION = Record(
         "format": OneOf((FORMAT,)),
         "dataset": Text(),
         "features": Text(),
-        "checksums": Record({VOCABULARY: Text()}, {FEATURES: Text(), CAPTIONS: Text()}),
+        "checksums": Record({VOCABULARY: Text()}, {_FEATURES: Text(), CAPTIONS: Text()}),
         "validation_perplexity": Nullable(Number()),
         "settings": ByName(Anything()),
         "seed": Nullable(Whole()),
     },
-    optional={"feature_dim": Whole(at_least=1), "looking": Nullable(json_kinds.of_dataclass(Looking))},
+    optional={
+        "feature_dim": Whole(at_least=1),
+        "looking": Nullable(json_kinds.of_dataclass(Looking)),
+        FINGERPRINT: Nullable(fingerprints.KIND),
+    },
 )
 _DESCRIBED = ("dataset", "features", "checksums", "validation_perplexity", "settings", "seed")
+
+
+def fingerprint_of(description: Mapping[str, Any]) -> Fingerprint | None:
+    """What captioner.json says of the features that it learnt from; None where it is not known."""
+    checksum = description["checksums"].get(_FEATURES)
+    found = description.get(FINGERPRINT) or (checksum and {"sha256": checksum})
+    return Fingerprint.from_dict(found) if found else None
 
 
 def read_model(path: pathlib.Path) -> keras.Model:

@@ -103,10 +103,7 @@ class CaptionerSetup:
           model: with the best weights.
           val: what history.json says of those on the validation split.
         """
-        run_config, known = self.run_config, self.run_config.checksums
-        kept = {files.CAPTIONS: known["captions.csv"]}
-        if not run_config.trains_cnn:
-            kept[files.FEATURES] = known[run_config.image_features]
+        run_config = self.run_config
         train_ids = set(self.train_split().image_ids)
         if self.begins_with is not None:
             train_ids |= set(self.begins_with.train_image_ids)
@@ -118,7 +115,7 @@ class CaptionerSetup:
             features=runs.tuned_features_name(run_config.image_features)
             if run_config.trains_cnn
             else run_config.image_features,
-            checksums=kept,
+            checksums={files.CAPTIONS: run_config.checksums["captions.csv"]},
             validation_perplexity=val["perplexity"],
             settings=dataclasses.asdict(run_config.train),
             seed=run_config.train.seed,
@@ -126,6 +123,8 @@ class CaptionerSetup:
             looking=Looking(**{field.name: val[field.name] for field in dataclasses.fields(Looking)})
             if "shuffled_perplexity" in val
             else None,
+            # Those of a CNN that learnt too are extracted when it has.
+            fingerprint=None if run_config.trains_cnn else self.inputs.fingerprints[run_config.image_features],
         )
 
     @classmethod

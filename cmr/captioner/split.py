@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from cmr.captioner import decoding, files
+from cmr.captioner import decoding
 from cmr.captioner.beam_search import SearchConfig
 from cmr.captioner.decoding import Decoder
 from cmr.captioner.files import Captioner
@@ -102,9 +102,9 @@ def matching_features(workspace: Workspace, captioner: Captioner) -> Features:
             f"{features.path} has {features.feature_dim} values an image, the captioner takes {captioner.feature_dim}; "
             f"extract the features {captioner.features} as they were when it was trained"
         )
-    learnt_from = captioner.checksums.get(files.FEATURES)
+    learnt_from = captioner.fingerprint
     # Of another data set the features are others, though their CNN may be the same.
-    if captioner.dataset == workspace.dataset and learnt_from and features.checksum() != learnt_from:
+    if captioner.dataset == workspace.dataset and learnt_from and not features.fingerprint().is_same(learnt_from):
         raise WorkspaceError(
             f"{features.path} is not what the captioner learnt from; extract it as it was, or train the captioner again"
         )

@@ -55,7 +55,9 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
     result = _measure(setup, run, notes)
     result.ranks.write(run.test_ranks_npz)
     measured = {"val": val, "seconds": round(seconds, 1), "peak_memory_mb": round(_peak_memory_mb(), 1)}
-    run.write_metrics({**final_evaluation.provenance(run_config, flags_text), **result.values, **measured})
+    run.write_metrics(
+        {**final_evaluation.provenance(run_config, setup.inputs, flags_text), **result.values, **measured}
+    )
 
 
 def table(setup: ComparatorSetup, run: Run) -> str:

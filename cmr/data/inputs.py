@@ -13,6 +13,7 @@ from cmr.workspace import paths
 from cmr.workspace.captions import images_of, in_split, read_captions
 from cmr.workspace.checksums import files_sha256
 from cmr.workspace.features import Features, read_stored
+from cmr.workspace.fingerprints import Fingerprint
 from cmr.workspace.paths import Workspace
 from cmr.workspace.vocabulary import Vocabulary
 
@@ -28,7 +29,7 @@ class Inputs:
       image_dir: folder of the pictures.
       protocol: how the images came to their splits; "" where dataset.json does not say.
       test_folds: equal parts of the test split that are evaluated apart and averaged.
-      checksums: SHA-256 of each of them, by name.
+      fingerprints: of captions.csv, of the vocabulary and of the features, by name.
     """
 
     captions: pd.DataFrame
@@ -37,8 +38,17 @@ class Inputs:
     image_dir: pathlib.Path
     protocol: str
     test_folds: int
-    checksums: dict[str, str]
+    fingerprints: dict[str, Fingerprint]
     _splits: dict[str, Examples] = dataclasses.field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 of all that has a fingerprint, by name."""
+        return {name: found.sha256 for name, found in self.fingerprints.items()}
+
+    def has(self, name: str, known: Fingerprint) -> bool:
+        """Whether that is among what is read, equal but for rounding."""
+        return name in self.fingerprints and self.fingerprints[name].is_same(known)
 
     def split(self, name: str) -> Examples:
         """Examples of `train`, `val` or `test`; put into numbers once, which takes a while at MSCOCO's size."""
@@ -123,10 +133,10 @@ def read_inputs(workspace: Workspace, vgg_features: str, image_features: str) ->
     vocabulary = Vocabulary.read(workspace.vocabulary_txt)
     captions = read_captions(workspace.captions_csv)
     _check_described(workspace, description, captions, vocabulary)
-    checksums = {
-        "captions.csv": files_sha256([workspace.captions_csv]),
-        "vocabulary": vocabulary.checksum(),
-        **{stored.name: stored.checksum() for stored in features.values()},
+    fingerprints = {
+        "captions.csv": Fingerprint(files_sha256([workspace.captions_csv])),
+        "vocabulary": Fingerprint(vocabulary.checksum()),
+        **{stored.name: stored.fingerprint() for stored in features.values()},
     }
     # An absolute image_dir stays as it is; the scenes' pictures lie in the workspace.
     image_dir = workspace.dataset_dir / description["image_dir"]
@@ -137,7 +147,7 @@ def read_inputs(workspace: Workspace, vgg_features: str, image_features: str) ->
         image_dir=image_dir,
         protocol=description.get("protocol", ""),
         test_folds=description.get("test_folds", 1),
-        checksums=checksums,
+        fingerprints=fingerprints,
     )
 
 

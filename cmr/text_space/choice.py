@@ -111,7 +111,7 @@ def _of_captioner(values: flags.FlagValues, workspace: Workspace, inputs: Inputs
     path = pathlib.Path(values.captioner) if values.captioner else workspace.captioner_dir
     text_space = from_captioner.read_text_space(path)
     features = inputs.features[input_names.IMAGE_FEATURES]
-    from_captioner.check_features(text_space, values.dataset, features, inputs.checksums)
+    from_captioner.check_features(text_space, values.dataset, features, inputs.fingerprints)
     leak = from_captioner.leak(text_space, values.dataset, inputs.captions, values.allow_leak)
     print(f"W_img is of {text_space.description} ({path})", flush=True)
     if text_space.warning:

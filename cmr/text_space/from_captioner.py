@@ -12,6 +12,7 @@ from cmr.captioner import files, model
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import atomic_files, captions
 from cmr.workspace.features import Features
+from cmr.workspace.fingerprints import Fingerprint
 from cmr.workspace.numpy_files import UNREADABLE
 
 # im2txt's name of the variable.
@@ -29,7 +30,7 @@ class CaptionerTextSpace:
       train_image_ids: every image it learnt from; empty where nobody knows.
       dataset: it learnt from; "" where nobody knows.
       features: name of its features, likewise.
-      features_checksum: of those, likewise.
+      fingerprint: of those; None where nobody knows.
       warning: a sentence on a captioner that hardly looks at the picture; "" on another.
     """
 
@@ -39,7 +40,7 @@ class CaptionerTextSpace:
     train_image_ids: tuple[str, ...] = ()
     dataset: str = ""
     features: str = ""
-    features_checksum: str = ""
+    fingerprint: Fingerprint | None = None
     warning: str = ""
 
 
@@ -70,7 +71,7 @@ def read_text_space(path: pathlib.Path) -> CaptionerTextSpace:
         train_image_ids=captioner.train_image_ids,
         dataset=captioner.dataset,
         features=captioner.features,
-        features_checksum=captioner.checksums.get(files.FEATURES, ""),
+        fingerprint=captioner.fingerprint,
         warning=looking.warning() if looking else "",
     )
 
@@ -98,7 +99,7 @@ def _file_kernel(path: pathlib.Path) -> np.ndarray:
 
 
 def check_features(
-    text_space: CaptionerTextSpace, dataset: str, image_features: Features, checksums: Mapping[str, str]
+    text_space: CaptionerTextSpace, dataset: str, image_features: Features, fingerprints: Mapping[str, Fingerprint]
 ) -> None:
     """Refuses a captioner that was trained on other features than those it is to map.
 
@@ -106,7 +107,7 @@ def check_features(
       text_space: the captioner's.
       dataset: of the retrieval.
       image_features: X_img there.
-      checksums: of `inputs.Inputs`.
+      fingerprints: of `inputs.Inputs`.
 
     Raises:
       ConfigError: with the mend.
@@ -127,7 +128,8 @@ def check_features(
             f"{name} have {dim} values; {mend}"
         )
     # The features of another data set are of other images, so only the name can be compared.
-    if text_space.dataset == dataset and text_space.features_checksum not in ("", checksums[name]):
+    learnt_from = text_space.fingerprint
+    if text_space.dataset == dataset and learnt_from and not fingerprints[name].is_same(learnt_from):
         raise ConfigError(
             f"the captioner {text_space.path} was trained on features {name} that have since been extracted anew; "
             f"{mend}"

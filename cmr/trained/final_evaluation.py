@@ -159,12 +159,13 @@ def _counts(inputs: Inputs) -> list[SplitCounts]:
     return [SplitCounts(name, *sizes) for name, sizes in inputs.split_sizes().items()]
 
 
-def provenance(run_config: MeasuredConfig, flags_text: str) -> dict:
+def provenance(run_config: MeasuredConfig, inputs: Inputs, flags_text: str) -> dict:
     """Where the numbers come from: flags, seed, checksums, package versions, git commit."""
     return {
         "flags": flags_text.splitlines(),
         "seed": run_config.train.seed,
         "checksums": run_config.checksums,
+        "fingerprints": {name: each.to_dict() for name, each in inputs.fingerprints.items() if each.is_whole},
         "python": platform.python_version(),
         "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "git_commit": git_commit(),

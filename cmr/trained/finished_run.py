@@ -110,7 +110,7 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
     # runs/<name> lies in the data set's folder, which lies in the workspace.
     run = Run(pathlib.Path(run_dir).resolve())
     run_config = run.read_measured_config()
-    run.read_metrics()
+    fingerprints = run.read_fingerprints()
     workspace = Workspace(run.path.parent.parent.parent, run_config.dataset)
     if workspace.run_dir(run.path.name) != run.path:
         raise WorkspaceError(
@@ -118,7 +118,8 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
             "move it back"
         )
     inputs = read_inputs(workspace, run_config.vgg_features, run_config.image_features)
-    changed = [name for name, kept in run_config.checksums.items() if inputs.checksums.get(name) != kept]
+    # Features may have been extracted on another machine since.
+    changed = [name for name, kept in fingerprints.items() if not inputs.has(name, kept)]
     if changed:
         raise WorkspaceError(
             f"{workspace.dataset_dir} has another {changed[0]} than when {run.path.name} was trained; "

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import json_files, line_files, shards
+from cmr.workspace import fingerprints, json_files, line_files, shards
+from cmr.workspace.fingerprints import Fingerprint, Projecting
 from cmr.workspace.json_kinds import ByName, Listed, Nullable, OneOf, Record, Sha256, Text, Whole
 from cmr.workspace.stored_rows import StoredRows
 
@@ -47,7 +48,7 @@ _EXTRACTOR = Record(
         "sources": ByName(Text()),
     },
 )
-_CHECKED = Record({"sha256": Sha256(), "stamps": ByName(Listed(Whole()))})
+_CHECKED = Record({**fingerprints.KIND.required, "stamps": ByName(Listed(Whole()))}, fingerprints.KIND.optional)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,7 +117,11 @@ class Features:
         return np.array([self._row_of[image_id] for image_id in image_ids], np.int64)
 
     def checksum(self) -> str:
-        """SHA-256 of image_ids.txt and features.npy, every value of which is checked on the way.
+        """SHA-256 of image_ids.txt and features.npy; see `fingerprint`."""
+        return self.fingerprint().sha256
+
+    def fingerprint(self) -> Fingerprint:
+        """The checksum and what tells rounding from other features; every value is checked on the way.
 
         It is kept in checked.json and computed again when a file's size or time of change is another: MSCOCO's features
         are 3 GB.
@@ -129,21 +134,23 @@ class Features:
         # What can't be read is computed again.
         with contextlib.suppress(WorkspaceError):
             kept = json_files.read_workspace_json(path, _CHECKED, _mend(self.path))
-            if kept["stamps"] == stamps:
-                return kept["sha256"]
-        digest = self._checked_digest()
+            found = Fingerprint.from_dict(kept)
+            if kept["stamps"] == stamps and found.is_whole:
+                return found
+        found = self._checked()
         # A workspace that may only be read is checked each time.
         with contextlib.suppress(OSError):
-            json_files.write_json(path, {"sha256": digest, "stamps": stamps})
-        return digest
+            json_files.write_json(path, {**found.to_dict(), "stamps": stamps})
+        return found
 
     def _stamps(self) -> dict[str, list[int]]:
         stats = {name: (self.path / name).stat() for name in (IMAGE_IDS_TXT, FEATURES_NPY)}
         return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
-    def _checked_digest(self) -> str:
+    def _checked(self) -> Fingerprint:
         digest = hashlib.sha256((self.path / IMAGE_IDS_TXT).read_bytes())
         digest.update(self.array.header())
+        projecting = Projecting()
         block_rows = block_rows_of(self.array.shape[1:])
         for start in range(0, len(self.array), block_rows):
             block = self.array[start : start + block_rows]
@@ -154,7 +161,8 @@ class Features:
                     f"{self.image_ids[start + broken[0]]}; {_mend(self.path)}"
                 )
             digest.update(block)
-        return digest.hexdigest()
+            projecting.add(self.image_ids[start : start + block_rows], block)
+        return projecting.fingerprint(digest.hexdigest())
 
 
 def read_features(path: str | os.PathLike) -> Features:

@@ -19,8 +19,9 @@ from cmr.config import (
     TrainConfig,
 )
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.workspace import atomic_files, json_files, json_kinds, limits
+from cmr.workspace import atomic_files, fingerprints, json_files, json_kinds, limits
 from cmr.workspace.checksums import files_sha256
+from cmr.workspace.fingerprints import Fingerprint
 from cmr.workspace.json_kinds import ByName, Kind, Listed, Nullable, Number, Record, Text, Whole
 from cmr.workspace.writer_lock import writer_lock
 
@@ -72,6 +73,7 @@ _METRICS = Record(
         "flags": Listed(Text()),
         "seed": Whole(),
         "checksums": ByName(Text()),
+        "fingerprints": ByName(fingerprints.KIND),
         "packages": ByName(Text()),
         "python": Text(),
         "git_commit": Nullable(Text()),
@@ -349,6 +351,16 @@ class Run:
             )
         mend = f"remove it, and {self._command} writes it again"
         return json_files.read_workspace_json(self.metrics_json, _METRICS, mend)
+
+    def read_fingerprints(self) -> dict[str, Fingerprint]:
+        """What a finished run has read, by name, as far as is known.
+
+        Raises:
+          WorkspaceError: as of `read_metrics`.
+        """
+        known = self.read_metrics().get("fingerprints", {})
+        of_checksums = {name: {"sha256": each} for name, each in self.read_measured_config().checksums.items()}
+        return {name: Fingerprint.from_dict(known.get(name, each)) for name, each in of_checksums.items()}
 
     @property
     def _command(self) -> str:

@@ -97,9 +97,9 @@ def _learnt_from(captioner_json: pathlib.Path, workspace: Workspace, image_featu
         captioner = json.loads(captioner_json.read_text(encoding="utf-8"))
         if captioner["features"] != image_features:
             return False
-        learnt = captioner["checksums"].get(files.FEATURES)
-        if captioner["dataset"] != workspace.dataset or not learnt:
+        learnt_from = files.fingerprint_of(captioner)
+        if captioner["dataset"] != workspace.dataset or not learnt_from:
             return True
-        return features.read_features(workspace.features_dir(image_features)).checksum() == learnt
+        return features.read_features(workspace.features_dir(image_features)).fingerprint().is_same(learnt_from)
     except Exception:
         return False

@@ -72,7 +72,7 @@ def _kernels(workspace: Workspace, inputs: Inputs, image_features: str) -> dict[
 
     captioner = from_captioner.read_text_space(pathlib.Path(FLAGS.captioner or workspace.captioner_dir))
     features = inputs.features[input_names.IMAGE_FEATURES]
-    from_captioner.check_features(captioner, workspace.dataset, features, inputs.checksums)
+    from_captioner.check_features(captioner, workspace.dataset, features, inputs.fingerprints)
     units = captioner.kernel.shape[1]
     return {
         "captioner": captioner.kernel,

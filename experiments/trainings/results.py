@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from cmr.errors import WorkspaceError
 from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.query_ranks import QueryRanks
+from cmr.workspace.fingerprints import Fingerprint
 from cmr.workspace.runs import MeasuredConfig, Run
 from experiments.trainings.training import Training
 
@@ -185,14 +186,16 @@ def read_trained_row(name: str, trainings: Sequence[Training], workspace_dir: pa
 def check_same_inputs(rows: Sequence[RowResult]) -> None:
     """Refuses rows that were trained on different versions of the same captions, vocabulary or features.
 
+    Features that another machine extracted, equal but for rounding, are the same.
+
     Raises:
       WorkspaceError: naming two of the runs.
     """
-    first = {}
+    first: dict[str, tuple[pathlib.Path, Fingerprint]] = {}
     for result in (result for row in rows for result in row.runs):
-        for name, checksum in result.run_config.checksums.items():
-            run, known = first.setdefault(name, (result.run.path, checksum))
-            if known != checksum:
+        for name, found in result.run.read_fingerprints().items():
+            run, known = first.setdefault(name, (result.run.path, found))
+            if not known.is_same(found):
                 raise WorkspaceError(
                     f"{run} and {result.run.path} were trained on different versions of {name}; remove the older one "
                     "and give the command again"

@@ -85,6 +85,12 @@ def change_features(run):
     np.save(path, np.load(path) + 1)
 
 
+def round_features(run):
+    """As another machine's CNN would have them."""
+    path = run.path.parents[1] / "features" / "scene_cnn-objects" / features.FEATURES_NPY
+    np.save(path, np.load(path) * np.float32(1.000001))
+
+
 def flip_weights(run):
     """Changes one byte of a weight: HDF5 reads on."""
     content = bytearray(run.best_weights.read_bytes())
@@ -141,6 +147,24 @@ def test_what_is_not_as_training_left_it_is_one_line(copied, damage, sentence):
     assert (ended.returncode, ended.stdout) == (1, "")
     assert re.fullmatch(r"error: .*\n", ended.stderr)
     assert sentence in ended.stderr
+
+
+def test_features_that_another_machine_extracted_are_as_good(copied, scenes_workspace):
+    trained, _ = tiny_runs.trained_run(scenes_workspace, "vse")
+    round_features(copied)
+
+    assert evaluate(copied) == evaluate(trained)
+
+
+def test_a_run_of_an_older_version_takes_the_same_features_to_the_last_bit(copied):
+    metrics = tiny_runs.read_json(copied.metrics_json)
+    del metrics["fingerprints"]
+    copied.write_metrics(metrics)
+    assert evaluate(copied).returncode == 0
+
+    round_features(copied)
+
+    assert "another scene_cnn-objects than when" in evaluate(copied).stderr
 
 
 def test_a_run_of_tensorflow_datasets_lies_in_a_folder_of_another_name(copied):

@@ -14,6 +14,7 @@ import tiny_workspaces
 from commands import ROOT
 
 from cmr.captioner import files
+from cmr.workspace import features
 
 PRETRAIN = (
     "--dataset=scenes",
@@ -64,7 +65,8 @@ def test_the_folder_tells_what_it_was_trained_on(trained):
 
     assert (kept.dataset, kept.features, kept.feature_dim, kept.seed) == ("scenes", "scene_cnn-layout", 14, 0)
     assert set(kept.train_image_ids) == {f"train{number}.png" for number in range(36)}
-    assert set(kept.checksums) == {"features", "captions.csv", "vocabulary"}
+    assert set(kept.checksums) == {"captions.csv", "vocabulary"}
+    assert kept.fingerprint == features.read_features(trained[0].features_dir("scene_cnn-layout")).fingerprint()
 
 
 def test_a_batch_of_more_sentences_than_there_are_is_refused_and_the_folder_left_for_the_mended_command(

@@ -10,6 +10,7 @@ from cmr.captioner.files import Captioner
 from cmr.captioner.looking import Looking
 from cmr.config import CaptionerConfig
 from cmr.errors import ConfigError, WorkspaceError
+from cmr.workspace.fingerprints import Fingerprint
 from cmr.workspace.vocabulary import Vocabulary
 
 WORDS = Vocabulary.from_captions(["a dog runs", "a red cat"])
@@ -23,11 +24,12 @@ def captioner():
         train_image_ids=("one.jpg", "two.jpg"),
         dataset="scenes",
         features="scene_cnn-layout",
-        checksums={files.FEATURES: "12ab", files.CAPTIONS: "34cd"},
+        checksums={files.CAPTIONS: "34cd"},
         validation_perplexity=7.5,
         settings={"optimizer": "adam"},
         seed=3,
         looking=Looking(7.5, 9.0, 3, 12),
+        fingerprint=Fingerprint("12" * 32, 2.5, (-1.5,) * 16),
     )
 
 
@@ -49,6 +51,7 @@ def test_a_captioner_survives_its_folder(captioner, folder):
         "settings",
         "seed",
         "looking",
+        "fingerprint",
     ):
         assert getattr(read, name) == getattr(captioner, name), name
     assert read.checksums == {**captioner.checksums, "vocabulary": WORDS.checksum()}
@@ -59,8 +62,17 @@ def test_a_captioner_survives_its_folder(captioner, folder):
 def test_captioner_json_is_of_the_documented_keys(folder):
     assert set(json.loads((folder / "captioner.json").read_text())) == {
         *("format", "dataset", "features", "feature_dim", "checksums", "validation_perplexity", "settings", "seed"),
-        "looking",
+        *("looking", "fingerprint"),
     }
+
+
+def test_an_older_version_knew_the_features_checksum_alone(folder):
+    description = json.loads((folder / "captioner.json").read_text())
+    del description["fingerprint"]
+    description["checksums"]["features"] = "34" * 32
+    (folder / "captioner.json").write_text(json.dumps(description))
+
+    assert files.read_captioner(folder).fingerprint == Fingerprint("34" * 32)
 
 
 @pytest.mark.parametrize("name", ["captioner.json", "captioner.keras", "vocabulary.txt", "train_image_ids.txt"])
@@ -99,6 +111,7 @@ def test_another_format_is_refused(folder):
         ({"settings": None}, "settings is None"),
         ({"feature_dim": 7}, "feature_dim 7, but captioner.keras has 6"),
         ({"features": 5}, "features is 5"),
+        ({"fingerprint": {"sha256": "ab"}}, "fingerprint.sha256 is 'ab', not a SHA-256"),
     ],
 )
 def test_a_description_with_a_wrong_key_is_refused(folder, changed, flaw):

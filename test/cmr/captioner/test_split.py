@@ -45,8 +45,8 @@ def _colour_captioner(dataset: Workspace) -> Captioner:
         logits[row, words.ids[colour]] = 20.0
     logits[3, vocabulary.END_ID] = 100.0
     model.set_weights(list(weights.values()))
-    checksum = features.read_features(dataset.features_dir("mean_colour")).checksum()
-    return Captioner(model, words, (), "scenes", "mean_colour", {"features": checksum}, None, {}, None)
+    learnt_from = features.read_features(dataset.features_dir("mean_colour")).fingerprint()
+    return Captioner(model, words, (), "scenes", "mean_colour", {}, None, {}, None, fingerprint=learnt_from)
 
 
 @pytest.fixture(scope="module")

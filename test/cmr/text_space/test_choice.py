@@ -15,6 +15,7 @@ from cmr.errors import ConfigError
 from cmr.retrieval.model import retrieval_model
 from cmr.text_space import choice
 from cmr.text_space.choice import TextSpace
+from cmr.workspace.fingerprints import Fingerprint
 
 NAME = "scene_cnn-layout"
 
@@ -41,7 +42,8 @@ def add_captioner(workspace, inputs, feature_dim=14, **changed):
             "train_image_ids": tuple(inputs.split("train").image_ids),
             "dataset": "scenes",
             "features": NAME,
-            "checksums": {files.FEATURES: inputs.checksums[NAME]},
+            "checksums": {},
+            "fingerprint": inputs.fingerprints[NAME],
             "validation_perplexity": 7.5,
             "settings": {},
             "seed": 0,
@@ -75,7 +77,7 @@ def test_the_default_is_the_workspaces_captioner(tiny_workspace, inputs):
     ("changed", "said"),
     [
         ({"features": "inception_v3"}, f"was trained on the features inception_v3, not on {NAME}"),
-        ({"checksums": {files.FEATURES: "another"}}, f"features {NAME} that have since been extracted anew"),
+        ({"fingerprint": Fingerprint("0" * 64)}, f"features {NAME} that have since been extracted anew"),
         ({"feature_dim": 9}, r"is \[9, 5\], but the image features \S* have 14 values"),
         ({"train_image_ids": ("train0.png", "test1.png")}, "learnt from images that retrieval is measured on"),
     ],

@@ -13,6 +13,7 @@ from cmr.config import CaptionerConfig
 from cmr.data import input_names
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.text_space import from_captioner
+from cmr.workspace.fingerprints import Fingerprint
 
 NAME = "scene_cnn-layout"
 
@@ -31,10 +32,11 @@ def trained(scenes_inputs, layout):
         train_image_ids=tuple(scenes_inputs.split("train").image_ids),
         dataset="scenes",
         features=NAME,
-        checksums={files.FEATURES: scenes_inputs.checksums[NAME]},
+        checksums={},
         validation_perplexity=7.5,
         settings={},
         seed=0,
+        fingerprint=scenes_inputs.fingerprints[NAME],
     )
 
 
@@ -109,8 +111,12 @@ def test_a_file_without_such_a_kernel_is_refused(tmp_path, name, write):
         from_captioner.read_text_space(tmp_path / name)
 
 
-def check(text_space, layout, checksum="", dataset="scenes"):
-    from_captioner.check_features(text_space, dataset, layout, {layout.name: checksum or text_space.features_checksum})
+# Of features that have nothing to do with the captioner's.
+ANOTHER = Fingerprint("0" * 64)
+
+
+def check(text_space, layout, found=None, dataset="scenes"):
+    from_captioner.check_features(text_space, dataset, layout, {layout.name: found or text_space.fingerprint})
 
 
 def test_a_captioner_of_these_very_features_is_taken(trained, layout, tmp_path):
@@ -137,11 +143,17 @@ def test_a_captioner_of_another_dimension_is_refused(layout, tmp_path):
 
 def test_a_captioner_of_features_that_changed_since_is_refused(trained, layout, tmp_path):
     with pytest.raises(ConfigError, match="features scene_cnn-layout that have since been extracted anew"):
-        check(text_space_of(tmp_path, trained), layout, checksum="another")
+        check(text_space_of(tmp_path, trained), layout, ANOTHER)
+
+
+def test_a_captioner_of_features_that_differ_by_rounding_is_taken(trained, layout, tmp_path):
+    of_another_machine = dataclasses.replace(trained.fingerprint, sha256="0" * 64)
+
+    check(text_space_of(tmp_path, trained), layout, of_another_machine)
 
 
 def test_a_captioner_of_another_data_set_has_other_images_features(trained, layout, tmp_path):
-    check(text_space_of(tmp_path, trained, dataset="mscoco"), layout, checksum="another")
+    check(text_space_of(tmp_path, trained, dataset="mscoco"), layout, ANOTHER)
 
 
 # The leak check.

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from cmr.errors import WorkspaceError
 from cmr.workspace import features
 from cmr.workspace.features import Features
+from cmr.workspace.fingerprints import Fingerprint
 
 ARRAY = np.arange(12, dtype=np.float32).reshape(3, 4)
 IDS = ("b.jpg", "a.jpg", "c.jpg")
@@ -187,13 +188,13 @@ def test_a_value_that_is_no_number_is_refused_with_its_image(folder, monkeypatch
 def test_a_checked_array_is_not_read_again_until_its_file_changes(folder, monkeypatch):
     digest = features.read_features(folder).checksum()
     read = []
-    monkeypatch.setattr(Features, "_checked_digest", lambda self: read.append(self) or "new")
+    monkeypatch.setattr(Features, "_checked", lambda self: read.append(self) or Fingerprint("ab" * 32))
 
     again = features.read_features(folder).checksum()
     os.utime(folder / features.FEATURES_NPY, ns=(1, 1))
     changed = features.read_features(folder).checksum()
 
-    assert (again, changed, len(read)) == (digest, "new", 1)
+    assert (again, changed, len(read)) == (digest, "ab" * 32, 1)
 
 
 def test_a_damaged_checked_json_is_made_again(folder):

@@ -94,7 +94,7 @@ def test_features_that_a_training_would_refuse_are_not_named(workspace):
 
 def _captioner(workspace, folder: str, learnt_from: str, checksum: str = "") -> None:
     (workspace.dataset_dir / folder).mkdir(parents=True)
-    content = {"dataset": "flickr8k", "features": learnt_from, "checksums": {files.FEATURES: checksum}}
+    content = {"dataset": "flickr8k", "features": learnt_from, "checksums": {"features": checksum}}
     (workspace.dataset_dir / folder / files.CAPTIONER_JSON).write_text(json.dumps(content))
 
 

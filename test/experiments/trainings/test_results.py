@@ -1,11 +1,15 @@
 """What is read back from finished runs, and what is refused."""
 
+import contextlib
+
 import finished_runs
 import measured_rows
 import pytest
 
 from cmr.errors import WorkspaceError
 from cmr.evaluation import results_table
+from cmr.workspace import fingerprints
+from cmr.workspace.fingerprints import Fingerprint
 from cmr.workspace.runs import Run
 from experiments.trainings import results
 from experiments.trainings.results import RowResult, RunResult
@@ -97,6 +101,21 @@ def test_runs_on_other_captions_are_not_put_into_one_table(row, tmp_path):
     results.check_same_inputs([row])
     with pytest.raises(WorkspaceError, match=r"run0 and .*other were trained on different versions of captions"):
         results.check_same_inputs([row, results.read_row("other", [other])])
+
+
+@pytest.mark.parametrize("relative", [1e-6, 1e-2])
+def test_runs_on_features_of_two_machines_are_put_into_one_table(row, tmp_path, relative):
+    other = Run(tmp_path / "other")
+    finished_runs.write(other, captions="another checksum")
+    first = row.runs[0].run
+    for run, checksum, value in ((first, "a" * 64, 1.0), (other, "b" * 64, 1.0 + relative)):
+        found = Fingerprint(checksum, 2.0, (value,) * fingerprints.SIZE)
+        run.write_metrics({**run.read_metrics(), "fingerprints": {"captions.csv": found.to_dict()}})
+
+    rows = [results.read_row("first", [first]), results.read_row("other", [other])]
+
+    with contextlib.nullcontext() if relative < 1e-3 else pytest.raises(WorkspaceError, match="different versions"):
+        results.check_same_inputs(rows)
 
 
 def test_an_unfinished_run_is_named(tmp_path):
