@@ -6,6 +6,7 @@ Reference: Ma, Lu, Shang, Li, "Multimodal convolutional neural networks for matc
 import dataclasses
 from collections.abc import Iterator
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,6 +16,8 @@ from cmr.comparators.system import NeuralSystem, ScoreSystem, System, side_by_si
 from cmr.data import input_names
 from cmr.data.examples import Examples
 from cmr.evaluation.similarities import PairScores, Similarities
+from cmr.training import rates
+from cmr.training.adam import FusedAdam
 
 # Keys of a batch beside the model's inputs.
 _IMAGE, _SHIFTS = "image", "shifts"
@@ -77,6 +80,10 @@ class MCnn(ScoreSystem, NeuralSystem):
         )
         self._parts.sentence.get_layer(WORDS).set_weights([vectors.vectors])
         self.model = self._parts.model
+        self._rate = rates.falling(settings.learning_rate, settings.decay_epochs, self.steps_per_epoch(train))
+
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        return FusedAdam(self._rate)
 
     def batch(self, train: Examples, captions: np.ndarray, random: np.random.Generator) -> dict[str, np.ndarray]:
         """Sentences, their images, and by how many items of the batch each wrong image is away."""

@@ -19,7 +19,7 @@ from cmr.finetuning.blocks import CnnParts
 from cmr.finetuning.crops import Crop
 from cmr.pictures import row_filling
 from cmr.pictures.cnn import Cnn
-from cmr.workspace import features, json_files
+from cmr.workspace import checksums, features, json_files
 from cmr.workspace.json_kinds import Listed, Record, Sha256, Text, Whole
 from cmr.workspace.partial_rows import PartialRows
 from cmr.workspace.stored_rows import StoredRows
@@ -30,6 +30,9 @@ MAPS_JSON = "maps.json"
 
 _DTYPE = np.dtype("<f2")
 
+# Of maps.json; no setting of a crop in the making, which goes on once a damaged picture is mended.
+_PICTURES = "pictures_sha256"
+
 _DESCRIPTION = Record(
     {
         "cnn_sha256": Sha256(),
@@ -39,6 +42,8 @@ _DESCRIPTION = Record(
         "image_ids_sha256": Sha256(),
         "images": Whole(at_least=1),
     },
+    # Older versions did not tell pictures from others of their names.
+    optional={_PICTURES: Sha256()},
     others=False,
 )
 
@@ -88,7 +93,7 @@ class MapsMaker:
         return [self._stored(number) for number in range(len(images))]
 
     def _missing(self, images: Sequence[tuple[Sequence[str], Sequence[pathlib.Path]]]) -> list[int]:
-        return [number for number, (ids, _) in enumerate(images) if not self._is_whole(number, ids)]
+        return [number for number, (ids, paths) in enumerate(images) if not self._is_whole(number, ids, paths)]
 
     def _make_crop(self, number: int, ids: Sequence[str], paths: Sequence[pathlib.Path], title: str) -> None:
         path, described = self._folder(number) / MAPS_NPY, self._folder(number) / MAPS_JSON
@@ -98,7 +103,7 @@ class MapsMaker:
         sources = [(path, crops.crop_of(image_id, number)) for image_id, path in zip(ids, paths, strict=True)]
         row_filling.fill_rows(rows, self._frozen, ids, sources, title, max_pixels=self.max_pixels, read=_read_source)
         rows.finish()
-        json_files.write_json(described, settings)
+        json_files.write_json(described, {**settings, _PICTURES: checksums.files_fingerprint(paths)})
         rows.forget()
 
     def _announce(self, counts: Sequence[int]) -> None:
@@ -131,7 +136,7 @@ class MapsMaker:
             "images": len(ids),
         }
 
-    def _is_whole(self, number: int, ids: Sequence[str]) -> bool:
+    def _is_whole(self, number: int, ids: Sequence[str], paths: Sequence[pathlib.Path]) -> bool:
         path = self._folder(number) / MAPS_JSON
         try:
             written = json_files.read_workspace_json(path, _DESCRIPTION, "remove it")
@@ -140,7 +145,10 @@ class MapsMaker:
         except (WorkspaceError, ValueError):
             return False
         is_sound = rows.dtype == _DTYPE and rows.shape == (len(ids), math.prod(self.shape))
-        return is_sound and written == self._settings(number, ids)
+        known = written.pop(_PICTURES, None)
+        if not is_sound or written != self._settings(number, ids):
+            return False
+        return known in (None, checksums.files_fingerprint(paths))
 
     def _stored(self, number: int) -> StoredRows:
         return StoredRows(self._folder(number) / MAPS_NPY)

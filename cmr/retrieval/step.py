@@ -11,6 +11,7 @@ from cmr.data import input_names
 from cmr.finetuning import cnn_in_training
 from cmr.retrieval.losses import ContrastiveLoss, PairwiseRankingLoss
 from cmr.retrieval.negatives import different_image, hardest
+from cmr.training import rates
 from cmr.training.adam import FusedAdam
 
 Loss = PairwiseRankingLoss | ContrastiveLoss
@@ -95,7 +96,7 @@ def _loss(config: TrainConfig, num_replicas: int) -> Loss:
 
 
 def _adam(config: TrainConfig, steps_per_epoch: int, factors: Sequence[float]) -> keras.optimizers.Optimizer:
-    """Adam with its rate, or its two: it counts its steps itself, so a resumed run takes the right one.
+    """Adam with its rate, or its two.
 
     In float16 the loss is scaled, so that small gradients are not lost, and the gradient is clipped behind that.
 
@@ -104,12 +105,7 @@ def _adam(config: TrainConfig, steps_per_epoch: int, factors: Sequence[float]) -
       steps_per_epoch: batches of an epoch.
       factors: of the rate, for each weight; none: the rate is that of all.
     """
-    rate = config.learning_rate
-    if config.decay_epochs:
-        # The boundary is the last step of the higher rate, counted from 0.
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(
-            [config.decay_epochs * steps_per_epoch - 1], [rate, rate / 10]
-        )
+    rate = rates.falling(config.learning_rate, config.decay_epochs, steps_per_epoch)
     # The average begins with the weights after the first step.
     average = {"use_ema": config.average_weights > 0, "ema_momentum": config.average_weights}
     if config.precision == "mixed_float16":

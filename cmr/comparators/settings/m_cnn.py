@@ -18,6 +18,11 @@ class MCnnSettings(NeuralSettings):
 
     batch_size: int = setting(100, "Sentences a step; the paper has 100 to 150.", lower=2)
     learning_rate: float = setting(1e-3, "Adam's rate; the paper has plain descent and names none.", lower=0.0)
+    decay_epochs: int = setting(
+        0,
+        "Epochs after which the rate falls to a tenth; 0: never. The paper is silent.",
+        lower=0,
+    )
     val_images: int = setting(
         200,
         "Validation images, the first ones, by which epochs are judged: every pair goes through the network; 0: all.",

@@ -1,5 +1,7 @@
 """m-CNN's loss, and its scores of all pairs by blocks, against plain NumPy."""
 
+import dataclasses
+
 import comparators
 import numpy as np
 import pytest
@@ -65,6 +67,22 @@ def test_block_scores_are_those_of_the_whole_network_pair_by_pair(system, scenes
         {input_names.CAPTION: batch[input_names.CAPTION], input_names.IMAGE_FEATURES: features}, training=False
     )
     np.testing.assert_allclose(scores.ravel(), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("decay_epochs", "expected"), [(0, [2e-3] * 4), (2, [2e-3, 2e-3, 2e-4, 2e-4])])
+def test_the_rate_falls_to_a_tenth_after_so_many_epochs(scenes_inputs, decay_epochs, expected):
+    name = f"{m_cnn.PREFIX}st"
+    settings = dataclasses.replace(comparators.small_settings(name), learning_rate=2e-3, decay_epochs=decay_epochs)
+    system, train = MCnn(settings, comparators.given(name, scenes_inputs)), scenes_inputs.split("train")
+    system.build(train)
+    optimizer, rates = system.optimizer(), []
+    optimizer.build([])
+
+    for epoch in range(4):
+        optimizer.iterations.assign(epoch * system.steps_per_epoch(train))
+        rates.append(float(optimizer.learning_rate))
+
+    np.testing.assert_allclose(rates, expected, rtol=1e-6)
 
 
 def test_the_scores_follow_the_weights(system, scenes_inputs):

@@ -1,6 +1,7 @@
 """Cached feature maps: the same as the way through the pictures, made once, gone on with, begun anew for other CNNs."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -140,6 +141,29 @@ def test_maps_of_another_cnn_or_damaged_ones_are_made_anew(inputs, maker, damage
 
     assert path.stat().st_mtime_ns != stamp
     np.testing.assert_array_equal(made[:], expected)
+
+
+def test_maps_of_pictures_that_were_exchanged_are_made_anew(inputs, maker, tmp_path):
+    pictures = shutil.copytree(inputs.image_dir, tmp_path / "pictures")
+    inputs = dataclasses.replace(inputs, image_dir=pictures)
+    before = ready(inputs, maker).maps[1][:]
+    shutil.copy(pictures / "train1.png", pictures / "train0.png")
+
+    after = ready(inputs, maker).maps[1][:]
+
+    np.testing.assert_array_equal(after[1:], before[1:])
+    assert not np.array_equal(after[0], before[0])
+
+
+def test_maps_of_an_older_version_are_taken(inputs, maker, monkeypatch):
+    ready(inputs, maker)
+    for path in maker.folder.glob("*/maps.json"):
+        description = json.loads(path.read_text())
+        del description["pictures_sha256"]
+        path.write_text(json.dumps(description))
+    monkeypatch.setattr(row_filling, "fill_rows", None)
+
+    ready(inputs, maker)
 
 
 def test_a_disk_without_room_is_said_before_anything_is_made(inputs, maker, monkeypatch):
