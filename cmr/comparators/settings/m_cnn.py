@@ -18,9 +18,11 @@ class MCnnSettings(NeuralSettings):
 
     batch_size: int = setting(100, "Sentences a step; the paper has 100 to 150.", lower=2)
     learning_rate: float = setting(1e-3, "Adam's rate; the paper has plain descent and names none.", lower=0.0)
+    max_epochs: int = setting(10, "Epochs at most.", lower=1)
     decay_epochs: int = setting(
-        0,
-        "Epochs after which the rate falls to a tenth; 0: never. The paper is silent.",
+        8,
+        "Epochs after which the rate falls to a tenth; 0: never. The paper is silent; chosen on Flickr8K's validation "
+        "images.",
         lower=0,
     )
     val_images: int = setting(
