@@ -54,7 +54,8 @@ def find_members(runs_dir: pathlib.Path, run_configs: Sequence[ComparatorRunConf
         # A damaged run of something else is none of this system's business.
         with contextlib.suppress(WorkspaceError):
             if run.is_finished and isinstance(config := run.read_measured_config(), ComparatorRunConfig):
-                finished[_key(config)] = run
+                checksums = inputs.recognised(run.read_fingerprints())
+                finished[_key(dataclasses.replace(config, checksums=checksums))] = run
     for config in run_configs:
         if _key(config) not in finished:
             command = shell.python_command("cmr.compare", f"--system={config.system}")

@@ -50,6 +50,13 @@ class Inputs:
         """Whether that is among what is read, equal but for rounding."""
         return name in self.fingerprints and self.fingerprints[name].is_same(known)
 
+    def recognised(self, known: Mapping[str, Fingerprint]) -> dict[str, str]:
+        """The checksums of what another run has read, those of the inputs here in the place of the same ones."""
+        return {
+            name: self.fingerprints[name].sha256 if self.has(name, each) else each.sha256
+            for name, each in known.items()
+        }
+
     def split(self, name: str) -> Examples:
         """Examples of `train`, `val` or `test`; put into numbers once, which takes a while at MSCOCO's size."""
         if name not in self._splits:

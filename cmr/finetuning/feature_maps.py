@@ -85,17 +85,21 @@ class MapsMaker:
           ConfigError: there is not enough room on the disk.
           WorkspaceError: another process makes them.
         """
-        if missing := self._missing(images):
+        of_pictures = _fingerprints([paths for _, paths in images])
+        missing = [
+            number for number, (ids, _) in enumerate(images) if not self._is_whole(number, ids, of_pictures[number])
+        ]
+        if missing:
             with writer_lock(self.folder):
                 self._announce([len(images[number][0]) for number in missing])
                 for number in missing:
-                    self._make_crop(number, *images[number], f"crop {number + 1} of {len(images)}")
+                    title = f"crop {number + 1} of {len(images)}"
+                    self._make_crop(number, *images[number], of_pictures[number], title)
         return [self._stored(number) for number in range(len(images))]
 
-    def _missing(self, images: Sequence[tuple[Sequence[str], Sequence[pathlib.Path]]]) -> list[int]:
-        return [number for number, (ids, paths) in enumerate(images) if not self._is_whole(number, ids, paths)]
-
-    def _make_crop(self, number: int, ids: Sequence[str], paths: Sequence[pathlib.Path], title: str) -> None:
+    def _make_crop(
+        self, number: int, ids: Sequence[str], paths: Sequence[pathlib.Path], of_pictures: str, title: str
+    ) -> None:
         path, described = self._folder(number) / MAPS_NPY, self._folder(number) / MAPS_JSON
         described.unlink(missing_ok=True)
         settings = self._settings(number, ids)
@@ -103,7 +107,7 @@ class MapsMaker:
         sources = [(path, crops.crop_of(image_id, number)) for image_id, path in zip(ids, paths, strict=True)]
         row_filling.fill_rows(rows, self._frozen, ids, sources, title, max_pixels=self.max_pixels, read=_read_source)
         rows.finish()
-        json_files.write_json(described, {**settings, _PICTURES: checksums.files_fingerprint(paths)})
+        json_files.write_json(described, {**settings, _PICTURES: of_pictures})
         rows.forget()
 
     def _announce(self, counts: Sequence[int]) -> None:
@@ -136,7 +140,7 @@ class MapsMaker:
             "images": len(ids),
         }
 
-    def _is_whole(self, number: int, ids: Sequence[str], paths: Sequence[pathlib.Path]) -> bool:
+    def _is_whole(self, number: int, ids: Sequence[str], of_pictures: str) -> bool:
         path = self._folder(number) / MAPS_JSON
         try:
             written = json_files.read_workspace_json(path, _DESCRIPTION, "remove it")
@@ -145,13 +149,17 @@ class MapsMaker:
         except (WorkspaceError, ValueError):
             return False
         is_sound = rows.dtype == _DTYPE and rows.shape == (len(ids), math.prod(self.shape))
-        known = written.pop(_PICTURES, None)
-        if not is_sound or written != self._settings(number, ids):
-            return False
-        return known in (None, checksums.files_fingerprint(paths))
+        known = written.pop(_PICTURES, of_pictures)
+        return is_sound and known == of_pictures and written == self._settings(number, ids)
 
     def _stored(self, number: int) -> StoredRows:
         return StoredRows(self._folder(number) / MAPS_NPY)
+
+
+def _fingerprints(of_crops: Sequence[Sequence[pathlib.Path]]) -> list[str]:
+    """What tells the pictures of each crop from others of their names; several crops are of the same ones."""
+    known = {paths: checksums.files_fingerprint(paths) for paths in {tuple(paths) for paths in of_crops}}
+    return [known[tuple(paths)] for paths in of_crops]
 
 
 def _read_source(source: tuple[pathlib.Path, Crop], size: int, _: int, max_pixels: int) -> np.ndarray:

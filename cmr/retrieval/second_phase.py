@@ -51,11 +51,12 @@ class SecondPhase(Phase):
         """
         begins_with = Run(pathlib.Path(values.finetune_from))
         before = begins_with.read_config()
-        begins_with.read_metrics()
+        fingerprints = begins_with.read_fingerprints()
         begins_with.check_best_weights()
         if before.finetune is not None:
             raise ConfigError(f"the CNN of {begins_with.path} is tuned already; give the run that it began with")
         setup = RunSetup.from_flags(values)
+        before = dataclasses.replace(before, checksums=setup.inputs.recognised(fingerprints))
         # These come with the weights of the run, whatever the flags would make.
         kept = {name: getattr(before, name) for name in ("text_space", "captioner", "leak", "text_pretraining")}
         run_config = dataclasses.replace(setup.run_config, **kept)

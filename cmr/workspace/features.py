@@ -150,7 +150,7 @@ class Features:
     def _checked(self) -> Fingerprint:
         digest = hashlib.sha256((self.path / IMAGE_IDS_TXT).read_bytes())
         digest.update(self.array.header())
-        projecting = Projecting()
+        projecting = Projecting(math.prod(self.array.shape[1:]))
         block_rows = block_rows_of(self.array.shape[1:])
         for start in range(0, len(self.array), block_rows):
             block = self.array[start : start + block_rows]

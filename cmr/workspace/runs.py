@@ -358,9 +358,10 @@ class Run:
         Raises:
           WorkspaceError: as of `read_metrics`.
         """
-        known = self.read_metrics().get("fingerprints", {})
-        of_checksums = {name: {"sha256": each} for name, each in self.read_measured_config().checksums.items()}
-        return {name: Fingerprint.from_dict(known.get(name, each)) for name, each in of_checksums.items()}
+        kept = self.read_metrics().get("fingerprints", {}).values()
+        known = {values["sha256"]: Fingerprint.from_dict(values) for values in kept}
+        checksums = self.read_measured_config().checksums
+        return {name: known.get(sha256, Fingerprint(sha256)) for name, sha256 in checksums.items()}
 
     @property
     def _command(self) -> str:

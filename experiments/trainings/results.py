@@ -191,12 +191,19 @@ def check_same_inputs(rows: Sequence[RowResult]) -> None:
     Raises:
       WorkspaceError: naming two of the runs.
     """
+    read = [
+        (result.run.path, name, found)
+        for row in rows
+        for result in row.runs
+        for name, found in result.run.read_fingerprints().items()
+    ]
+    # Of the same bytes an older version knew less.
+    whole = {found.sha256: found for _, _, found in read if found.is_whole}
     first: dict[str, tuple[pathlib.Path, Fingerprint]] = {}
-    for result in (result for row in rows for result in row.runs):
-        for name, found in result.run.read_fingerprints().items():
-            run, known = first.setdefault(name, (result.run.path, found))
-            if not known.is_same(found):
-                raise WorkspaceError(
-                    f"{run} and {result.run.path} were trained on different versions of {name}; remove the older one "
-                    "and give the command again"
-                )
+    for path, name, found in read:
+        run, known = first.setdefault(name, (path, whole.get(found.sha256, found)))
+        if not known.is_same(whole.get(found.sha256, found)):
+            raise WorkspaceError(
+                f"{run} and {path} were trained on different versions of {name}; remove the older one and give the "
+                "command again"
+            )

@@ -13,6 +13,10 @@ NUM_IMAGES = 40
 IMAGE_OF_CAPTION = np.repeat(np.arange(NUM_IMAGES), 5)
 
 
+_CHANCE = metrics.random_ranking([5] * NUM_IMAGES).to_dict()
+METRICS = {"test": _CHANCE, "random_ranking": _CHANCE, "features": "VGG features scene_cnn-objects", "notes": []}
+
+
 def write(run: Run, seed: int = 0, factor: float = 1.0, captions: str = "checksum") -> None:
     """Writes a run.
 
@@ -30,19 +34,11 @@ def write(run: Run, seed: int = 0, factor: float = 1.0, captions: str = "checksu
     run.path.mkdir(parents=True, exist_ok=True)
     ranks.write(run.test_ranks_npz)
     run.start(_config(seed, captions), "")
-    chance = metrics.random_ranking([5] * NUM_IMAGES).to_dict()
     # Validation is worse than test, and its best epoch neither the first nor the last.
     validation = QueryRanks(ranks.sentence_retrieval * 2, ranks.image_retrieval * 2, IMAGE_OF_CAPTION)
-    epochs = [chance, validation.metrics().to_dict(), chance]
+    epochs = [_CHANCE, validation.metrics().to_dict(), _CHANCE]
     run.history_json.write_text(json.dumps([{"epoch": epoch, "val": val} for epoch, val in enumerate(epochs)]))
-    run.write_metrics(
-        {
-            "test": ranks.metrics().to_dict(),
-            "random_ranking": chance,
-            "features": "VGG features scene_cnn-objects",
-            "notes": [],
-        }
-    )
+    run.write_metrics({**METRICS, "test": ranks.metrics().to_dict()})
 
 
 def _scaled(ranks: np.ndarray, factor: float) -> np.ndarray:

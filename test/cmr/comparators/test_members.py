@@ -1,7 +1,9 @@
 """Finished runs whose scores are added up: which ones, and what is said where one is missing."""
 
+import contextlib
 import dataclasses
 
+import finished_runs
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from cmr.errors import ConfigError
 from cmr.evaluation import similarities
 from cmr.evaluation.similarities import PairScores
 from cmr.workspace import json_files
+from cmr.workspace.fingerprints import SIZE, Fingerprint
 from cmr.workspace.runs import Run
 
 CONFIG = ComparatorRunConfig(
@@ -29,7 +32,7 @@ def write_run(folder, config, value, inputs=None):
     run = Run(folder)
     folder.mkdir(parents=True)
     run.config_json.write_text(config.to_json())
-    json_files.write_json(run.metrics_json, {})
+    json_files.write_json(run.metrics_json, finished_runs.METRICS)
     run.test_ranks_npz.touch()
     for split, offset in (("val", 0), ("test", 100)):
         shape = (inputs.split(split).num_images, inputs.split(split).num_captions) if inputs else (2, 2)
@@ -44,6 +47,19 @@ def test_a_member_is_found_by_its_settings_whatever_its_name(tmp_path, scenes_in
     members = find_members(tmp_path, [saved_more_often], scenes_inputs)
 
     assert [run.path.name for run in members.runs] == ["named by somebody"]
+
+
+@pytest.mark.parametrize("apart", [1e-6, 1.0])
+def test_a_member_on_features_of_another_machine_is_found(tmp_path, scenes_inputs, apart):
+    name, (here, there) = CONFIG.image_features, ("a" * 64, "b" * 64)
+    inputs = dataclasses.replace(scenes_inputs, fingerprints={name: Fingerprint(here, 2.0, (1.0,) * SIZE)})
+    write_run(tmp_path / "run", dataclasses.replace(CONFIG, checksums={name: there}), 1.0)
+    found = Fingerprint(there, 2.0, (1.0 + apart,) * SIZE)
+    Run(tmp_path / "run").write_metrics({**finished_runs.METRICS, "fingerprints": {name: found.to_dict()}})
+    wanted = dataclasses.replace(CONFIG, checksums={name: here})
+
+    with contextlib.nullcontext() if apart < 0.1 else pytest.raises(ConfigError, match="no finished run"):
+        assert len(find_members(tmp_path, [wanted], inputs).runs) == 1
 
 
 def test_a_split_is_that_of_its_images(tmp_path, scenes_inputs):

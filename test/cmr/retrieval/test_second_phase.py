@@ -245,6 +245,19 @@ def _tuned(run: Run) -> dict:
     return {}
 
 
+def test_features_that_another_machine_extracted_are_gone_on_with(frozen, tmp_path):
+    shutil.copytree(frozen.path.parents[2], tmp_path / "copy")
+    run = Run(tmp_path / "copy" / "scenes" / "runs" / frozen.path.name)
+    path = run.path.parents[1] / "features" / tunable_runs.FEATURES / features.FEATURES_NPY
+    np.save(path, np.load(path) * np.float32(1.000001))
+
+    phase = second_phase(run)
+
+    now = features.read_features(path.parent).checksum()
+    assert phase.setup.run_config.checksums[tunable_runs.FEATURES] == now
+    assert run.read_config().checksums[tunable_runs.FEATURES] != now
+
+
 @pytest.mark.parametrize(
     ("spoil", "error", "sentence"),
     [

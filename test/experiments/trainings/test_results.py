@@ -1,6 +1,7 @@
 """What is read back from finished runs, and what is refused."""
 
 import contextlib
+import itertools
 
 import finished_runs
 import measured_rows
@@ -103,19 +104,32 @@ def test_runs_on_other_captions_are_not_put_into_one_table(row, tmp_path):
         results.check_same_inputs([row, results.read_row("other", [other])])
 
 
-@pytest.mark.parametrize("relative", [1e-6, 1e-2])
-def test_runs_on_features_of_two_machines_are_put_into_one_table(row, tmp_path, relative):
-    other = Run(tmp_path / "other")
-    finished_runs.write(other, captions="another checksum")
-    first = row.runs[0].run
-    for run, checksum, value in ((first, "a" * 64, 1.0), (other, "b" * 64, 1.0 + relative)):
-        found = Fingerprint(checksum, 2.0, (value,) * fingerprints.SIZE)
+def run_on(folder, checksum, projections=None):
+    """A row of one run, with the fingerprint of what it has read where that is known."""
+    run = Run(folder)
+    finished_runs.write(run, captions=checksum * 64)
+    if projections is not None:
+        found = Fingerprint(checksum * 64, 2.0, (projections,) * fingerprints.SIZE)
         run.write_metrics({**run.read_metrics(), "fingerprints": {"captions.csv": found.to_dict()}})
+    return results.read_row(folder.name, [run])
 
-    rows = [results.read_row("first", [first]), results.read_row("other", [other])]
+
+@pytest.mark.parametrize("relative", [1e-6, 1e-2])
+def test_runs_on_features_of_two_machines_are_put_into_one_table(tmp_path, relative):
+    rows = [run_on(tmp_path / "here", "a", 1.0), run_on(tmp_path / "there", "b", 1.0 + relative)]
 
     with contextlib.nullcontext() if relative < 1e-3 else pytest.raises(WorkspaceError, match="different versions"):
         results.check_same_inputs(rows)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_of_the_same_bytes_an_older_version_knew_less(tmp_path, order):
+    kinds = [("a", None), ("a", 1.0), ("b", 1.0 + 1e-6)]
+    rows = [run_on(tmp_path / str(number), *kind) for number, kind in enumerate(kinds)]
+
+    results.check_same_inputs([rows[number] for number in order])
+    with pytest.raises(WorkspaceError, match="different versions"):
+        results.check_same_inputs([rows[0], rows[2]])
 
 
 def test_an_unfinished_run_is_named(tmp_path):
