@@ -24,6 +24,8 @@ def test_a_comparator_leaves_a_run_as_ours_are(tiny_workspace):
     run = Run(tiny_runs.run_path(ended))
     values = run.read_metrics()
     assert QueryRanks.read(run.test_ranks_npz).metrics().to_dict() == values["test"]
+    assert all(found.is_whole for name, found in run.read_fingerprints().items() if name.startswith("scene_cnn"))
+    assert set(values["fingerprints"]) == set(values["checksums"]) - {"captions.csv", "vocabulary"}
     assert run.read_history()[0]["epoch"] == 0
     assert "--cca_dims=8\n" in run.flags_txt.read_text()
     assert values["seconds"] >= 0

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -117,6 +118,18 @@ def test_features_of_another_kind_are_refused(dataset, colours, tmp_path):
         features.write_description(folder, [f"{n}.png" for n in range(6)], EXTRACTOR)
         with pytest.raises(WorkspaceError, match=sentence):
             split.matching_features(other, colours)
+
+
+def test_features_of_another_machine_are_taken(dataset, colours, tmp_path):
+    other = Workspace(tmp_path, "scenes")
+    kept = features.read_features(dataset.features_dir("mean_colour"))
+    folder = shutil.copytree(kept.path, other.features_dir("mean_colour"))
+    np.save(folder / features.FEATURES_NPY, kept.array[:] * np.float32(1.000001))
+
+    taken = split.matching_features(other, colours)
+
+    assert taken.path == folder
+    assert taken.checksum() != kept.checksum()
 
 
 def test_pictures_are_captioned_in_order_and_the_unreadable_are_named(dataset, colours, tmp_path):

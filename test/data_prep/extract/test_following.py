@@ -1,5 +1,6 @@
 """The command printed after an extraction trains on what is there, and can be pasted into a shell."""
 
+import dataclasses
 import json
 import os
 import shlex
@@ -92,9 +93,10 @@ def test_features_that_a_training_would_refuse_are_not_named(workspace):
     assert _arguments(workspace, image="inception_v3") == ["--model=single"]
 
 
-def _captioner(workspace, folder: str, learnt_from: str, checksum: str = "") -> None:
+def _captioner(workspace, folder: str, learnt_from: str, checksum: str = "", fingerprint: dict | None = None) -> None:
     (workspace.dataset_dir / folder).mkdir(parents=True)
-    content = {"dataset": "flickr8k", "features": learnt_from, "checksums": {"features": checksum}}
+    checksums = {"features": checksum}
+    content = {"dataset": "flickr8k", "features": learnt_from, "checksums": checksums, "fingerprint": fingerprint}
     (workspace.dataset_dir / folder / files.CAPTIONER_JSON).write_text(json.dumps(content))
 
 
@@ -122,3 +124,12 @@ def test_a_captioner_of_features_that_were_extracted_anew_is_passed_over(workspa
     _captioner(workspace, "captioner", "inception_v3", checksum="another")
 
     assert _arguments(workspace, image="inception_v3") == ["--model=single", "--image_embedding=linear"]
+
+
+def test_a_captioner_of_the_same_features_on_another_machine_is_taken(workspace):
+    _features(workspace, "inception_v3", "inception_v3")
+    here = features.read_features(workspace.features_dir("inception_v3")).fingerprint()
+    there = dataclasses.replace(here, sha256="0" * 64, projections=tuple(each + 1e-6 for each in here.projections))
+    _captioner(workspace, "captioner", "inception_v3", fingerprint=there.to_dict())
+
+    assert _arguments(workspace, image="inception_v3") == ["--model=single"]
