@@ -41,7 +41,8 @@ def main() -> None:
     rows = paper.row_trainings(FLAGS.table, named, FLAGS.overlay, FLAGS.seeds)
     overlays = [find_flagfile(name) for name in FLAGS.overlay]
     trainings = [training for row in rows.values() for training in row]
-    made_with = paper.overlay_notes(overlays, any(training.command == COMPARE for training in trainings))
+    has_comparators = any(training.command == COMPARE for training in trainings)
+    made_with = paper.overlay_notes(overlays, has_comparators)
     if not plan.follow_flags(FLAGS, trainings):
         return
     results = [read_trained_row(name, row, workspace_dir) for name, row in rows.items()]
@@ -56,7 +57,7 @@ def main() -> None:
         results,
         paper.descriptions(rows),
         made_with,
-        beneath_paper=paper.ALL in FLAGS.rows,
+        beneath_paper=has_comparators,
         readings=paper.READINGS,
     )
     stem = paper.file_stem(FLAGS.table, list(rows), [path.stem for path in overlays])

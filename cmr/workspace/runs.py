@@ -352,6 +352,11 @@ class Run:
         mend = f"remove it, and {self._command} writes it again"
         return json_files.read_workspace_json(self.metrics_json, _METRICS, mend)
 
+    @property
+    def has_answers(self) -> bool:
+        """Whether it can say more of the test split than its ranks: by weights, or a comparator's scores."""
+        return self.best_weights.exists() or self.similarities_npz("test").exists()
+
     def read_fingerprints(self) -> dict[str, Fingerprint]:
         """What a finished run has read, by name, as far as is known.
 

@@ -95,7 +95,7 @@ def _examples(
         why = "It was named by --run."
     else:
         run_name = parts.best_row.runs[0].run.path.name
-        why = "It is the first run of our row with the best validation sum of recalls."
+        why = "It is the first run of the row with the best validation sum of recalls, of those whose weights are here."
     label = next((row.name for row in parts.all_rows for result in row.runs if result.run.path.name == run_name), "")
     print(f"examples of {run_name}", flush=True)
     opened = finished_run.open_run(workspace.run_dir(run_name))

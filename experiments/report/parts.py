@@ -57,8 +57,13 @@ class Parts:
 
     @property
     def best_row(self) -> RowResult | None:
-        """The trained row of both tables with the best validation; None where there is none."""
-        trained = [row for row in (*self.rows["table"], *self.rows["beyond"]) if row.is_trained]
+        """The trained row of both tables with the best validation; None where there is none.
+
+        Rows whose first run was archived without weights can show nothing that they retrieve.
+        """
+        trained = [
+            row for row in (*self.rows["table"], *self.rows["beyond"]) if row.is_trained and row.runs[0].run.has_answers
+        ]
         return max(candidates.of_whole_split(trained), key=candidates.mean_validation, default=None)
 
 

@@ -92,7 +92,7 @@ def file_stem(table: str, rows: Sequence[str] = ROWS, overlays: Sequence[str] = 
 
 
 def table_json(folder: pathlib.Path, table: str) -> pathlib.Path:
-    """The file of a table to show: of those with all of `ROWS` that with most rows, else without overlays, else newest.
+    """The file of a table to show: that with most of `ROWS`, of several most rows, else without overlays, else newest.
 
     Args:
       folder: with the tables of a data set.
@@ -103,8 +103,11 @@ def table_json(folder: pathlib.Path, table: str) -> pathlib.Path:
     """
     plain = folder / f"{file_stem(table)}.json"
     rows = {path: _own_rows(path) for path in folder.glob(f"{file_stem(table)}*.json")}
-    shown = [path for path in rows if set(ROWS) <= set(rows[path])]
-    return max(shown, key=lambda path: (len(rows[path]), path == plain, path.stat().st_mtime), default=plain)
+
+    def rank(path: pathlib.Path) -> tuple[int, int, bool, float]:
+        return len(set(ROWS) & set(rows[path])), len(rows[path]), path == plain, path.stat().st_mtime
+
+    return max((path for path in rows if rows[path]), key=rank, default=plain)
 
 
 def _own_rows(path: pathlib.Path) -> list[str]:

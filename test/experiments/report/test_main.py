@@ -65,7 +65,10 @@ def test_it_holds_the_table_the_curves_the_examples_and_the_flags(written, run):
 
     assert "The scenes" in page.text
     assert len([src for src in page.attributes("src") if src.startswith("data:image/svg")]) >= 3
-    assert "It is the first run of our row with the best validation sum of recalls." in page.text
+    assert (
+        "It is the first run of the row with the best validation sum of recalls, of those whose weights are here."
+        in page.text
+    )
     assert page.text.count("Best correct sentence: rank") == 12
     assert run.path.name in page.text
     assert "--model=vse" in page.text

@@ -190,6 +190,14 @@ def test_a_table_with_more_rows_is_shown_before_one_with_fewer(tmp_path):
     assert paper.table_json(tmp_path, "1").name == "table1-more.json"
 
 
+def test_without_all_of_ours_the_one_with_most_of_them_is_shown(tmp_path):
+    write(tmp_path, "table1-others", rows=paper.comparators("1"), time=3)
+    write(tmp_path, "table1-fusion", rows=["fusion"], time=2)
+    write(tmp_path, "table1-many", rows=[*paper.ROWS[1:], "cca"], time=1)
+
+    assert paper.table_json(tmp_path, "1").name == "table1-many.json"
+
+
 def test_without_any_the_one_without_overlays_is_what_is_missing(tmp_path):
     assert paper.table_json(tmp_path, "1").name == "table1.json"
 
