@@ -33,9 +33,6 @@ CAPTIONER_JSON = "captioner.json"
 # Keys of `Captioner.checksums`.
 CAPTIONS, VOCABULARY = "captions.csv", "vocabulary"
 
-# Of captioner.json: what is known of the features; in older versions their checksum, among the others.
-FINGERPRINT, _FEATURES = "fingerprint", "features"
-
 
 @dataclasses.dataclass(frozen=True)
 class Captioner:
@@ -102,7 +99,7 @@ def write_captioner(path: str | os.PathLike, captioner: Captioner) -> None:
         "settings": captioner.settings,
         "seed": captioner.seed,
         "looking": dataclasses.asdict(captioner.looking) if captioner.looking else None,
-        FINGERPRINT: captioner.fingerprint.to_dict() if captioner.fingerprint else None,
+        "fingerprint": captioner.fingerprint.to_dict() if captioner.fingerprint else None,
     }
     json_files.write_json(path / CAPTIONER_JSON, description, sort_keys=True)
 
@@ -157,7 +154,7 @@ _DESCRIPTION = Record(
         "format": OneOf((FORMAT,)),
         "dataset": Text(),
         "features": Text(),
-        "checksums": Record({VOCABULARY: Text()}, {_FEATURES: Text(), CAPTIONS: Text()}),
+        "checksums": Record({VOCABULARY: Text()}, {"features": Text(), CAPTIONS: Text()}),
         "validation_perplexity": Nullable(Number()),
         "settings": ByName(Anything()),
         "seed": Nullable(Whole()),
@@ -165,7 +162,7 @@ _DESCRIPTION = Record(
     optional={
         "feature_dim": Whole(at_least=1),
         "looking": Nullable(json_kinds.of_dataclass(Looking)),
-        FINGERPRINT: Nullable(fingerprints.KIND),
+        "fingerprint": Nullable(fingerprints.KIND),
     },
 )
 _DESCRIBED = ("dataset", "features", "checksums", "validation_perplexity", "settings", "seed")
@@ -173,9 +170,11 @@ _DESCRIBED = ("dataset", "features", "checksums", "validation_perplexity", "sett
 
 def fingerprint_of(description: Mapping[str, Any]) -> Fingerprint | None:
     """What captioner.json says of the features that it learnt from; None where it is not known."""
-    checksum = description["checksums"].get(_FEATURES)
-    found = description.get(FINGERPRINT) or (checksum and {"sha256": checksum})
-    return Fingerprint.from_dict(found) if found else None
+    if description.get("fingerprint"):
+        return Fingerprint.from_dict(description["fingerprint"])
+    # Older versions wrote their checksum among the others.
+    checksum = description["checksums"].get("features")
+    return Fingerprint(checksum) if checksum else None
 
 
 def read_model(path: pathlib.Path) -> keras.Model:

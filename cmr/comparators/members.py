@@ -12,6 +12,7 @@ from cmr.data.inputs import Inputs
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.evaluation import similarities
 from cmr.evaluation.similarities import PairScores
+from cmr.workspace import runs
 from cmr.workspace.runs import Run
 
 
@@ -54,7 +55,7 @@ def find_members(runs_dir: pathlib.Path, run_configs: Sequence[ComparatorRunConf
         # A damaged run of something else is none of this system's business.
         with contextlib.suppress(WorkspaceError):
             if run.is_finished and isinstance(config := run.read_measured_config(), ComparatorRunConfig):
-                checksums = inputs.recognised(run.read_fingerprints())
+                checksums = inputs.recognised(runs.fingerprints_of(config, run.read_metrics()))
                 finished[_key(dataclasses.replace(config, checksums=checksums))] = run
     for config in run_configs:
         if _key(config) not in finished:

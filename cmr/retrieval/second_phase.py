@@ -51,7 +51,7 @@ class SecondPhase(Phase):
         """
         begins_with = Run(pathlib.Path(values.finetune_from))
         before = begins_with.read_config()
-        fingerprints = begins_with.read_fingerprints()
+        fingerprints = runs.fingerprints_of(before, begins_with.read_metrics())
         begins_with.check_best_weights()
         if before.finetune is not None:
             raise ConfigError(f"the CNN of {begins_with.path} is tuned already; give the run that it began with")

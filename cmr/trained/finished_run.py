@@ -14,7 +14,7 @@ from cmr.evaluation import query_bank, similarities
 from cmr.evaluation.encoding import Embeddings, SplitEmbedder
 from cmr.evaluation.similarities import Similarities
 from cmr.retrieval import kept_model
-from cmr.workspace import features
+from cmr.workspace import features, runs
 from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import MeasuredConfig, Run
@@ -110,7 +110,7 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
     # runs/<name> lies in the data set's folder, which lies in the workspace.
     run = Run(pathlib.Path(run_dir).resolve())
     run_config = run.read_measured_config()
-    fingerprints = run.read_fingerprints()
+    fingerprints = runs.fingerprints_of(run_config, run.read_metrics())
     workspace = Workspace(run.path.parent.parent.parent, run_config.dataset)
     if workspace.run_dir(run.path.name) != run.path:
         raise WorkspaceError(

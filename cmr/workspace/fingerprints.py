@@ -69,7 +69,7 @@ class Fingerprint:
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, of `KIND`; `from_dict` is the inverse."""
-        return dataclasses.asdict(self)
+        return {"sha256": self.sha256, "norm": self.norm, "projections": list(self.projections)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Fingerprint":

@@ -4,10 +4,9 @@ EXTRACTOR = Record({"name": Text(), "images": Whole(at_least=1)}, optional={"cro
 EXTRACTOR.flaw({"name": "vgg16-fc7", "images": 0}, "")    # "images is 0, not a whole number of at least 1"
 """
 
-import contextlib
 import dataclasses
-import math
 import re
+import sys
 import types
 import typing
 from collections.abc import Mapping
@@ -100,9 +99,8 @@ class Number:
     def flaw(self, value: Any, place: str) -> str | None:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         # A whole number may be too large for a float.
-        with contextlib.suppress(OverflowError):
-            if is_number and math.isfinite(value) and _is_within(value, self.at_least, self.at_most):
-                return None
+        if is_number and abs(value) <= sys.float_info.max and _is_within(value, self.at_least, self.at_most):
+            return None
         return _wrong(value, place, f"a number of {_range(self.at_least, self.at_most)}")
 
 

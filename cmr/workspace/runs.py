@@ -7,7 +7,7 @@ import pathlib
 import re
 import shutil
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from cmr import shell
 from cmr.config import (
@@ -357,17 +357,6 @@ class Run:
         """Whether it can say more of the test split than its ranks: by weights, or a comparator's scores."""
         return self.best_weights.exists() or self.similarities_npz("test").exists()
 
-    def read_fingerprints(self) -> dict[str, Fingerprint]:
-        """What a finished run has read, by name, as far as is known.
-
-        Raises:
-          WorkspaceError: as of `read_metrics`.
-        """
-        kept = self.read_metrics().get("fingerprints", {}).values()
-        known = {values["sha256"]: Fingerprint.from_dict(values) for values in kept}
-        checksums = self.read_measured_config().checksums
-        return {name: known.get(sha256, Fingerprint(sha256)) for name, sha256 in checksums.items()}
-
     @property
     def _command(self) -> str:
         return _COMMANDS[self._kind()]
@@ -434,6 +423,17 @@ def tuned_features_name(features: str) -> str:
 def weights_sha256(run: Run) -> str:
     """SHA-256 of a run's best weights."""
     return files_sha256([run.best_weights])
+
+
+def fingerprints_of(config: MeasuredConfig, metrics: Mapping[str, Any]) -> dict[str, Fingerprint]:
+    """What a finished run has read, by name, as far as is known.
+
+    Args:
+      config: its settings.
+      metrics: its metrics.json.
+    """
+    known = {each["sha256"]: Fingerprint.from_dict(each) for each in metrics.get("fingerprints", {}).values()}
+    return {name: known.get(sha256, Fingerprint(sha256)) for name, sha256 in config.checksums.items()}
 
 
 def differences(old: Settings, new: Settings, places: tuple[str, str] = ("there", "now")) -> dict[str, str]:

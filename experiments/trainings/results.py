@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from cmr.errors import WorkspaceError
 from cmr.evaluation.metrics import BothDirections
 from cmr.evaluation.query_ranks import QueryRanks
+from cmr.workspace import runs
 from cmr.workspace.fingerprints import Fingerprint
 from cmr.workspace.runs import MeasuredConfig, Run
 from experiments.trainings.training import Training
@@ -195,14 +196,15 @@ def check_same_inputs(rows: Sequence[RowResult]) -> None:
         (result.run.path, name, found)
         for row in rows
         for result in row.runs
-        for name, found in result.run.read_fingerprints().items()
+        for name, found in runs.fingerprints_of(result.run_config, result.metrics_json).items()
     ]
     # Of the same bytes an older version knew less.
     whole = {found.sha256: found for _, _, found in read if found.is_whole}
     first: dict[str, tuple[pathlib.Path, Fingerprint]] = {}
     for path, name, found in read:
-        run, known = first.setdefault(name, (path, whole.get(found.sha256, found)))
-        if not known.is_same(whole.get(found.sha256, found)):
+        best = whole.get(found.sha256, found)
+        run, known = first.setdefault(name, (path, best))
+        if not known.is_same(best):
             raise WorkspaceError(
                 f"{run} and {path} were trained on different versions of {name}; remove the older one and give the "
                 "command again"

@@ -8,7 +8,7 @@ import tiny_workspaces
 from cmr.evaluation.query_ranks import QueryRanks
 from cmr.trained import finished_run
 from cmr.workspace import features
-from cmr.workspace.runs import Run
+from cmr.workspace.runs import Run, fingerprints_of
 
 CCA = ("--system=cca", "--cca_text=ngrams", "--cca_dims=8", "--cca_min_count=1", "--cca_svd_dims=30")
 
@@ -24,7 +24,8 @@ def test_a_comparator_leaves_a_run_as_ours_are(tiny_workspace):
     run = Run(tiny_runs.run_path(ended))
     values = run.read_metrics()
     assert QueryRanks.read(run.test_ranks_npz).metrics().to_dict() == values["test"]
-    assert all(found.is_whole for name, found in run.read_fingerprints().items() if name.startswith("scene_cnn"))
+    fingerprints = fingerprints_of(run.read_measured_config(), values)
+    assert all(found.is_whole for name, found in fingerprints.items() if name.startswith("scene_cnn"))
     assert set(values["fingerprints"]) == set(values["checksums"]) - {"captions.csv", "vocabulary"}
     assert run.read_history()[0]["epoch"] == 0
     assert "--cca_dims=8\n" in run.flags_txt.read_text()

@@ -99,8 +99,7 @@ def test_metrics_json_says_where_its_numbers_come_from(scenes_workspace, fusion)
         },
     }
     assert metrics["fingerprints"] == {
-        name: json.loads(json.dumps(features.read_features(folder).fingerprint().to_dict()))
-        for name, folder in folders.items()
+        name: features.read_features(folder).fingerprint().to_dict() for name, folder in folders.items()
     }
     assert metrics["flags"] == fusion.flags_txt.read_text().splitlines()
     assert {"--model=fusion", "--margin=0.7", "--batch_size=15"} <= set(metrics["flags"])
