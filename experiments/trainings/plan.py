@@ -26,7 +26,7 @@ def carry_out(
       jobs: trainings at once.
 
     Raises:
-      CmrError: a command failed, and what was finished before is kept; or another experiment is at work there.
+      CmrError: a command failed, and what others have finished is kept; or another experiment is at work there.
     """
     # What can't be prepared is said before anything is written.
     _steps(trainings, workspace_dir, sources)

@@ -31,7 +31,8 @@ def is_finished(run: Run) -> bool:
 def train(trainings: Sequence[Training], workspace_dir: pathlib.Path, jobs: int = 1) -> None:
     """Trains every training that has no finished run; prints which, and how long the rest will take.
 
-    A killed queue goes on where it was: finished runs are kept, the one that was being trained resumes.
+    A killed queue goes on where it was: finished runs are kept, the one that was being trained resumes. One that fails
+    does not keep the others from being trained.
 
     Args:
       trainings: in the order to train them.
@@ -39,11 +40,12 @@ def train(trainings: Sequence[Training], workspace_dir: pathlib.Path, jobs: int 
       jobs: trainings at once; each then has its share of the CPUs.
 
     Raises:
-      CmrError: one failed; its own message stands above and in its log.
+      CmrError: some failed; it says which, and what each of them said, at the end of its log.
     """
     # Stable: those that add up others' scores come last.
     waiting = collections.deque(sorted(unfinished(trainings, workspace_dir), key=lambda each: each.follows_others))
     total, done, started = len(waiting), 0, time.monotonic()
+    failures: list[str] = []
     print(f"{len(trainings)} trainings, {total} of them to do", flush=True)
     running: dict[subprocess.Popen, Training] = {}
     try:
@@ -58,7 +60,9 @@ def train(trainings: Sequence[Training], workspace_dir: pathlib.Path, jobs: int 
             for process in ended:
                 training, code = running.pop(process), child.stop(process)
                 if code:
-                    raise CmrError(_failure(training, workspace_dir, code))
+                    failures.append(_failure(training, workspace_dir, code))
+                    if waiting or running:
+                        print(failures[-1], flush=True)
                 done += 1
                 minutes = (time.monotonic() - started) / 60
                 left = minutes / done * (total - done)
@@ -66,6 +70,9 @@ def train(trainings: Sequence[Training], workspace_dir: pathlib.Path, jobs: int 
     finally:
         for process in running:
             child.stop(process)
+    if failures:
+        others = f"; the other {total - len(failures)} of {total} trainings are finished and kept" if total > 1 else ""
+        raise CmrError("; ".join(failures) + others)
 
 
 def log_path(training: Training, workspace_dir: pathlib.Path) -> pathlib.Path:

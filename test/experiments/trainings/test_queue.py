@@ -94,6 +94,20 @@ def test_a_run_without_its_ranks_is_not_finished(record, tmp_path):
 
 def test_a_failure_is_one_sentence_with_what_the_command_said(record, tmp_path):
     with pytest.raises(CmrError, match=r"ended with exit code 1: margin must be smaller \(its log: .*\.log\)"):
-        queue.train([row("--margin=1.7"), row()], tmp_path)
+        queue.train([row("--margin=1.7")], tmp_path)
 
-    assert len(record.read_text().split()) == 1
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_what_fails_keeps_no_other_from_being_trained(record, tmp_path, capsys, jobs):
+    failing = [*with_seeds(row("--margin=1.7"), 2)]
+    others = [*with_seeds(row(), 2)]
+
+    with pytest.raises(CmrError) as failed:
+        queue.train([failing[0], others[0], failing[1], others[1]], tmp_path, jobs)
+
+    assert queue.unfinished([*failing, *others], tmp_path) == failing
+    assert all(queue.log_path(each, tmp_path).name in str(failed.value) for each in failing)
+    assert str(failed.value).endswith("the other 2 of 4 trainings are finished and kept")
+    said = capsys.readouterr().out
+    assert "margin must be smaller" in said
+    assert "4 of 4 done" in said
