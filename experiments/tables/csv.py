@@ -8,7 +8,7 @@ from experiments.tables.table import OURS, Cell, ResultTable, TableRow
 
 # As cmr/paper_tables.csv names its columns.
 _WAYS = ("sentence", "image")
-_METRICS = ("r1", "r5", "r10", "med_r")
+_METRICS = ("r1", "r5", "r10", "med_r", "mean_r")
 _PARTS = tuple(field.name for field in dataclasses.fields(Cell))
 
 
@@ -16,8 +16,9 @@ def to_csv(table: ResultTable) -> str:
     """Columns system, kind, heading, features, description, stand_in, still_rising, seeds, runs, the numbers, notes,
     footnotes.
 
-    A number's column is `<sentence|image>_<r1|r5|r10|med_r>_<part>`. The parts are mean, std, low, high and printed,
-    empty where there is none. Runs are separated by spaces. The notes are the caption's, on the rows measured here.
+    A number's column is `<sentence|image>_<r1|r5|r10|med_r|mean_r>_<part>`. The parts are mean, std, low, high and
+    printed, empty where there is none. Runs are separated by spaces. The notes are the caption's, on the rows measured
+    here.
     """
     return to_frame(table).to_csv(index=False, lineterminator="\n")
 

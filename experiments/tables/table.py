@@ -1,6 +1,7 @@
 """The table of an experiment: the paper's rows as printed, ours with their spread, the random row, and footnotes."""
 
 import dataclasses
+import itertools
 import json
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,11 +13,13 @@ from cmr.evaluation.results_table import PaperRow
 from experiments.tables import json_text
 from experiments.trainings.results import RowResult
 
-# Of each direction, sentence retrieval first; the paper prints no mean rank.
-METRICS = metrics.METRICS[:4]
-METRIC_TITLES = ("R@1", "R@5", "R@10", "Med r")
+# Of each direction, sentence retrieval first.
+METRICS = metrics.METRICS
+METRIC_TITLES = ("R@1", "R@5", "R@10", "Med r", "mean r")
 DIRECTIONS = metrics.DIRECTIONS
 DIRECTION_TITLES = ("sentence retrieval", "image retrieval")
+# What the cells of a row are: direction and metric.
+COLUMNS = tuple(itertools.product(DIRECTIONS, METRICS))
 
 RANDOM, PAPER, OURS = "random", "paper", "ours"
 
@@ -50,7 +53,7 @@ class Cell:
       std: sample standard deviation over the seeds; None where there is one.
       low: of the bootstrap interval over test images; None where there is none.
       high: likewise.
-      printed: the paper's text; None for what was computed here.
+      printed: the paper's text, "" where it has none; None for what was computed here.
     """
 
     mean: float | None = None
@@ -67,7 +70,7 @@ class TableRow:
     Attributes:
       label: its name.
       kind: `RANDOM` (computed exactly), `PAPER` (as printed) or `OURS` (measured here).
-      cells: `METRICS` of sentence retrieval, then of image retrieval.
+      cells: one for each of `COLUMNS`.
       features: the sentence that names our features; "" for other kinds.
       description: a sentence on what it is; "" where the name says it.
       stand_in: whether features stand in for the paper's.
@@ -271,11 +274,12 @@ class _Footnotes:
 
 
 def _exact_cells(exact: BothDirections) -> tuple[Cell, ...]:
-    return tuple(Cell(float(getattr(getattr(exact, way), name))) for way in DIRECTIONS for name in METRICS)
+    return tuple(Cell(float(getattr(getattr(exact, way), name))) for way, name in COLUMNS)
 
 
 def _paper_row(row: PaperRow, dataset: str, footnotes: _Footnotes) -> TableRow:
-    cells = tuple(Cell(printed=text) for text in (*row.sentence_retrieval, *row.image_retrieval))
+    # The paper prints no mean rank.
+    cells = tuple(Cell(printed=text) for text in (*row.sentence_retrieval, "", *row.image_retrieval, ""))
     numbers = footnotes.numbers(results_table.footnotes(dataset, [row.system]))
     return TableRow(row.system, PAPER, cells, footnotes=numbers)
 
@@ -316,15 +320,17 @@ def _is_still_rising(row: RowResult) -> bool:
 def _measured_cells(row: RowResult) -> tuple[Cell, ...]:
     intervals = bootstrap.intervals(row.ranks)
     cells = []
-    for way in DIRECTIONS:
-        for name in METRICS:
-            values = [float(getattr(getattr(result.test, way), name)) for result in row.runs]
-            std = statistics.stdev(values) if len(values) > 1 else None
-            interval = getattr(intervals, way)[name]
-            cells.append(Cell(statistics.fmean(values), std, interval.low, interval.high))
+    for way, name in COLUMNS:
+        values = [float(getattr(getattr(result.test, way), name)) for result in row.runs]
+        std = statistics.stdev(values) if len(values) > 1 else None
+        interval = getattr(intervals, way)[name]
+        cells.append(Cell(statistics.fmean(values), std, interval.low, interval.high))
     return tuple(cells)
 
 
 def _row_from_dict(values: dict) -> TableRow:
     lists = {name: tuple(values.pop(name)) for name in ("runs", "footnotes")}
-    return TableRow(cells=tuple(Cell(**cell) for cell in values.pop("cells")), **lists, **values)
+    cells = tuple(Cell(**cell) for cell in values.pop("cells"))
+    if len(cells) != len(COLUMNS):
+        raise ValueError(f"a row has {len(cells)} numbers for {len(COLUMNS)}")
+    return TableRow(cells=cells, **lists, **values)

@@ -3,7 +3,7 @@
 import dataclasses
 import itertools
 
-from experiments.tables.table import DIRECTIONS, METRICS, OURS, RANDOM, ResultTable, TableRow
+from experiments.tables.table import COLUMNS, OURS, RANDOM, ResultTable, TableRow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,7 +44,7 @@ def groups(table: ResultTable) -> list[tuple[str, list[RowText]]]:
 
 def row_texts(table: ResultTable) -> list[RowText]:
     """The texts of every row, in the table's order."""
-    best = [_best(table, column) for column in range(len(METRICS) * len(DIRECTIONS))]
+    best = [_best(table, column) for column in range(len(COLUMNS))]
     return [
         RowText(row, tuple(_text(row, column, best[column]) for column in range(len(row.cells)))) for row in table.rows
     ]
@@ -73,7 +73,8 @@ def _number(row: TableRow, column: int, number: float) -> str:
         # Two decimals of chance: with one, 0.05 and 0.14 would both read 0.1.
         return f"{number:.{2 if row.kind == RANDOM else 1}f}"
     # A median rank is whole; a mean of several need not be.
-    return f"{number:.1f}" if row.seeds > 1 else f"{round(number, 1):g}"
+    is_whole = COLUMNS[column][1] == "median_rank" and row.seeds <= 1
+    return f"{round(number, 1):g}" if is_whole else f"{number:.1f}"
 
 
 def _best(table: ResultTable, column: int) -> TableRow | None:
@@ -91,4 +92,4 @@ def _best(table: ResultTable, column: int) -> TableRow | None:
 
 
 def _is_rank(column: int) -> bool:
-    return METRICS[column % len(METRICS)] == "median_rank"
+    return COLUMNS[column][1] in ("median_rank", "mean_rank")

@@ -29,7 +29,7 @@ def comparison(name, description, std=None, differences=()):
 
 
 def table_row(label, kind=table.OURS):
-    return TableRow(label, kind, (Cell(1.5),) * 8, seeds=1)
+    return TableRow(label, kind, (Cell(1.5),) * len(table.COLUMNS), seeds=1)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from cmr.errors import ConfigError
 from experiments.tables import csv, formats, html, latex, markdown, templates
-from experiments.tables.table import OURS, PAPER, Cell, ResultTable, TableRow, build_table
+from experiments.tables.table import COLUMNS, OURS, PAPER, Cell, ResultTable, TableRow, build_table
 from experiments.tables.texts import row_texts
 
 DESCRIPTION = "One linear map, --margin=0.2."
@@ -23,8 +23,8 @@ NASTY = r"--a_b & 5% <b> $x$ #1 {y} ~ ^ \z | _u_ *s* [t] `c`"
 
 
 def ours(label, *means, seeds=1, std=None, footnotes=()):
-    """A row of ours: eight means, the last one repeated."""
-    means = [*means, *[means[-1]] * (8 - len(means))]
+    """A row of ours: its means, the last one repeated."""
+    means = [*means, *[means[-1]] * (len(COLUMNS) - len(means))]
     cells = tuple(Cell(float(mean), std, mean - 1.25, mean + 2.0) for mean in means)
     return TableRow(label, OURS, cells, "some features", seeds=seeds, runs=("run",), footnotes=footnotes)
 
@@ -62,7 +62,7 @@ def html_rows(fragment):
 
 @pytest.mark.parametrize(
     ("system", "place", "printed"),
-    [("m-CNN_phs", 4, "4.5"), ("VSE", 1, "23.0"), ("DCCA", 7, "43.0")],
+    [("m-CNN_phs", 4, "4.5"), ("VSE", 1, "23.0"), ("DCCA", 8, "43.0"), ("DCCA", 10, "")],
 )
 def test_the_papers_numbers_are_printed_as_the_paper_prints_them(table, system, place, printed):
     in_markdown = [row for row in markdown_rows(markdown.to_markdown(table)) if row[0].split(" ")[0] == system]
@@ -77,7 +77,7 @@ def test_the_papers_numbers_are_printed_as_the_paper_prints_them(table, system, 
 
 
 def test_the_random_row_has_two_decimals(table):
-    assert [cell.value for cell in row_texts(table)[0].cells][4:] == ["2.50", "12.50", "25.00", "20"]
+    assert [cell.value for cell in row_texts(table)[0].cells][5:] == ["2.50", "12.50", "25.00", "20", "20.5"]
 
 
 def test_a_mean_over_seeds_has_one_decimal_and_one_seeds_median_is_whole():
@@ -88,13 +88,15 @@ def test_a_mean_over_seeds_has_one_decimal_and_one_seeds_median_is_whole():
 
     assert [(cell.value, cell.std) for cell in texts[0][2:4]] == [("23.1", ""), ("5", "")]
     assert [(cell.value, cell.std) for cell in texts[1][2:4]] == [("23.2", "0.4"), ("5.3", "0.4")]
+    # A mean rank of one seed has a decimal too.
+    assert [text[4].value for text in texts] == ["5.0", "5.3"]
     assert texts[0][0].interval == "[21.9, 25.1]"
 
 
 def spans(*bounds):
     """A row of ours whose cells have these intervals, and means in their middle."""
     cells = [Cell((low + high) / 2, None, low, high) for low, high in bounds]
-    return TableRow("row", OURS, (*cells, *[cells[-1]] * (8 - len(cells))), seeds=1)
+    return TableRow("row", OURS, (*cells, *[cells[-1]] * (len(COLUMNS) - len(cells))), seeds=1)
 
 
 def bold(*rows):
@@ -105,7 +107,7 @@ def bold(*rows):
 def test_the_best_of_our_rows_is_bold_where_its_interval_and_the_next_ones_part():
     higher = spans((20, 24), (20, 24), (20, 24), (20, 24))
     lower = spans((10, 19.9), (10, 20), (19, 23), (10, 19.9))
-    paper = TableRow("p", PAPER, 8 * (Cell(printed="99.9"),))
+    paper = TableRow("p", PAPER, len(COLUMNS) * (Cell(printed="99.9"),))
 
     assert bold(paper, higher, lower) == [4 * [False], [True, False, False, False], [False, False, False, True]]
 
@@ -126,7 +128,7 @@ def test_the_row_to_compare_with_is_the_next_best_and_no_other():
 def test_what_is_bold_lies_outside_the_interval_of_the_next_best(bounds):
     texts = row_texts(table_of(*(spans(pair) for pair in bounds)))
 
-    for column, low_is_good in ((0, False), (3, True)):
+    for column, low_is_good in ((0, False), (3, True), (4, True)):
         order = sorted(bounds, key=sum, reverse=not low_is_good)
         apart = order[0][1] < order[1][0] if low_is_good else order[0][0] > order[1][1]
         assert sum(text.cells[column].best for text in texts) == apart
@@ -276,7 +278,7 @@ def test_csv_keeps_numbers_unrounded_and_printed_ones_as_text(table):
     assert frame.loc["m-CNN_phs", "sentence_med_r_printed"] == "4.5"
     assert frame.loc["VSE", "sentence_r1_printed"] == "23.0"
     assert frame.loc["VSE", "sentence_r1_mean"] == ""
-    ours = table.rows[-1].cells[4]
+    ours = table.rows[-1].cells[5]
     names = [f"image_r1_{part}" for part in ("mean", "std", "low", "high")]
     assert frame.loc["fusion", names].astype(float).tolist() == [ours.mean, ours.std, ours.low, ours.high]
     assert frame.loc["fusion", "runs"] == "fusion-seed0 fusion-seed1"
