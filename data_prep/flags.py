@@ -120,9 +120,17 @@ def extract_flags() -> None:
         "reads them.",
     )
     flag_kinds.define_count(
-        "hub_image_size",
+        "stages",
+        1,
+        "Extract the means over the positions of the maps of the CNN's last N stages, side by side, each of norm 1: "
+        "earlier ones keep what the last, made for classes, drops. 1: the usual layer alone.",
+        lower_bound=1,
+    )
+    flag_kinds.define_count(
+        "input_size",
         0,
-        "Side in pixels of the pictures that the hub module takes; 0: as its signature says.",
+        "Side in pixels of the pictures that the CNN takes: larger ones show smaller things and take time by their "
+        "area. 0: the CNN's own, or as a hub module's signature says.",
         lower_bound=0,
     )
     flag_kinds.define_size("image_batch", 32, "Images that go through the CNN at once.", lower_bound=1)

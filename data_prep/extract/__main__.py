@@ -32,6 +32,9 @@ from data_prep import flags as prep_flags
 
 FLAGS = flags.FLAGS
 
+# Keras's own Inception v3 takes no smaller pictures.
+_SMALLEST_INPUT = 75
+
 GROUPS = (
     cmr_flags.workspace_flags,
     prep_flags.extract_flags,
@@ -52,6 +55,8 @@ def check_flags() -> None:
         flag = "features_name" if FLAGS.features_name else "weights=PATH"
         raise ConfigError(f"--{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
     _check_layer()
+    if FLAGS.input_size:
+        _check_input_size()
     if _is_whole_cnn(FLAGS.weights):
         if not FLAGS.features_name:
             raise ConfigError("--weights=PATH.keras is a CNN of its own; name its features with --features_name")
@@ -78,11 +83,12 @@ def check_flags() -> None:
 def _check_layer() -> None:
     if FLAGS.grid_side and not FLAGS.grid:
         raise ConfigError("--grid_side is of a grid; give --grid with it")
-    if not FLAGS.grid and not FLAGS.predictions:
+    kinds = {"grid": FLAGS.grid, "predictions": FLAGS.predictions, "stages": FLAGS.stages > 1}
+    flag, *others = [f"--{name}" for name, is_asked_for in kinds.items() if is_asked_for] or [""]
+    if others:
+        raise ConfigError(f"{flag} and {others[0]} are two kinds of features; give one of them at a time")
+    if not flag:
         return
-    flag = "--grid" if FLAGS.grid else "--predictions"
-    if FLAGS.grid and FLAGS.predictions:
-        raise ConfigError("--grid and --predictions are two kinds of features; give one of them at a time")
     if FLAGS.cnn == "both":
         raise ConfigError(f"{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
     if FLAGS["vgg_layer"].present:
@@ -96,6 +102,29 @@ def _check_layer() -> None:
         raise ConfigError(f"{flag} needs to know the CNN's layers; a hub module gives its one vector alone")
     if FLAGS.predictions and model_name == "scene_cnn":
         raise ConfigError("--predictions are ImageNet's 1,000 classes, which scene_cnn does not know")
+    if FLAGS.stages > 1 and model_name == "scene_cnn":
+        raise ConfigError("--stages are of CNNs for photographs; scene_cnn is too small to have any")
+
+
+def _check_input_size() -> None:
+    if FLAGS.cnn == "both":
+        raise ConfigError("--input_size is of one CNN; give --cnn=vgg or --cnn=image with it")
+    if _is_whole_cnn(FLAGS.weights):
+        raise ConfigError("--weights=PATH.keras says itself what size its pictures have; leave --input_size out")
+    (model_name,) = _models().values()
+    if model_name == "scene_cnn":
+        raise ConfigError("scene_cnn is trained at the size of its pictures; leave --input_size out")
+    if FLAGS.predictions:
+        raise ConfigError("--predictions are of pictures of the CNN's own size; leave --input_size out")
+    reads_maps = FLAGS.grid or FLAGS.stages > 1
+    if FLAGS.cnn == "vgg" and FLAGS.vgg_layer != "pool5_avg" and not reads_maps:
+        raise ConfigError(
+            f"{FLAGS.vgg_layer} can be read of pictures of {model_name}'s own size alone; give --vgg_layer=pool5_avg "
+            "with --input_size"
+        )
+    # A map has at least one position.
+    if FLAGS.input_size < _SMALLEST_INPUT:
+        raise ConfigError(f"--input_size={FLAGS.input_size} is too small for a CNN; give {_SMALLEST_INPUT} or more")
 
 
 def main() -> None:
@@ -196,17 +225,18 @@ def _cnn(role: str, model_name: str, workspace: Workspace):
 
         return saved_cnn.saved_cnn(pathlib.Path(FLAGS.weights), cnns.PAPER_VGG if role == "vgg" else cnns.PAPER_IMAGE)
     crops = int(FLAGS.crops)
-    output = (
-        layers.grid(FLAGS.grid_side) if FLAGS.grid else layers.PREDICTIONS if FLAGS.predictions else layers.FEATURES
-    )
+    output = layers.PREDICTIONS if FLAGS.predictions else layers.stages(FLAGS.stages)
+    if FLAGS.grid:
+        output = layers.grid(FLAGS.grid_side)
     if model_name == "scene_cnn":
         return cnns.scene_cnn("objects" if role == "vgg" else "layout", workspace, FLAGS.cnn_seed, crops, output)
     if role == "vgg":
-        return cnns.vgg(model_name, FLAGS.vgg_layer, FLAGS.weights, FLAGS.cnn_seed, crops, output)
+        layer = FLAGS.vgg_layer
+        return cnns.vgg(model_name, layer, FLAGS.weights, FLAGS.cnn_seed, crops, output, FLAGS.input_size)
     if model_name == "hub":
-        return cnns.hub(FLAGS.hub_module, FLAGS.hub_image_size, crops)
+        return cnns.hub(FLAGS.hub_module, FLAGS.input_size, crops)
     build = {"inception_v3": cnns.inception_v3, "efficientnet_lite2": cnns.efficientnet_lite2}[model_name]
-    return build(FLAGS.weights, FLAGS.cnn_seed, crops, output)
+    return build(FLAGS.weights, FLAGS.cnn_seed, crops, output, FLAGS.input_size)
 
 
 def _is_path(weights: str) -> bool:

@@ -3,17 +3,16 @@
 import dataclasses
 import functools
 import pathlib
-import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 
-from cmr.errors import WorkspaceError
+from cmr.errors import ConfigError
 from cmr.pictures import files
 from cmr.workspace import captions, checksums, paths, scene_contents
 from cmr.workspace.paths import Workspace
-from data_prep.extract import efficientnet_lite, grid
+from data_prep.extract import efficientnet_lite, grid, stages, weight_files
 from data_prep.extract.layers import FEATURES, Layer
 from data_prep.scenes import cnn
 
@@ -21,6 +20,12 @@ VGG_SIZE = 224
 INCEPTION_SIZE = 299
 
 _VGG_LAYERS = {"fc6": "fc1", "fc7": "fc2"}
+
+# The layers, or outputs, at the end of each stage, the last one first; a stage is what lies between two steps to a
+# coarser map, and EfficientNet's have names of their own.
+_VGG_STAGES = tuple(f"block{number}_pool" for number in range(5, 0, -1))
+_INCEPTION_STAGES = ("mixed10", "mixed7", "mixed2")
+_LITE_STAGES = ("map", *(f"stage{number}" for number in range(efficientnet_lite.NUM_STAGES, 0, -1)))
 
 # What the paper extracts; anything else stands in for it.
 PAPER_VGG = "VGG16 fc7"
@@ -34,7 +39,7 @@ class CnnDescription:
     Attributes:
       name: folder name of its features.
       model_name: network, such as `vgg16`.
-      layer: `fc7`, `fc6`, `pool5_avg` or `pool`; `grid`, `grid4x4` or `predictions`.
+      layer: `fc7`, `fc6`, `pool5_avg` or `pool`; `stages3`, `grid`, `grid4x4` or `predictions`.
       weights: `imagenet`, `random, seed N`, `scenes, seed N` or a file's name.
       weights_sha256: of what the weights come from: the weight file, the hub module, or the scenes' captions.csv;
         "" where the name of the weights says it all.
@@ -56,7 +61,9 @@ class CnnDescription:
     is_saved: bool = True
 
 
-def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int, output: Layer = FEATURES) -> CnnDescription:
+def vgg(
+    model_name: str, layer: str, weights: str, seed: int, crops: int, output: Layer = FEATURES, size: int = 0
+) -> CnnDescription:
     """VGG16 or VGG19 (Simonyan and Zisserman, 2015) from Keras applications: X_vgg.
 
     Args:
@@ -65,21 +72,27 @@ def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int, output
       weights: `imagenet`, `random` or the path of a weight file.
       seed: of random weights.
       crops: part of the features' name.
-      output: the features of `layer`, or another layer in its place: pool5 as a grid, or the classes' probabilities.
+      output: the features of `layer`, or another layer in its place: the means of the last pools, pool5 as a grid, or
+        the classes' probabilities.
+      size: of its pictures, side in pixels; 0: 224, at which alone its fully connected layers can be read.
+
+    Raises:
+      ConfigError: it has fewer stages.
     """
-    layer = output.name or layer
+    layer, size = output.name or layer, _other_size(size, VGG_SIZE)
+    _check_stages(output, _VGG_STAGES, model_name)
     module = getattr(keras.applications, model_name)
     network = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[model_name]
     with_top = layer in _VGG_LAYERS or output.is_predictions
 
     def build() -> keras.Model:
-        pictures = _pictures(VGG_SIZE)
-        base = _application(
+        pictures = _pictures(size or VGG_SIZE)
+        base = weight_files.application(
             lambda source: network(
                 include_top=with_top,
                 weights=source,
                 input_tensor=module.preprocess_input(pictures),
-                pooling=None if with_top or output.is_grid else "avg",
+                pooling=None if with_top or output.reads_maps else "avg",
             ),
             weights,
             seed,
@@ -87,12 +100,14 @@ def vgg(model_name: str, layer: str, weights: str, seed: int, crops: int, output
             _top_hint(layer) if with_top else "",
         )
         read = base.get_layer(_VGG_LAYERS[layer]).output if layer in _VGG_LAYERS else base.output
-        return keras.Model(pictures, grid.cells_of(read, output.side) if output.is_grid else read, name=model_name)
+        if output.reads_maps:
+            read = _of_maps(output, [base.get_layer(name).output for name in _VGG_STAGES])
+        return keras.Model(pictures, read, name=model_name)
 
-    stand_in = PAPER_VGG if layer == "pool5_avg" else output.stand_in
-    name = paths.vgg_features_name(model_name, layer, crops, weights)
+    stand_in = PAPER_VGG if layer == "pool5_avg" or output.stages > 1 else output.stand_in
+    name = paths.vgg_features_name(model_name, layer, crops, weights, size)
     of_paper = output.of_paper or PAPER_VGG
-    return _described(name, model_name, layer, weights, seed, VGG_SIZE, stand_in, of_paper, build)
+    return _described(name, model_name, layer, weights, seed, size or VGG_SIZE, stand_in, of_paper, build)
 
 
 def _top_hint(layer: str) -> str:
@@ -101,59 +116,73 @@ def _top_hint(layer: str) -> str:
     return "; the probabilities take a file with the fully connected layers"
 
 
-def inception_v3(weights: str, seed: int, crops: int, output: Layer = FEATURES) -> CnnDescription:
-    """Inception v3's 2048-d pool from Keras applications: X_img (Eq. 3); or `output`, as in `vgg`."""
+def inception_v3(weights: str, seed: int, crops: int, output: Layer = FEATURES, size: int = 0) -> CnnDescription:
+    """Inception v3's 2048-d pool from Keras applications: X_img (Eq. 3); or `output`, as in `vgg`, and so `size`."""
+    size = _other_size(size, INCEPTION_SIZE)
+    _check_stages(output, _INCEPTION_STAGES, "inception_v3")
 
     def build() -> keras.Model:
-        pictures = _pictures(INCEPTION_SIZE)
+        pictures = _pictures(size or INCEPTION_SIZE)
         inputs = keras.applications.inception_v3.preprocess_input(pictures)
-        base = _application(
+        base = weight_files.application(
             lambda source: keras.applications.InceptionV3(
                 include_top=output.is_predictions,
                 weights=source,
                 input_tensor=inputs,
-                pooling=None if output.is_grid else "avg",
+                pooling=None if output.reads_maps else "avg",
             ),
             weights,
             seed,
             "inception_v3",
             f"; give one {'with' if output.is_predictions else 'without'} the classification layer",
         )
-        read = grid.cells_of(base.output, output.side) if output.is_grid else base.output
+        read = base.output
+        if output.reads_maps:
+            read = _of_maps(output, [base.get_layer(name).output for name in _INCEPTION_STAGES])
         return keras.Model(pictures, read, name="inception_v3")
 
-    name = paths.image_features_name("inception_v3", "", crops, weights, output.name)
+    name = paths.image_features_name("inception_v3", "", crops, weights, output.name, size)
     layer, of_paper = output.name or "pool", output.of_paper or PAPER_IMAGE
-    return _described(name, "inception_v3", layer, weights, seed, INCEPTION_SIZE, output.stand_in, of_paper, build)
+    # The paper reads the pool of pictures of the network's own size.
+    stand_in = output.stand_in or (PAPER_IMAGE if output.stages > 1 or size else "")
+    return _described(name, "inception_v3", layer, weights, seed, size or INCEPTION_SIZE, stand_in, of_paper, build)
 
 
-def efficientnet_lite2(weights: str, seed: int, crops: int, output: Layer = FEATURES) -> CnnDescription:
-    """EfficientNet-Lite2's 1280-d pool, or `output`, as in `vgg`.
+def efficientnet_lite2(weights: str, seed: int, crops: int, output: Layer = FEATURES, size: int = 0) -> CnnDescription:
+    """EfficientNet-Lite2's 1280-d pool, or `output`, as in `vgg`, and so `size`.
 
-    `weights` is a `.npz` file or `random`: Keras offers none for this network.
+    `weights` is a `.npz` file or `random`: Keras offers none for this network. The last of its eight stages is the
+    head, 1280-d too; before it come 352, 208, 120, 88, 48, 24 and 16 channels.
     """
+    size = _other_size(size, efficientnet_lite.INPUT_SIZE)
+    _check_stages(output, _LITE_STAGES, "efficientnet_lite2")
+    input_size = size or efficientnet_lite.INPUT_SIZE
 
     def build() -> keras.Model:
         keras.utils.set_random_seed(seed)
-        model = efficientnet_lite.efficientnet_lite2()
+        model = efficientnet_lite.efficientnet_lite2(input_size)
         if weights != "random":
             efficientnet_lite.load_weights(model, pathlib.Path(weights))
         read = model.output["features"]
-        if output.is_grid:
-            read = grid.cells_of(model.output["map"], output.side)
+        if output.reads_maps:
+            read = _of_maps(output, [model.output[name] for name in _LITE_STAGES])
         elif output.is_predictions:
             read = keras.layers.Softmax(name="predictions")(model.output["logits"])
         return keras.Model(model.input, read, name="efficientnet_lite2")
 
-    name = paths.image_features_name("efficientnet_lite2", "", crops, weights, output.name)
-    layer, size = output.name or "pool", efficientnet_lite.INPUT_SIZE
-    stand_in = output.stand_in if output.name else PAPER_IMAGE
-    of_paper = output.of_paper or PAPER_IMAGE
-    return _described(name, "efficientnet_lite2", layer, weights, seed, size, stand_in, of_paper, build)
+    name = paths.image_features_name("efficientnet_lite2", "", crops, weights, output.name, size)
+    layer, of_paper = output.name or "pool", output.of_paper or PAPER_IMAGE
+    stand_in = output.stand_in if output.of_paper else PAPER_IMAGE
+    return _described(name, "efficientnet_lite2", layer, weights, seed, input_size, stand_in, of_paper, build)
 
 
 def hub(module: str, image_size: int, crops: int) -> CnnDescription:
     """A tensorflow-hub feature vector module in the role of X_img.
+
+    Args:
+      module: path or URL.
+      image_size: of its pictures, side in pixels; 0: as its signature says.
+      crops: part of the features' name.
 
     Raises:
       WorkspaceError: it can't be loaded.
@@ -166,7 +195,7 @@ def hub(module: str, image_size: int, crops: int) -> CnnDescription:
     # Its size stands in the module itself, so it is loaded at once.
     size = build().input.shape[1]
     return CnnDescription(
-        name=paths.image_features_name("hub", module, crops),
+        name=paths.image_features_name("hub", module, crops, size=image_size),
         model_name="hub",
         layer="pool",
         weights=module,
@@ -243,10 +272,21 @@ def _trained_scene_cnns(dataset: Workspace, seed: int, prepared: str) -> dict[st
     return cnn.train_scene_cnns(pictures, [scenes[image_id] for image_id in image_ids], seed)
 
 
-def check_weight_file(path: pathlib.Path) -> None:
-    """Raises WorkspaceError if there is no such file."""
-    if not path.is_file():
-        raise WorkspaceError(f"--weights={path} does not exist; give imagenet, random or a weight file")
+def _other_size(size: int, own: int) -> int:
+    """The size where it is another than the CNN's own; else 0."""
+    return 0 if size == own else size
+
+
+def _check_stages(output: Layer, stages_of_cnn: Sequence[str], model_name: str) -> None:
+    if output.stages > len(stages_of_cnn):
+        raise ConfigError(f"--stages={output.stages} is more than the {len(stages_of_cnn)} of {model_name}")
+
+
+def _of_maps(output: Layer, maps: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
+    """What is read of the maps at the ends of the stages, the last one first."""
+    if output.is_grid:
+        return grid.cells_of(maps[0], output.side)
+    return stages.means_of(maps[: output.stages])
 
 
 def _described(
@@ -266,39 +306,9 @@ def _described(
         label, stand_in = f"random, seed {seed}", of_paper
     elif weights != "imagenet":
         path = pathlib.Path(weights)
-        check_weight_file(path)
+        weight_files.check_exists(path)
         checksum, label = checksums.files_sha256([path]), path.name
     return CnnDescription(name, model_name, layer, label, checksum, size, stand_in, build)
-
-
-def _application(
-    network: Callable[[str | None], keras.Model], weights: str, seed: int, what: str, hint: str
-) -> keras.Model:
-    """Builds a Keras application with its weights, or says in one sentence why it can't."""
-    if weights == "random":
-        keras.utils.set_random_seed(seed)
-        return network(None)
-    if weights == "imagenet":
-        try:
-            return network("imagenet")
-        # keras.utils.get_file wraps every failure of the network in a bare Exception.
-        except Exception as error:
-            if "URL fetch failure" not in str(error):
-                raise
-            url = str(error).split("URL fetch failure on ", 1)[1].split(": ", 1)[0]
-            file = url.rsplit("/", 1)[-1]
-            raise WorkspaceError(
-                f"{what} needs ImageNet weights, which can't be downloaded ({url}); fetch the file elsewhere and put "
-                f"it at ~/.keras/models/{file}, or give --weights=PATH or --weights=random"
-            ) from error
-    try:
-        with warnings.catch_warnings():
-            # Keras only warns of layers that a file lacks, and leaves them random.
-            warnings.simplefilter("error", UserWarning)
-            return network(weights)
-    # h5py and Keras raise all of these for files of other networks, formats and kinds.
-    except (ValueError, OSError, KeyError, AttributeError, TypeError, UserWarning) as error:
-        raise WorkspaceError(f"--weights={weights} does not fit {what}{hint}") from error
 
 
 def _pictures(size: int) -> keras.KerasTensor:

@@ -29,28 +29,34 @@ _STAGES = (
     (5, 5, 2, 6, 208),
     (1, 3, 1, 6, 352),
 )
+NUM_STAGES = len(_STAGES)
 
 
-def efficientnet_lite2() -> keras.Model:
+def efficientnet_lite2(input_size: int = INPUT_SIZE) -> keras.Model:
     """Builds the network with random weights.
+
+    Args:
+      input_size: side of its pictures in pixels.
 
     Returns:
       A functional model from `[batch, 260, 260, 3]` float32 RGB in 0 ... 255 to `{"map": [batch, 9, 9, 1280],
-      "features": [batch, 1280], "logits": [batch, 1000]}` float32. A layer's name is its weights' name in the PyTorch
-      layout.
+      "features": [batch, 1280], "logits": [batch, 1000]}` float32, and `stage1` ... `stage7`, the maps at the end of
+      each stage. A layer's name is its weights' name in the PyTorch layout.
     """
-    pictures = keras.Input((INPUT_SIZE, INPUT_SIZE, 3), name="pictures")
+    pictures = keras.Input((input_size, input_size, 3), name="pictures")
     x = keras.layers.Rescaling(1 / 128, -127 / 128, name="rescaling")(pictures)
     x = _relu6(_norm(_conv(x, _STEM, 3, 2, "_conv_stem"), "_bn0"))
-    number = 0
-    for blocks, kernel, stride, expansion, channels in _STAGES:
+    number, ends = 0, {}
+    for stage, (blocks, kernel, stride, expansion, channels) in enumerate(_STAGES, start=1):
         for block in range(blocks):
             x = _block(x, kernel, stride if block == 0 else 1, expansion, channels, f"_blocks.{number}.")
             number += 1
+        ends[f"stage{stage}"] = x
     x = _relu6(_norm(_conv(x, FEATURE_DIM, 1, 1, "_conv_head"), "_bn1"))
     features = keras.layers.GlobalAveragePooling2D(name="features")(x)
     logits = keras.layers.Dense(NUM_CLASSES, name="_fc")(features)
-    return keras.Model(pictures, {"map": x, "features": features, "logits": logits}, name="efficientnet_lite2")
+    outputs = {"map": x, "features": features, "logits": logits, **ends}
+    return keras.Model(pictures, outputs, name="efficientnet_lite2")
 
 
 def load_weights(model: keras.Model, path: pathlib.Path) -> None:

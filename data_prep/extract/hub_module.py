@@ -57,7 +57,7 @@ def hub_model(module: str, image_size: int) -> tuple[keras.Model, int]:
     layer = HubFeatures(module, name="hub_features")
     size = image_size or layer.image_size
     if not size:
-        raise ConfigError(f"--hub_module={module} does not say the size of its pictures; give --hub_image_size")
+        raise ConfigError(f"--hub_module={module} does not say the size of its pictures; give --input_size")
     pictures = keras.Input((size, size, 3), name="pictures")
     return keras.Model(pictures, layer(pictures), name="hub"), size
 

@@ -6,7 +6,7 @@ import keras
 
 from cmr.errors import WorkspaceError
 from cmr.workspace import checksums
-from data_prep.extract import cnns
+from data_prep.extract import weight_files
 from data_prep.extract.cnns import CnnDescription
 
 
@@ -20,7 +20,7 @@ def saved_cnn(path: pathlib.Path, stand_in: str) -> CnnDescription:
     Raises:
       WorkspaceError: the file is missing or damaged, or holds another kind of model.
     """
-    cnns.check_weight_file(path)
+    weight_files.check_exists(path)
     try:
         model = keras.saving.load_model(path, compile=False)
         height, width, channels = model.input.shape[1:]

@@ -17,6 +17,12 @@ from cmr.workspace.paths import Workspace
 from experiments.trainings import child, weights
 from experiments.trainings.training import Training
 
+# Of a folder of features (`paths.image_features_name`).
+_LAYER_AND_SIZE = re.compile(
+    r"^.*?(?:-(?P<layer>(?P<grid>grid)(?:(?P<side>\d+)x(?P=side))?|(?P<predictions>predictions)|stages(?P<stages>[2-9])))?"
+    r"(?:-10crop)?(?:-(?P<size>\d+)px)?$"
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
@@ -145,12 +151,18 @@ def _takes_captioner(values: flags.FlagValues, image_features: str) -> bool:
 
 
 def _image_layer(values: flags.FlagValues, name: str) -> tuple[str, ...]:
-    """The layer of X_img's CNN whose features a folder's name says: flags of data_prep.extract; none for others."""
-    layer = re.search(r"-((grid)(?:(\d+)x\3)?|predictions)", name)
+    """The layer of X_img's CNN, and the size of its pictures, that a features' name says: flags of data_prep.extract.
+
+    None for names of other features.
+    """
+    said = _LAYER_AND_SIZE.search(name)
+    layer, size = said["layer"] or "", int(said["size"] or 0)
     crops = int(values.crops)
-    if not layer or name != paths.image_features_name(values.image_model, values.hub_module, crops, layer=layer[1]):
+    if name != paths.image_features_name(values.image_model, values.hub_module, crops, layer=layer, size=size):
         return ()
-    return f"--{layer[2] or layer[1]}", *([f"--grid_side={layer[3]}"] if layer[3] else [])
+    flags_of = {"grid": "--grid", "predictions": "--predictions", "side": "--grid_side={}", "stages": "--stages={}"}
+    given = [flag.format(said[part]) for part, flag in flags_of.items() if said[part]]
+    return *given, *([f"--input_size={size}"] if size else [])
 
 
 def _lacks_vgg(training: Training, workspace_dir: pathlib.Path) -> bool:

@@ -69,6 +69,7 @@ def test_what_this_version_does_not_read_is_refused_with_the_command_that_renews
         (("vgg16", "pool5_avg", 1, "random"), "vgg16-pool5_avg-random"),
         (("vgg16", "fc7", 10, "random"), "vgg16-fc7-10crop-random"),
         (("scene_cnn", "fc7"), "scene_cnn-objects"),
+        (("vgg16", "stages2", 1, "random", 448), "vgg16-stages2-448px-random"),
     ],
 )
 def test_vgg_features_are_named_by_network_layer_crops_and_weights(arguments, name):
@@ -81,6 +82,8 @@ def test_vgg_features_are_named_by_network_layer_crops_and_weights(arguments, na
         (("inception_v3",), "inception_v3"),
         (("efficientnet_lite2", "", 10), "efficientnet_lite2-10crop"),
         (("scene_cnn",), "scene_cnn-layout"),
+        (("efficientnet_lite2", "", 1, "imagenet", "stages3", 352), "efficientnet_lite2-stages3-352px"),
+        (("efficientnet_lite2", "", 10, "imagenet", "", 352), "efficientnet_lite2-10crop-352px"),
         (("hub", "https://tfhub.dev/google/lite2/feature-vector/2/"), "hub-tfhub_dev_google_lite2_feature_vector_2"),
     ],
 )

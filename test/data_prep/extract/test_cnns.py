@@ -1,5 +1,6 @@
 """The CNNs: layers, preprocessing, weights files of the right and of the wrong shapes."""
 
+import functools
 import json
 import pathlib
 import pickle
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from cmr.errors import WorkspaceError
+from cmr.errors import ConfigError, WorkspaceError
 from cmr.pictures import files
 from cmr.pictures.cnn import read_cnn, write_cnn
 from cmr.workspace import features
@@ -107,6 +108,85 @@ def test_a_grid_is_the_map_that_the_pooled_feature_is_the_mean_of():
     ]
 
 
+_READ_STAGES_7_AND_6 = ("_conv_head", "_blocks.20._expand_conv")
+
+
+def _stages_of_vgg(pictures: np.ndarray) -> list[np.ndarray]:
+    reference = cnns.vgg("vgg16", "fc7", "random", 1, 1, layers.grid(0), pictures.shape[1]).build()
+    ends = [reference.get_layer(f"block{number}_pool").output for number in (5, 4, 3)]
+    return [keras.ops.convert_to_numpy(maps) for maps in keras.Model(reference.input, ends)(pictures)]
+
+
+def _stages_of_inception(pictures: np.ndarray) -> list[np.ndarray]:
+    reference = cnns.inception_v3("random", 1, 1, layers.grid(0), pictures.shape[1]).build()
+    ends = [reference.get_layer(name).output for name in ("mixed10", "mixed7", "mixed2")]
+    return [keras.ops.convert_to_numpy(maps) for maps in keras.Model(reference.input, ends)(pictures)]
+
+
+def _stages_of_lite(pictures: np.ndarray) -> list[np.ndarray]:
+    keras.utils.set_random_seed(1)
+    reference = efficientnet_lite.efficientnet_lite2(pictures.shape[1])
+    # What stands behind the last two stages reads their ends.
+    ends = [reference.output["map"], *(reference.get_layer(name).input for name in _READ_STAGES_7_AND_6)]
+    return [keras.ops.convert_to_numpy(maps) for maps in keras.Model(reference.input, ends)(pictures)]
+
+
+@pytest.mark.parametrize(
+    ("network", "stages", "size", "dims"),
+    [
+        (functools.partial(cnns.vgg, "vgg16", "fc7"), _stages_of_vgg, 96, [512, 512, 256]),
+        (cnns.inception_v3, _stages_of_inception, 160, [2048, 768, 288]),
+        (cnns.efficientnet_lite2, _stages_of_lite, 0, [1280, 352, 208]),
+    ],
+)
+def test_stages_are_the_means_of_the_last_ones_each_of_norm_1(network, stages, size, dims):
+    cnn = network("random", 1, 1, layers.stages(3), size=size)
+    pictures = _noise(cnn.input_size)
+
+    rows = _run(cnn.build(), pictures)
+
+    means = [maps.astype(np.float64).mean(axis=(1, 2)) for maps in stages(pictures)]
+    expected = [mean / np.linalg.norm(mean, axis=1, keepdims=True) for mean in means]
+    assert [mean.shape[1] for mean in means] == dims
+    np.testing.assert_allclose(rows, np.concatenate(expected, axis=1), rtol=1e-3, atol=1e-5)
+
+
+def test_stages_and_sizes_are_in_the_names_and_stand_in_for_the_papers_layers():
+    described = [
+        cnns.vgg("vgg19", "fc7", "random", 1, 1, layers.stages(2)),
+        cnns.vgg("vgg16", "pool5_avg", "imagenet", 0, 10, size=448),
+        cnns.inception_v3("imagenet", 0, 1, layers.stages(2)),
+        cnns.inception_v3("imagenet", 0, 1, layers.stages(1), size=448),
+        cnns.inception_v3("imagenet", 0, 1, layers.stages(1), size=299),
+        cnns.efficientnet_lite2("random", 1, 1, layers.stages(3), size=352),
+        cnns.efficientnet_lite2("random", 1, 1, layers.grid(4), size=352),
+    ]
+
+    assert [(cnn.name, cnn.layer, cnn.input_size, cnn.stand_in) for cnn in described] == [
+        ("vgg19-stages2-random", "stages2", 224, "VGG16 fc7"),
+        ("vgg16-pool5_avg-10crop-448px", "pool5_avg", 448, "VGG16 fc7"),
+        ("inception_v3-stages2", "stages2", 299, "Inception v3"),
+        ("inception_v3-448px", "pool", 448, "Inception v3"),
+        ("inception_v3", "pool", 299, ""),
+        ("efficientnet_lite2-stages3-352px-random", "stages3", 352, "Inception v3"),
+        ("efficientnet_lite2-grid4x4-352px-random", "grid4x4", 352, "R-CNN regions"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("network", "count", "name"),
+    [
+        (functools.partial(cnns.vgg, "vgg16", "fc7"), 5, "vgg16"),
+        (cnns.inception_v3, 3, "inception_v3"),
+        (cnns.efficientnet_lite2, 8, "efficientnet_lite2"),
+    ],
+)
+def test_more_stages_than_a_network_has_are_refused(network, count, name):
+    assert network("random", 1, 1, layers.stages(count)).layer == f"stages{count}"
+    with pytest.raises(ConfigError, match=f"--stages={count + 1} is more than the {count} of {name}"):
+        network("random", 1, 1, layers.stages(count + 1))
+
+
 def test_predictions_are_the_classes_probabilities(tmp_path):
     keras.utils.set_random_seed(4)
     reference = keras.applications.InceptionV3(weights=None)
@@ -147,7 +227,12 @@ def test_random_weights_follow_the_seed_and_are_named():
 
 
 @pytest.mark.parametrize(
-    "described", [cnns.vgg("vgg16", "pool5_avg", "random", 1, 1), cnns.efficientnet_lite2("random", 1, 1)]
+    "described",
+    [
+        cnns.vgg("vgg16", "pool5_avg", "random", 1, 1),
+        cnns.efficientnet_lite2("random", 1, 1),
+        cnns.efficientnet_lite2("random", 1, 1, layers.stages(3), size=128),
+    ],
 )
 def test_a_cnn_is_the_same_read_back_from_its_file(tmp_path, described):
     model, pictures = described.build(), _noise(described.input_size, 1)

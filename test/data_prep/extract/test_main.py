@@ -148,6 +148,19 @@ def test_flags_are_explained_and_refused_without_tensorflow(tmp_path, arguments,
             ["--cnn=image", *LITE, "--grid", "--grid_side=10"],
             "--grid_side=10 is more than the 9 of this CNN's last map",
         ),
+        (["--stages=0", "--cnn=image", *LITE], "flag --stages=0: "),
+        (["--stages=2"], "--stages is of one CNN; give --cnn=vgg or --cnn=image with it"),
+        (["--stages=2", "--cnn=image", "--grid"], "--grid and --stages are two kinds of features"),
+        (["--stages=2", *VGG], "--stages takes a layer of its own; leave --vgg_layer out"),
+        (["--stages=2", "--cnn=image", "--image_model=hub"], "--stages needs to know the CNN's layers"),
+        (["--stages=2", "--cnn=vgg", "--vgg_model=scene_cnn"], "scene_cnn is too small to have any"),
+        (["--stages=9", "--cnn=image", *LITE], "--stages=9 is more than the 8 of efficientnet_lite2"),
+        (["--input_size=352"], "--input_size is of one CNN; give --cnn=vgg or --cnn=image with it"),
+        (["--input_size=448", "--cnn=vgg"], "fc7 can be read of pictures of vgg16's own size alone"),
+        (["--input_size=352", "--cnn=image", *LITE, "--predictions"], "--predictions are of pictures of the CNN's own"),
+        (["--input_size=64", "--cnn=image", *LITE], "--input_size=64 is too small for a CNN; give 75 or more"),
+        (["--input_size=99", "--cnn=vgg", "--vgg_model=scene_cnn"], "scene_cnn is trained at the size of its pictures"),
+        (["--input_size=99", "--cnn=image", "--weights=a.keras", "--features_name=a"], "leave --input_size out"),
         (["--dataset=flickr30k", *VGG], "run: python -m data_prep.prepare --dataset=flickr30k"),
     ],
 )
@@ -231,6 +244,22 @@ def test_a_grid_and_predictions_are_extracted_beside_the_features(dataset, run):
     predictions = features.read_features(dataset.features_dir("efficientnet_lite2-predictions-random"))
     assert grid.array.shape == (4, 4, 1280)
     np.testing.assert_allclose(np.array(predictions.array).sum(axis=1), 1, rtol=1e-4)
+
+
+def test_stages_of_larger_pictures_are_extracted_beside_the_features(dataset, run):
+    image = "--cnn=image", *LITE
+    name = "efficientnet_lite2-stages2-96px-random"
+
+    code, printed, error = run(*image, "--stages=2", "--input_size=96")
+
+    assert code == 0, error
+    summary, following = printed.splitlines()
+    assert f"{name}: 4 images x 1632 in" in summary
+    assert following.startswith("next: python -m cmr.train --dataset=flickr8k")
+    assert f" --image_features={name}" in following
+    written = features.read_features(dataset.features_dir(name))
+    assert (written.extractor["layer"], written.extractor["input_size"]) == ("stages2", 96)
+    np.testing.assert_allclose(np.square(np.array(written.array)).sum(axis=1), 2, rtol=1e-4)
 
 
 def test_a_trial_of_the_first_images_has_a_folder_of_its_own(dataset, run):

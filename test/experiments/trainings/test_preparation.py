@@ -146,6 +146,35 @@ def test_a_failed_command_ends_the_preparation(tmp_path):
         preparation.carry_out([step])
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("inception_v3-stages2", {"--stages=2"}),
+        ("inception_v3-448px", {"--input_size=448"}),
+        ("inception_v3-stages3-448px", {"--stages=3", "--input_size=448"}),
+        ("inception_v3-grid4x4-448px", {"--grid", "--grid_side=4", "--input_size=448"}),
+        ("inception_v3-grid", {"--grid"}),
+        ("inception_v3-stages1", None),
+        ("inception_v3-grid4x5", None),
+        ("inception_v3-448px-stages3", None),
+        ("mine-448px", None),
+    ],
+)
+def test_a_features_name_says_which_layer_of_which_pictures_is_to_be_extracted(tmp_path, name, arguments):
+    (tmp_path / "flickr8k" / "dataset.json").parent.mkdir()
+    (tmp_path / "flickr8k" / "dataset.json").touch()
+    own = "--model=single", "--image_embedding=raw", f"--image_features={name}"
+    training = Training("single", (find_flagfile("flickr8k/fusion"),), own)
+
+    if arguments is None:
+        with pytest.raises(ConfigError, match=f"{name}, which .* reads, is missing"):
+            preparation.missing_steps([training], tmp_path, Sources())
+        return
+    (step,) = preparation.missing_steps([training], tmp_path, Sources())
+    assert step.module == "data_prep.extract"
+    assert {flag for flag in step.arguments if flag.startswith(("--stages", "--input_size", "--grid"))} == arguments
+
+
 def test_comparators_lack_the_layers_that_they_read_and_nics_captioner(tmp_path):
     for made in ("dataset.json", "features/inception_v3/extractor.json", "features/vgg16-fc7/extractor.json"):
         (tmp_path / "flickr8k" / made).parent.mkdir(parents=True, exist_ok=True)
