@@ -8,7 +8,7 @@ import tunable_runs
 
 from cmr.errors import ConfigError
 from cmr.finetuning import blocks
-from data_prep.extract import efficientnet_lite
+from data_prep.extract import efficientnet_lite, stages
 
 
 def starts(model: keras.Model) -> list[str]:
@@ -40,6 +40,27 @@ def test_branches_that_join_are_one_block():
 
     assert [name for name in starts(model) if name != "flatten"][:2] == ["pictures", "stem"]
     assert len(starts(model)) == 3
+
+
+def test_a_stage_that_is_read_beside_the_last_one_is_cut_behind_its_map():
+    pictures = keras.Input((4, 4, 3), name="pictures")
+    first = keras.layers.Conv2D(2, 1, name="block1_conv")(pictures)
+    second = keras.layers.Conv2D(2, 1, name="block2_conv")(first)
+    third = keras.layers.Conv2D(2, 1, name="block3_conv1")(second)
+    last = keras.layers.Conv2D(2, 1, name="block4_conv1")(third)
+    model = keras.Model(pictures, stages.means_of([last, second]))
+    noise = np.random.default_rng(0).random((2, 4, 4, 3)).astype(np.float32)
+
+    parts = blocks.parts_of(model, 1)
+
+    # What lies behind the stage's map is one block, whatever the names of its layers.
+    assert starts(model) == ["pictures", "block1_conv", "block2_conv"]
+    assert parts.cut == "block2_conv"
+    assert {variable.path.split("/")[0] for variable in parts.trained.trainable_variables} == {
+        "block3_conv1",
+        "block4_conv1",
+    }
+    np.testing.assert_allclose(parts.trained(parts.frozen(noise)), model(noise), rtol=1e-6)
 
 
 def nested(inner: keras.Model) -> keras.Model:
