@@ -29,6 +29,7 @@ from cmr.workspace import captions, paths, shards
 from cmr.workspace.paths import Workspace
 from cmr.workspace.writer_lock import writer_lock
 from data_prep import flags as prep_flags
+from data_prep.extract import layers
 
 FLAGS = flags.FLAGS
 
@@ -51,9 +52,8 @@ def check_flags() -> None:
     datasets.apply_defaults(FLAGS)
     shard_flags.check()
     pipeline_flags.check()
-    if FLAGS.cnn == "both" and (FLAGS.features_name or _is_path(FLAGS.weights)):
-        flag = "features_name" if FLAGS.features_name else "weights=PATH"
-        raise ConfigError(f"--{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
+    if FLAGS.features_name or _is_path(FLAGS.weights):
+        _check_one_cnn("--features_name" if FLAGS.features_name else "--weights=PATH")
     _check_layer()
     if FLAGS.input_size:
         _check_input_size()
@@ -80,17 +80,22 @@ def check_flags() -> None:
         raise ConfigError("--hub_module is read with --image_model=hub; give that too, or leave it out")
 
 
+def _check_one_cnn(flag: str) -> None:
+    if FLAGS.cnn == "both":
+        raise ConfigError(f"{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
+
+
 def _check_layer() -> None:
     if FLAGS.grid_side and not FLAGS.grid:
         raise ConfigError("--grid_side is of a grid; give --grid with it")
     kinds = {"grid": FLAGS.grid, "predictions": FLAGS.predictions, "stages": FLAGS.stages > 1}
-    flag, *others = [f"--{name}" for name, is_asked_for in kinds.items() if is_asked_for] or [""]
-    if others:
-        raise ConfigError(f"{flag} and {others[0]} are two kinds of features; give one of them at a time")
-    if not flag:
+    asked_for = [f"--{name}" for name, is_asked_for in kinds.items() if is_asked_for]
+    if not asked_for:
         return
-    if FLAGS.cnn == "both":
-        raise ConfigError(f"{flag} is of one CNN; give --cnn=vgg or --cnn=image with it")
+    if len(asked_for) > 1:
+        raise ConfigError(f"{' and '.join(asked_for[:2])} are two kinds of features; give one of them at a time")
+    (flag,) = asked_for
+    _check_one_cnn(flag)
     if FLAGS["vgg_layer"].present:
         raise ConfigError(f"{flag} takes a layer of its own; leave --vgg_layer out")
     if FLAGS.grid and FLAGS.crops != "1":
@@ -107,8 +112,7 @@ def _check_layer() -> None:
 
 
 def _check_input_size() -> None:
-    if FLAGS.cnn == "both":
-        raise ConfigError("--input_size is of one CNN; give --cnn=vgg or --cnn=image with it")
+    _check_one_cnn("--input_size")
     if _is_whole_cnn(FLAGS.weights):
         raise ConfigError("--weights=PATH.keras says itself what size its pictures have; leave --input_size out")
     (model_name,) = _models().values()
@@ -116,13 +120,11 @@ def _check_input_size() -> None:
         raise ConfigError("scene_cnn is trained at the size of its pictures; leave --input_size out")
     if FLAGS.predictions:
         raise ConfigError("--predictions are of pictures of the CNN's own size; leave --input_size out")
-    reads_maps = FLAGS.grid or FLAGS.stages > 1
-    if FLAGS.cnn == "vgg" and FLAGS.vgg_layer != "pool5_avg" and not reads_maps:
+    if FLAGS.cnn == "vgg" and FLAGS.vgg_layer != "pool5_avg" and not _layer().reads_maps:
         raise ConfigError(
             f"{FLAGS.vgg_layer} can be read of pictures of {model_name}'s own size alone; give --vgg_layer=pool5_avg "
             "with --input_size"
         )
-    # A map has at least one position.
     if FLAGS.input_size < _SMALLEST_INPUT:
         raise ConfigError(f"--input_size={FLAGS.input_size} is too small for a CNN; give {_SMALLEST_INPUT} or more")
 
@@ -218,16 +220,13 @@ def _models() -> dict[str, str]:
 
 
 def _cnn(role: str, model_name: str, workspace: Workspace):
-    from data_prep.extract import cnns, layers
+    from data_prep.extract import cnns
 
     if _is_whole_cnn(FLAGS.weights):
         from data_prep.extract import saved_cnn
 
         return saved_cnn.saved_cnn(pathlib.Path(FLAGS.weights), cnns.PAPER_VGG if role == "vgg" else cnns.PAPER_IMAGE)
-    crops = int(FLAGS.crops)
-    output = layers.PREDICTIONS if FLAGS.predictions else layers.stages(FLAGS.stages)
-    if FLAGS.grid:
-        output = layers.grid(FLAGS.grid_side)
+    crops, output = int(FLAGS.crops), _layer()
     if model_name == "scene_cnn":
         return cnns.scene_cnn("objects" if role == "vgg" else "layout", workspace, FLAGS.cnn_seed, crops, output)
     if role == "vgg":
@@ -237,6 +236,13 @@ def _cnn(role: str, model_name: str, workspace: Workspace):
         return cnns.hub(FLAGS.hub_module, FLAGS.input_size, crops)
     build = {"inception_v3": cnns.inception_v3, "efficientnet_lite2": cnns.efficientnet_lite2}[model_name]
     return build(FLAGS.weights, FLAGS.cnn_seed, crops, output, FLAGS.input_size)
+
+
+def _layer() -> layers.Layer:
+    """The layer that is read in the place of the usual one."""
+    if FLAGS.grid:
+        return layers.grid(FLAGS.grid_side)
+    return layers.PREDICTIONS if FLAGS.predictions else layers.stages(FLAGS.stages)
 
 
 def _is_path(weights: str) -> bool:

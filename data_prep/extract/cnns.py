@@ -25,7 +25,7 @@ _VGG_LAYERS = {"fc6": "fc1", "fc7": "fc2"}
 # coarser map, and EfficientNet's have names of their own.
 _VGG_STAGES = tuple(f"block{number}_pool" for number in range(5, 0, -1))
 _INCEPTION_STAGES = ("mixed10", "mixed7", "mixed2")
-_LITE_STAGES = ("map", *(f"stage{number}" for number in range(efficientnet_lite.NUM_STAGES, 0, -1)))
+_LITE_STAGES = ("map", *reversed(efficientnet_lite.STAGE_OUTPUTS))
 
 # What the paper extracts; anything else stands in for it.
 PAPER_VGG = "VGG16 fc7"

@@ -29,7 +29,8 @@ _STAGES = (
     (5, 5, 2, 6, 208),
     (1, 3, 1, 6, 352),
 )
-NUM_STAGES = len(_STAGES)
+# Outputs of the model: the map at the end of each.
+STAGE_OUTPUTS = tuple(f"stage{number}" for number in range(1, len(_STAGES) + 1))
 
 
 def efficientnet_lite2(input_size: int = INPUT_SIZE) -> keras.Model:
@@ -40,18 +41,18 @@ def efficientnet_lite2(input_size: int = INPUT_SIZE) -> keras.Model:
 
     Returns:
       A functional model from `[batch, 260, 260, 3]` float32 RGB in 0 ... 255 to `{"map": [batch, 9, 9, 1280],
-      "features": [batch, 1280], "logits": [batch, 1000]}` float32, and `stage1` ... `stage7`, the maps at the end of
+      "features": [batch, 1280], "logits": [batch, 1000]}` float32, and under `STAGE_OUTPUTS` the maps at the end of
       each stage. A layer's name is its weights' name in the PyTorch layout.
     """
     pictures = keras.Input((input_size, input_size, 3), name="pictures")
     x = keras.layers.Rescaling(1 / 128, -127 / 128, name="rescaling")(pictures)
     x = _relu6(_norm(_conv(x, _STEM, 3, 2, "_conv_stem"), "_bn0"))
     number, ends = 0, {}
-    for stage, (blocks, kernel, stride, expansion, channels) in enumerate(_STAGES, start=1):
+    for stage, (blocks, kernel, stride, expansion, channels) in zip(STAGE_OUTPUTS, _STAGES, strict=True):
         for block in range(blocks):
             x = _block(x, kernel, stride if block == 0 else 1, expansion, channels, f"_blocks.{number}.")
             number += 1
-        ends[f"stage{stage}"] = x
+        ends[stage] = x
     x = _relu6(_norm(_conv(x, FEATURE_DIM, 1, 1, "_conv_head"), "_bn1"))
     features = keras.layers.GlobalAveragePooling2D(name="features")(x)
     logits = keras.layers.Dense(NUM_CLASSES, name="_fc")(features)

@@ -13,13 +13,11 @@ from cmr.evaluation.results_table import PaperRow
 from experiments.tables import json_text
 from experiments.trainings.results import RowResult
 
-# Of each direction, sentence retrieval first.
-METRICS = metrics.METRICS
 METRIC_TITLES = ("R@1", "R@5", "R@10", "Med r", "mean r")
 DIRECTIONS = metrics.DIRECTIONS
 DIRECTION_TITLES = ("sentence retrieval", "image retrieval")
-# What the cells of a row are: direction and metric.
-COLUMNS = tuple(itertools.product(DIRECTIONS, METRICS))
+# What the cells of a row are: direction and metric, sentence retrieval first.
+COLUMNS = tuple(itertools.product(DIRECTIONS, metrics.METRICS))
 
 RANDOM, PAPER, OURS = "random", "paper", "ours"
 

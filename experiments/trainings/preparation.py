@@ -153,7 +153,7 @@ def _takes_captioner(values: flags.FlagValues, image_features: str) -> bool:
 def _image_layer(values: flags.FlagValues, name: str) -> tuple[str, ...]:
     """The layer of X_img's CNN, and the size of its pictures, that a features' name says: flags of data_prep.extract.
 
-    None for names of other features.
+    No flags for names of other features.
     """
     said = _LAYER_AND_SIZE.search(name)
     layer, size = said["layer"] or "", int(said["size"] or 0)

@@ -108,44 +108,40 @@ def test_a_grid_is_the_map_that_the_pooled_feature_is_the_mean_of():
     ]
 
 
-_READ_STAGES_7_AND_6 = ("_conv_head", "_blocks.20._expand_conv")
+def _ends_in_vgg(size: int) -> keras.Model:
+    reference = cnns.vgg("vgg16", "fc7", "random", 1, 1, layers.grid(0), size).build()
+    return keras.Model(reference.input, [reference.get_layer(f"block{number}_pool").output for number in (5, 4, 3)])
 
 
-def _stages_of_vgg(pictures: np.ndarray) -> list[np.ndarray]:
-    reference = cnns.vgg("vgg16", "fc7", "random", 1, 1, layers.grid(0), pictures.shape[1]).build()
-    ends = [reference.get_layer(f"block{number}_pool").output for number in (5, 4, 3)]
-    return [keras.ops.convert_to_numpy(maps) for maps in keras.Model(reference.input, ends)(pictures)]
+def _ends_in_inception(size: int) -> keras.Model:
+    reference = cnns.inception_v3("random", 1, 1, layers.grid(0), size).build()
+    return keras.Model(reference.input, [reference.get_layer(f"mixed{number}").output for number in (10, 7, 2)])
 
 
-def _stages_of_inception(pictures: np.ndarray) -> list[np.ndarray]:
-    reference = cnns.inception_v3("random", 1, 1, layers.grid(0), pictures.shape[1]).build()
-    ends = [reference.get_layer(name).output for name in ("mixed10", "mixed7", "mixed2")]
-    return [keras.ops.convert_to_numpy(maps) for maps in keras.Model(reference.input, ends)(pictures)]
-
-
-def _stages_of_lite(pictures: np.ndarray) -> list[np.ndarray]:
+def _ends_in_lite(size: int) -> keras.Model:
     keras.utils.set_random_seed(1)
-    reference = efficientnet_lite.efficientnet_lite2(pictures.shape[1])
+    reference = efficientnet_lite.efficientnet_lite2(size)
     # What stands behind the last two stages reads their ends.
-    ends = [reference.output["map"], *(reference.get_layer(name).input for name in _READ_STAGES_7_AND_6)]
-    return [keras.ops.convert_to_numpy(maps) for maps in keras.Model(reference.input, ends)(pictures)]
+    behind = [reference.get_layer(name).input for name in ("_conv_head", "_blocks.20._expand_conv")]
+    return keras.Model(reference.input, [reference.output["map"], *behind])
 
 
 @pytest.mark.parametrize(
-    ("network", "stages", "size", "dims"),
+    ("network", "ends", "size", "dims"),
     [
-        (functools.partial(cnns.vgg, "vgg16", "fc7"), _stages_of_vgg, 96, [512, 512, 256]),
-        (cnns.inception_v3, _stages_of_inception, 160, [2048, 768, 288]),
-        (cnns.efficientnet_lite2, _stages_of_lite, 0, [1280, 352, 208]),
+        (functools.partial(cnns.vgg, "vgg16", "fc7"), _ends_in_vgg, 96, [512, 512, 256]),
+        (cnns.inception_v3, _ends_in_inception, 160, [2048, 768, 288]),
+        (cnns.efficientnet_lite2, _ends_in_lite, 0, [1280, 352, 208]),
     ],
 )
-def test_stages_are_the_means_of_the_last_ones_each_of_norm_1(network, stages, size, dims):
+def test_stages_are_the_means_of_the_last_ones_each_of_norm_1(network, ends, size, dims):
     cnn = network("random", 1, 1, layers.stages(3), size=size)
     pictures = _noise(cnn.input_size)
 
     rows = _run(cnn.build(), pictures)
 
-    means = [maps.astype(np.float64).mean(axis=(1, 2)) for maps in stages(pictures)]
+    stages = [keras.ops.convert_to_numpy(maps) for maps in ends(cnn.input_size)(pictures)]
+    means = [maps.astype(np.float64).mean(axis=(1, 2)) for maps in stages]
     expected = [mean / np.linalg.norm(mean, axis=1, keepdims=True) for mean in means]
     assert [mean.shape[1] for mean in means] == dims
     np.testing.assert_allclose(rows, np.concatenate(expected, axis=1), rtol=1e-3, atol=1e-5)
