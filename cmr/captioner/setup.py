@@ -24,7 +24,7 @@ from cmr.data.inputs import Inputs, read_inputs
 from cmr.errors import ConfigError
 from cmr.finetuning import cnn_in_training
 from cmr.finetuning.cnn_in_training import TrainedCnn
-from cmr.workspace import paths, runs
+from cmr.workspace import feature_names, runs
 from cmr.workspace.captions import captioner_split, images_of, in_split
 from cmr.workspace.paths import Workspace
 
@@ -139,9 +139,7 @@ class CaptionerSetup:
           ConfigError: flags that can't work together.
         """
         workspace = Workspace(pathlib.Path(values.workspace_dir), values.dataset)
-        name = values.image_features or paths.image_features_name(
-            values.image_model, values.hub_module, int(values.crops)
-        )
+        name = values.image_features or feature_names.of_image(values.image_model, values.hub_module, int(values.crops))
         inputs = read_inputs(workspace, "", name)
         begins_with, trained_cnn, path = None, None, workspace.captioner_dir
         if phase := _second_phase(values):

@@ -91,7 +91,7 @@ class ComparatorSetup:
             captioner = _matching_captioner(values, workspace, settings)
             vgg_features, image_features = "", captioner.features
         else:
-            vgg_features, image_features = flag_groups.feature_names(values)
+            vgg_features, image_features = flag_groups.features_read(values)
             if kind.reads != "pooled" and vgg_features and image_features:
                 raise ConfigError(
                     f"{values.system} reads one kind of features, such as those that end with {kind.reads}; give "

@@ -16,7 +16,7 @@ from cmr.retrieval import text_encoder
 from cmr.retrieval.batches import check_replicas
 from cmr.retrieval.model import retrieval_model
 from cmr.text_space import choice
-from cmr.workspace import paths
+from cmr.workspace import feature_names
 from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
 
@@ -120,6 +120,6 @@ def _ngrams(inputs: Inputs, min_count: int) -> Ngrams:
 def _feature_names(values: flags.FlagValues) -> tuple[str, str]:
     crops = int(values.crops)
     return (
-        values.vgg_features or paths.vgg_features_name(values.vgg_model, values.vgg_layer, crops),
-        values.image_features or paths.image_features_name(values.image_model, values.hub_module, crops),
+        values.vgg_features or feature_names.of_vgg(values.vgg_model, values.vgg_layer, crops),
+        values.image_features or feature_names.of_image(values.image_model, values.hub_module, crops),
     )

@@ -120,31 +120,3 @@ class Workspace:
 def is_plain_name(name: str) -> bool:
     """Whether a name can be a folder's of features or of a run: letters, digits, _, -, + and . alone."""
     return re.fullmatch(r"\w[\w.+-]*", name) is not None
-
-
-def vgg_features_name(vgg_model: str, vgg_layer: str, crops: int = 1, weights: str = "imagenet", size: int = 0) -> str:
-    """Folder name of the VGG features, such as `vgg16-fc7`, `vgg19-fc7-10crop`, `vgg16-grid` or, of pictures of another
-    size than the CNN's own, `vgg16-pool5_avg-448px`."""
-    base = "scene_cnn-objects" if vgg_model == "scene_cnn" else f"{vgg_model}-{vgg_layer}"
-    return base + _suffix(crops, weights, size)
-
-
-def image_features_name(
-    image_model: str, hub_module: str = "", crops: int = 1, weights: str = "imagenet", layer: str = "", size: int = 0
-) -> str:
-    """Folder name of the features behind the text space, such as `inception_v3`; of another layer than the pool's and
-    of pictures of another size than the CNN's own it names those too: `efficientnet_lite2-stages3-352px`."""
-    base = {"scene_cnn": "scene_cnn-layout", "hub": f"hub-{_slug(hub_module)}"}.get(image_model, image_model)
-    if layer:
-        base = f"{image_model}-{layer}"
-    return base + _suffix(crops, weights, size)
-
-
-def _suffix(crops: int, weights: str, size: int) -> str:
-    of_pictures = ("" if crops == 1 else f"-{crops}crop") + (f"-{size}px" if size else "")
-    return of_pictures + ("-random" if weights == "random" else "")
-
-
-def _slug(text: str) -> str:
-    last = re.sub(r"^https?://", "", text.rstrip("/"))
-    return re.sub(r"[^A-Za-z0-9]+", "_", last)[-60:].strip("_")

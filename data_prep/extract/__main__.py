@@ -25,7 +25,7 @@ from cmr import shell
 from cmr.cli import command, datasets, pipeline_flags, shard_flags
 from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
-from cmr.workspace import captions, paths, shards
+from cmr.workspace import captions, feature_names, paths, shards
 from cmr.workspace.paths import Workspace
 from cmr.workspace.writer_lock import writer_lock
 from data_prep import flags as prep_flags
@@ -195,8 +195,8 @@ def _next(workspace: Workspace, made: dict[str, str], all_images: pd.DataFrame) 
         return shell.python_command(*_given("limit", *shard_flags.NAMES))
     usual = datasets.DEFAULTS[FLAGS.dataset.partition(":")[0]]
     defaults = {
-        "vgg": paths.vgg_features_name(usual["vgg_model"], FLAGS["vgg_layer"].default),
-        "image": paths.image_features_name(usual["image_model"]),
+        "vgg": feature_names.of_vgg(usual["vgg_model"], FLAGS["vgg_layer"].default),
+        "image": feature_names.of_image(usual["image_model"]),
     }
     place = f"--dataset={FLAGS.dataset}", f"--workspace_dir={FLAGS.workspace_dir}"
     if FLAGS.grid or FLAGS.predictions:
@@ -220,15 +220,18 @@ def _models() -> dict[str, str]:
 
 
 def _cnn(role: str, model_name: str, workspace: Workspace):
-    from data_prep.extract import cnns
-
     if _is_whole_cnn(FLAGS.weights):
-        from data_prep.extract import saved_cnn
+        from data_prep.extract import cnn_description, saved_cnn
 
-        return saved_cnn.saved_cnn(pathlib.Path(FLAGS.weights), cnns.PAPER_VGG if role == "vgg" else cnns.PAPER_IMAGE)
+        of_paper = {"vgg": cnn_description.PAPER_VGG, "image": cnn_description.PAPER_IMAGE}
+        return saved_cnn.saved_cnn(pathlib.Path(FLAGS.weights), of_paper[role])
     crops, output = int(FLAGS.crops), _layer()
     if model_name == "scene_cnn":
-        return cnns.scene_cnn("objects" if role == "vgg" else "layout", workspace, FLAGS.cnn_seed, crops, output)
+        from data_prep.extract import scene_cnns
+
+        return scene_cnns.scene_cnn("objects" if role == "vgg" else "layout", workspace, FLAGS.cnn_seed, crops, output)
+    from data_prep.extract import cnns
+
     if role == "vgg":
         layer = FLAGS.vgg_layer
         return cnns.vgg(model_name, layer, FLAGS.weights, FLAGS.cnn_seed, crops, output, FLAGS.input_size)

@@ -1,20 +1,16 @@
-"""The CNNs by name: which network, which weights, which layer, and how to build it."""
+"""The CNNs for photographs by name: which network, which weights, which layer, and how to build it."""
 
-import dataclasses
 import functools
 import pathlib
 from collections.abc import Callable, Sequence
 
 import keras
-import numpy as np
 
 from cmr.errors import ConfigError
-from cmr.pictures import files
-from cmr.workspace import captions, checksums, paths, scene_contents
-from cmr.workspace.paths import Workspace
+from cmr.workspace import checksums, feature_names
 from data_prep.extract import efficientnet_lite, grid, stages, weight_files
+from data_prep.extract.cnn_description import PAPER_IMAGE, PAPER_VGG, CnnDescription
 from data_prep.extract.layers import FEATURES, Layer
-from data_prep.scenes import cnn
 
 VGG_SIZE = 224
 INCEPTION_SIZE = 299
@@ -26,39 +22,6 @@ _VGG_LAYERS = {"fc6": "fc1", "fc7": "fc2"}
 _VGG_STAGES = tuple(f"block{number}_pool" for number in range(5, 0, -1))
 _INCEPTION_STAGES = ("mixed10", "mixed7", "mixed2")
 _LITE_STAGES = ("map", *reversed(efficientnet_lite.STAGE_OUTPUTS))
-
-# What the paper extracts; anything else stands in for it.
-PAPER_VGG = "VGG16 fc7"
-PAPER_IMAGE = "Inception v3"
-
-
-@dataclasses.dataclass(frozen=True)
-class CnnDescription:
-    """A frozen CNN: what it is, where its weights come from, and how to build it.
-
-    Attributes:
-      name: folder name of its features.
-      model_name: network, such as `vgg16`.
-      layer: `fc7`, `fc6`, `pool5_avg` or `pool`; `stages3`, `grid`, `grid4x4` or `predictions`.
-      weights: `imagenet`, `random, seed N`, `scenes, seed N` or a file's name.
-      weights_sha256: of what the weights come from: the weight file, the hub module, or the scenes' captions.csv;
-        "" where the name of the weights says it all.
-      input_size: side of its pictures in pixels.
-      stand_in: what the features stand in for, or "".
-      build: makes the model, from `[batch, input_size, input_size, 3]` float32 RGB in 0 ... 255 to
-        `[batch, feature_dim]` float32, or of a grid `[batch, cells, feature_dim]`.
-      is_saved: whether cnn.keras is written beside the features.
-    """
-
-    name: str
-    model_name: str
-    layer: str
-    weights: str
-    weights_sha256: str
-    input_size: int
-    stand_in: str
-    build: Callable[[], keras.Model]
-    is_saved: bool = True
 
 
 def vgg(
@@ -105,7 +68,7 @@ def vgg(
         return keras.Model(pictures, read, name=model_name)
 
     stand_in = PAPER_VGG if layer == "pool5_avg" or output.stages > 1 else output.stand_in
-    name = paths.vgg_features_name(model_name, layer, crops, weights, size)
+    name = feature_names.of_vgg(model_name, layer, crops, weights, size)
     of_paper = output.of_paper or PAPER_VGG
     return _described(name, model_name, layer, weights, seed, size or VGG_SIZE, stand_in, of_paper, build)
 
@@ -141,7 +104,7 @@ def inception_v3(weights: str, seed: int, crops: int, output: Layer = FEATURES, 
             read = _of_maps(output, [base.get_layer(name).output for name in _INCEPTION_STAGES])
         return keras.Model(pictures, read, name="inception_v3")
 
-    name = paths.image_features_name("inception_v3", "", crops, weights, output.name, size)
+    name = feature_names.of_image("inception_v3", "", crops, weights, output.name, size)
     layer, of_paper = output.name or "pool", output.of_paper or PAPER_IMAGE
     # The paper reads the pool of pictures of the network's own size.
     stand_in = output.stand_in or (PAPER_IMAGE if output.stages > 1 or size else "")
@@ -170,7 +133,7 @@ def efficientnet_lite2(weights: str, seed: int, crops: int, output: Layer = FEAT
             read = keras.layers.Softmax(name="predictions")(model.output["logits"])
         return keras.Model(model.input, read, name="efficientnet_lite2")
 
-    name = paths.image_features_name("efficientnet_lite2", "", crops, weights, output.name, size)
+    name = feature_names.of_image("efficientnet_lite2", "", crops, weights, output.name, size)
     layer, of_paper = output.name or "pool", output.of_paper or PAPER_IMAGE
     stand_in = output.stand_in if output.of_paper else PAPER_IMAGE
     return _described(name, "efficientnet_lite2", layer, weights, seed, input_size, stand_in, of_paper, build)
@@ -195,7 +158,7 @@ def hub(module: str, image_size: int, crops: int) -> CnnDescription:
     # Its size stands in the module itself, so it is loaded at once.
     size = build().input.shape[1]
     return CnnDescription(
-        name=paths.image_features_name("hub", module, crops, size=image_size),
+        name=feature_names.of_image("hub", module, crops, size=image_size),
         model_name="hub",
         layer="pool",
         weights=module,
@@ -214,62 +177,6 @@ def _hub_model(module: str, image_size: int) -> keras.Model:
 
     model, _ = hub_module.hub_model(module, image_size)
     return model
-
-
-def scene_cnn(kind: str, dataset: Workspace, seed: int, crops: int, output: Layer = FEATURES) -> CnnDescription:
-    """A small CNN that is trained on cut-outs of pictures of the split for captioners when it is built.
-
-    Args:
-      kind: `objects` in the role of X_vgg, `layout` in that of X_img (see scenes/cnn.py).
-      dataset: the prepared scenes.
-      seed: of its weights and of the order of its training.
-      crops: part of the features' name.
-      output: the features of `kind`, or in their place the last map as a grid, which both kinds share.
-    """
-    prepared = checksums.files_sha256([dataset.captions_csv])
-
-    def build() -> keras.Model:
-        trained = _trained_scene_cnns(dataset, seed, prepared)
-        if not output.is_grid:
-            return trained[kind]
-        maps = trained["maps"]
-        return keras.Model(maps.input, grid.cells_of(maps.output, output.side), name="scene_cnn_grid")
-
-    names = {
-        "objects": paths.vgg_features_name("scene_cnn", "", crops),
-        "layout": paths.image_features_name("scene_cnn", "", crops),
-    }
-    return CnnDescription(
-        name=paths.image_features_name("scene_cnn", "", crops, layer=output.name) if output.is_grid else names[kind],
-        model_name="scene_cnn",
-        layer=output.name or kind,
-        weights=f"scenes, seed {seed}",
-        weights_sha256=prepared,
-        input_size=cnn.INPUT_SIZE,
-        stand_in=output.stand_in if output.is_grid else {"objects": PAPER_VGG, "layout": PAPER_IMAGE}[kind],
-        build=build,
-    )
-
-
-@functools.lru_cache(maxsize=1)
-def _trained_scene_cnns(dataset: Workspace, seed: int, prepared: str) -> dict[str, keras.Model]:
-    """All that `train_scene_cnns` returns at the cost of one training, where one command extracts both features.
-
-    Args:
-      dataset: the prepared scenes.
-      seed: of the training.
-      prepared: SHA-256 of captions.csv: scenes that are prepared anew in this process are trained on anew.
-    """
-    table = captions.read_captions(dataset.captions_csv)
-    rows = captions.in_split(table, captions.captioner_split(table))
-    images = captions.images_of(rows)
-    image_dir = dataset.dataset_dir / dataset.read_description()["image_dir"]
-    pictures = np.concatenate(
-        [files.read_crops(str(image_dir / name), cnn.INPUT_SIZE, 1) for name in images["file_name"]]
-    )
-    image_ids = images["image_id"].tolist()
-    scenes = scene_contents.read_contents(dataset.scene_contents_json, image_ids)["scenes"]
-    return cnn.train_scene_cnns(pictures, [scenes[image_id] for image_id in image_ids], seed)
 
 
 def _other_size(size: int, own: int) -> int:

@@ -16,7 +16,7 @@ from cmr.workspace import checksums, features
 from cmr.workspace.partial_rows import PartialRows
 from cmr.workspace.shards import Shard
 from data_prep.extract import finished_features
-from data_prep.extract.cnns import CnnDescription
+from data_prep.extract.cnn_description import CnnDescription
 
 
 @dataclasses.dataclass(frozen=True)

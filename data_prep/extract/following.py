@@ -9,7 +9,7 @@ from cmr.captioner import files
 from cmr.errors import WorkspaceError
 from cmr.workspace import features
 from cmr.workspace.paths import Workspace
-from data_prep.extract import cnns, layers
+from data_prep.extract import cnn_description, layers
 
 ROLES = ("vgg", "image")
 
@@ -73,9 +73,9 @@ def _role(extractor: dict) -> str:
     if extractor.get("layer") == layers.PREDICTIONS.name:
         return ""
     network, stand_in = extractor["model"], extractor["stand_in"]
-    if network.startswith("vgg") or stand_in == cnns.PAPER_VGG:
+    if network.startswith("vgg") or stand_in == cnn_description.PAPER_VGG:
         return "vgg"
-    return "image" if network in ("inception_v3", "hub") or stand_in == cnns.PAPER_IMAGE else ""
+    return "image" if network in ("inception_v3", "hub") or stand_in == cnn_description.PAPER_IMAGE else ""
 
 
 def _text_space(workspace: Workspace, image_features: str) -> list[str]:

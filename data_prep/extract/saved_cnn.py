@@ -7,7 +7,7 @@ import keras
 from cmr.errors import WorkspaceError
 from cmr.workspace import checksums
 from data_prep.extract import weight_files
-from data_prep.extract.cnns import CnnDescription
+from data_prep.extract.cnn_description import CnnDescription
 
 
 def saved_cnn(path: pathlib.Path, stand_in: str) -> CnnDescription:

@@ -20,7 +20,7 @@ from cmr.cli import command, datasets
 from cmr.cli import flags as cmr_flags
 from cmr.data import input_names
 from cmr.data.inputs import Inputs, read_inputs
-from cmr.workspace import atomic_files, paths
+from cmr.workspace import atomic_files, feature_names
 from cmr.workspace.paths import Workspace
 from experiments import extras
 from experiments import flags as experiments_flags
@@ -44,7 +44,7 @@ def main() -> None:
 
     datasets.apply_defaults(FLAGS)
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
-    name = FLAGS.image_features or paths.image_features_name(FLAGS.image_model, FLAGS.hub_module, int(FLAGS.crops))
+    name = FLAGS.image_features or feature_names.of_image(FLAGS.image_model, FLAGS.hub_module, int(FLAGS.crops))
     inputs = read_inputs(workspace, "", name)
     inputs.check_splits(("train", "val"))
     kernels = _kernels(workspace, inputs, name)

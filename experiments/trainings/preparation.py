@@ -2,7 +2,6 @@
 
 import dataclasses
 import pathlib
-import re
 from collections.abc import Iterator, Sequence
 
 from absl import flags
@@ -12,16 +11,10 @@ from cmr.cli import compare_flags, flagfiles
 from cmr.comparators.settings import flag_groups
 from cmr.comparators.settings.registry import SETTINGS
 from cmr.errors import CmrError, ConfigError
-from cmr.workspace import features, paths
+from cmr.workspace import feature_names, features
 from cmr.workspace.paths import Workspace
 from experiments.trainings import child, weights
 from experiments.trainings.training import Training
-
-# Of a folder of features (`paths.image_features_name`).
-_LAYER_AND_SIZE = re.compile(
-    r"^.*?(?:-(?P<layer>(?P<grid>grid)(?:(?P<side>\d+)x(?P=side))?|(?P<predictions>predictions)|stages(?P<stages>[2-9])))?"
-    r"(?:-10crop)?(?:-(?P<size>\d+)px)?$"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +74,7 @@ def carry_out(steps: Sequence[Preparation]) -> None:
 def features_read(values: flags.FlagValues) -> tuple[str, str]:
     """Names of the features in X_vgg's and X_img's place by a training's flags, "" where it does not read them."""
     if "system" in values:
-        return flag_groups.feature_names(values)
+        return flag_groups.features_read(values)
     names = values.vgg_features or _vgg_name(values), values.image_features or _image_name(values)
     return config.features_read(values.model, *names)
 
@@ -102,21 +95,13 @@ def _steps_of(training: Training, workspace_dir: pathlib.Path, sources: Sources)
     for name in filter(None, features_read(values)):
         if has_features(workspace, name):
             continue
-        if name == _image_name(values):
-            weights.check_image(values, sources.image_weights)
-            yield Preparation("data_prep.extract", (*common, *_image_cnn(values), f"--weights={sources.image_weights}"))
-        elif name == _vgg_name(values):
-            weights.check_vgg(values, sources.vgg_weights)
-            yield Preparation("data_prep.extract", (*common, *_vgg_cnn(values), f"--weights={sources.vgg_weights}"))
-        elif layer := _image_layer(values, name):
-            weights.check_image(values, sources.image_weights)
-            arguments = *_image_cnn(values), *layer, f"--weights={sources.image_weights}"
-            yield Preparation("data_prep.extract", (*common, *arguments))
-        else:
+        extraction = _extraction(values, name, sources)
+        if not extraction:
             raise ConfigError(
                 f"{workspace.features_dir(name)}, which {training.name} reads, is missing; extract or import it with "
                 f"--features_name={name}"
             )
+        yield Preparation("data_prep.extract", (*common, *extraction))
     image = features_read(values)[1]
     if _takes_captioner(values, image) and not (workspace.captioner_dir / "captioner.json").exists():
         settings_file = flagfiles.installed_folder() / "captioners" / f"{workspace.dataset}.flags"
@@ -150,19 +135,38 @@ def _takes_captioner(values: flags.FlagValues, image_features: str) -> bool:
     return bool(image_features) and values.image_embedding == "captioner" and not values.captioner
 
 
-def _image_layer(values: flags.FlagValues, name: str) -> tuple[str, ...]:
-    """The layer of X_img's CNN, and the size of its pictures, that a features' name says: flags of data_prep.extract.
+def _extraction(values: flags.FlagValues, name: str, sources: Sources) -> tuple[str, ...]:
+    """The flags with which data_prep.extract makes features of this name by one of the training's CNNs.
 
     No flags for names of other features.
+
+    Raises:
+      ConfigError: the CNN's weights can't be had.
     """
-    said = _LAYER_AND_SIZE.search(name)
-    layer, size = said["layer"] or "", int(said["size"] or 0)
+    layer, size = feature_names.layer_and_size(name)
+    of_pictures = *_layer_flags(layer), *([f"--input_size={size}"] if size else []), f"--crops={values.crops}"
     crops = int(values.crops)
-    if name != paths.image_features_name(values.image_model, values.hub_module, crops, layer=layer, size=size):
-        return ()
-    flags_of = {"grid": "--grid", "predictions": "--predictions", "side": "--grid_side={}", "stages": "--stages={}"}
-    given = [flag.format(said[part]) for part, flag in flags_of.items() if said[part]]
-    return *given, *([f"--input_size={size}"] if size else [])
+    if name == feature_names.of_image(values.image_model, values.hub_module, crops, layer=layer, size=size):
+        weights.check_image(values, sources.image_weights)
+        module = [f"--hub_module={values.hub_module}"] if values.hub_module else []
+        cnn = "--cnn=image", f"--image_model={values.image_model}", *module
+        return *cnn, *of_pictures, f"--weights={sources.image_weights}"
+    if name == feature_names.of_vgg(values.vgg_model, layer or values.vgg_layer, crops, size=size):
+        weights.check_vgg(values, sources.vgg_weights)
+        usual = [] if layer else [f"--vgg_layer={values.vgg_layer}"]
+        cnn = "--cnn=vgg", f"--vgg_model={values.vgg_model}", *usual
+        return *cnn, *of_pictures, f"--weights={sources.vgg_weights}"
+    return ()
+
+
+def _layer_flags(layer: str) -> tuple[str, ...]:
+    """Flags of data_prep.extract for a layer as names of features say it: `grid4x4`, `predictions`, `stages3`."""
+    if layer.startswith("stages"):
+        return (f"--stages={layer.removeprefix('stages')}",)
+    if layer.startswith("grid"):
+        side = layer.removeprefix("grid").partition("x")[0]
+        return "--grid", *([f"--grid_side={side}"] if side else [])
+    return (f"--{layer}",) if layer else ()
 
 
 def _lacks_vgg(training: Training, workspace_dir: pathlib.Path) -> bool:
@@ -172,17 +176,8 @@ def _lacks_vgg(training: Training, workspace_dir: pathlib.Path) -> bool:
 
 
 def _vgg_name(values: flags.FlagValues) -> str:
-    return paths.vgg_features_name(values.vgg_model, values.vgg_layer, int(values.crops))
+    return feature_names.of_vgg(values.vgg_model, values.vgg_layer, int(values.crops))
 
 
 def _image_name(values: flags.FlagValues) -> str:
-    return paths.image_features_name(values.image_model, values.hub_module, int(values.crops))
-
-
-def _vgg_cnn(values: flags.FlagValues) -> tuple[str, ...]:
-    return "--cnn=vgg", *(f"--{name}={values[name].value}" for name in ("vgg_model", "vgg_layer", "crops"))
-
-
-def _image_cnn(values: flags.FlagValues) -> tuple[str, ...]:
-    names = ("image_model", "crops", *(("hub_module",) if values.hub_module else ()))
-    return "--cnn=image", *(f"--{name}={values[name].value}" for name in names)
+    return feature_names.of_image(values.image_model, values.hub_module, int(values.crops))

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from data_prep.extract import extraction
-from data_prep.extract.cnns import CnnDescription
+from data_prep.extract.cnn_description import CnnDescription
 from data_prep.extract.extraction import Pictures
 
 SIZE = 8

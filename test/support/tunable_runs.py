@@ -13,7 +13,7 @@ from cmr.workspace.captions import images_of, read_captions
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from data_prep.extract import extraction
-from data_prep.extract.cnns import CnnDescription
+from data_prep.extract.cnn_description import CnnDescription
 from data_prep.extract.extraction import Pictures
 
 SIZE = 12

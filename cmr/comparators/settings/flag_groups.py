@@ -8,7 +8,7 @@ from cmr.cli import compare_flags
 from cmr.cli import flags as cmr_flags
 from cmr.comparators.settings.declared import Settings
 from cmr.comparators.settings.registry import SETTINGS
-from cmr.workspace import paths
+from cmr.workspace import feature_names
 
 # Systems of several names share their settings.
 KINDS: Sequence[type[Settings]] = tuple(dict.fromkeys(SETTINGS.values()))
@@ -31,7 +31,7 @@ def of_other_systems(system: str) -> frozenset[str]:
     return frozenset(others.difference(compare_flags.names(own)))
 
 
-def feature_names(values: flags.FlagValues) -> tuple[str, str]:
+def features_read(values: flags.FlagValues) -> tuple[str, str]:
     """Folder names of the features that a system reads in X_vgg's and in X_img's place, "" where it reads none.
 
     Those that are named by --vgg_features and --image_features; where neither is, those of the CNN flags: both CNNs'
@@ -46,8 +46,8 @@ def feature_names(values: flags.FlagValues) -> tuple[str, str]:
         return values.vgg_features, values.image_features
     crops = int(values.crops)
     if kind.reads != "pooled":
-        return "", paths.image_features_name(values.image_model, values.hub_module, crops, layer=kind.reads)
-    image = paths.image_features_name(values.image_model, values.hub_module, crops)
+        return "", feature_names.of_image(values.image_model, values.hub_module, crops, layer=kind.reads)
+    image = feature_names.of_image(values.image_model, values.hub_module, crops)
     if compare_flags.settings_of(values, kind).takes_captioner:
         return "", image
-    return paths.vgg_features_name(values.vgg_model, values.vgg_layer, crops), image
+    return feature_names.of_vgg(values.vgg_model, values.vgg_layer, crops), image

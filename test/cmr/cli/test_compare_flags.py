@@ -76,4 +76,4 @@ def test_a_runs_flags_are_its_own_systems_and_not_the_others():
     ],
 )
 def test_a_system_reads_both_cnns_or_the_features_that_are_named(arguments, names):
-    assert flag_groups.feature_names(parsed(*arguments, "--dataset=flickr8k")) == names
+    assert flag_groups.features_read(parsed(*arguments, "--dataset=flickr8k")) == names

@@ -1,9 +1,9 @@
-"""Paths and names of the workspace, and its description."""
+"""Paths of the workspace, and its description."""
 
 import pytest
 
 from cmr.errors import WorkspaceError
-from cmr.workspace.paths import Workspace, image_features_name, vgg_features_name
+from cmr.workspace.paths import Workspace
 
 
 @pytest.fixture
@@ -59,36 +59,6 @@ def test_what_this_version_does_not_read_is_refused_with_the_command_that_renews
 
     with pytest.raises(WorkspaceError, match=f"{message}.*python -m data_prep.prepare --dataset=flickr8k"):
         workspace.read_description()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        (("vgg16", "fc7"), "vgg16-fc7"),
-        (("vgg19", "fc6", 10), "vgg19-fc6-10crop"),
-        (("vgg16", "pool5_avg", 1, "random"), "vgg16-pool5_avg-random"),
-        (("vgg16", "fc7", 10, "random"), "vgg16-fc7-10crop-random"),
-        (("scene_cnn", "fc7"), "scene_cnn-objects"),
-        (("vgg16", "stages2", 1, "random", 448), "vgg16-stages2-448px-random"),
-    ],
-)
-def test_vgg_features_are_named_by_network_layer_crops_and_weights(arguments, name):
-    assert vgg_features_name(*arguments) == name
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        (("inception_v3",), "inception_v3"),
-        (("efficientnet_lite2", "", 10), "efficientnet_lite2-10crop"),
-        (("scene_cnn",), "scene_cnn-layout"),
-        (("efficientnet_lite2", "", 1, "imagenet", "stages3", 352), "efficientnet_lite2-stages3-352px"),
-        (("efficientnet_lite2", "", 10, "imagenet", "", 352), "efficientnet_lite2-10crop-352px"),
-        (("hub", "https://tfhub.dev/google/lite2/feature-vector/2/"), "hub-tfhub_dev_google_lite2_feature_vector_2"),
-    ],
-)
-def test_image_features_are_named_by_network_or_module(arguments, name):
-    assert image_features_name(*arguments) == name
 
 
 def test_a_data_set_of_tensorflow_datasets_has_a_plain_folder_name(tmp_path):

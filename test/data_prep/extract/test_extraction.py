@@ -18,7 +18,7 @@ from cmr.errors import DataError, WorkspaceError
 from cmr.pictures import cnn, files
 from cmr.workspace import features
 from data_prep.extract import extraction
-from data_prep.extract.cnns import CnnDescription
+from data_prep.extract.cnn_description import CnnDescription
 from data_prep.extract.extraction import Pictures
 
 

@@ -175,6 +175,29 @@ def test_a_features_name_says_which_layer_of_which_pictures_is_to_be_extracted(t
     assert {flag for flag in step.arguments if flag.startswith(("--stages", "--input_size", "--grid"))} == arguments
 
 
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("vgg16-pool5_avg-448px", {"--vgg_layer=pool5_avg", "--input_size=448"}),
+        ("vgg16-stages2", {"--stages=2"}),
+        ("vgg16-stages3-448px", {"--stages=3", "--input_size=448"}),
+    ],
+)
+def test_so_does_one_of_the_vgg_networks(tmp_path, name, arguments):
+    (tmp_path / "flickr8k" / "dataset.json").parent.mkdir()
+    (tmp_path / "flickr8k" / "dataset.json").touch()
+    own = "--model=vse", "--vgg_model=vgg16", "--vgg_layer=pool5_avg", f"--vgg_features={name}"
+
+    (step,) = preparation.missing_steps(
+        [Training("vse", (find_flagfile("flickr8k/fusion"),), own)], tmp_path, Sources()
+    )
+
+    assert {"--cnn=vgg", "--vgg_model=vgg16"} <= set(step.arguments)
+    assert {
+        flag for flag in step.arguments if flag.startswith(("--stages", "--input_size", "--vgg_layer"))
+    } == arguments
+
+
 def test_comparators_lack_the_layers_that_they_read_and_nics_captioner(tmp_path):
     for made in ("dataset.json", "features/inception_v3/extractor.json", "features/vgg16-fc7/extractor.json"):
         (tmp_path / "flickr8k" / made).parent.mkdir(parents=True, exist_ok=True)
