@@ -30,9 +30,6 @@ MAPS_JSON = "maps.json"
 
 _DTYPE = np.dtype("<f2")
 
-# Of maps.json; no setting of a crop in the making, which goes on once a damaged picture is mended.
-_PICTURES = "pictures_sha256"
-
 _DESCRIPTION = Record(
     {
         "cnn_sha256": Sha256(),
@@ -42,8 +39,7 @@ _DESCRIPTION = Record(
         "image_ids_sha256": Sha256(),
         "images": Whole(at_least=1),
     },
-    # Older versions did not tell pictures from others of their names.
-    optional={_PICTURES: Sha256()},
+    optional={features.PICTURES_SHA256: Sha256()},
     others=False,
 )
 
@@ -107,7 +103,8 @@ class MapsMaker:
         sources = [(path, crops.crop_of(image_id, number)) for image_id, path in zip(ids, paths, strict=True)]
         row_filling.fill_rows(rows, self._frozen, ids, sources, title, max_pixels=self.max_pixels, read=_read_source)
         rows.finish()
-        json_files.write_json(described, {**settings, _PICTURES: of_pictures})
+        # No setting of a crop in the making, which goes on once a damaged picture is mended.
+        json_files.write_json(described, {**settings, features.PICTURES_SHA256: of_pictures})
         rows.forget()
 
     def _announce(self, counts: Sequence[int]) -> None:
@@ -149,7 +146,7 @@ class MapsMaker:
         except (WorkspaceError, ValueError):
             return False
         is_sound = rows.dtype == _DTYPE and rows.shape == (len(ids), math.prod(self.shape))
-        known = written.pop(_PICTURES, of_pictures)
+        known = written.pop(features.PICTURES_SHA256, of_pictures)
         return is_sound and known == of_pictures and written == self._settings(number, ids)
 
     def _stored(self, number: int) -> StoredRows:

@@ -29,6 +29,8 @@ CHECKED_JSON = "checked.json"
 # 16 MB of float32 at once.
 _BLOCK_VALUES = 2**22
 
+# Of all that is made of pictures; older versions did not tell these from others of their names.
+PICTURES_SHA256 = "pictures_sha256"
 
 # Features put there by hand, or by older versions, may say no more than what a run's table needs.
 _EXTRACTOR = Record(
@@ -43,7 +45,7 @@ _EXTRACTOR = Record(
         "cells": Whole(at_least=1),
         "images": Whole(at_least=1),
         "image_ids_sha256": Sha256(),
-        "pictures_sha256": Sha256(),
+        PICTURES_SHA256: Sha256(),
         "blank_images": Listed(Text()),
         "sources": ByName(Text()),
     },

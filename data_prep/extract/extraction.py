@@ -181,7 +181,7 @@ class Extraction:
         It is no setting: an extraction that one picture has stopped goes on once that is mended.
         """
         try:
-            return {finished_features.PICTURES: checksums.files_fingerprint(self.pictures.paths)}
+            return {features.PICTURES_SHA256: checksums.files_fingerprint(self.pictures.paths)}
         except OSError:
             return {}
 

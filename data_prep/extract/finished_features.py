@@ -8,9 +8,6 @@ from collections.abc import Sequence
 from cmr.pictures.cnn import CNN_KERAS
 from cmr.workspace import atomic_files, features
 
-# Of extractor.json.
-PICTURES = "pictures_sha256"
-
 
 def whole_features(folder: pathlib.Path, settings: dict, image_ids: Sequence[str]) -> dict | None:
     """Checks features that are there already: types, sizes, ids, every value, and the checksum where it is known.
@@ -26,8 +23,8 @@ def whole_features(folder: pathlib.Path, settings: dict, image_ids: Sequence[str
     try:
         written = features.read_stored(folder)
         extractor = written.extractor
-        # Older versions did not tell pictures from others of their names.
-        known = {name: value for name, value in settings.items() if name != PICTURES or name in extractor}
+        unknown = {features.PICTURES_SHA256}.difference(extractor)
+        known = {name: value for name, value in settings.items() if name not in unknown}
         if not known.items() <= extractor.items() or written.image_ids != tuple(image_ids):
             return None
         if extractor["feature_dim"] != written.feature_dim or not set(extractor["blank_images"]) <= set(image_ids):
