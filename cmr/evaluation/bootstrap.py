@@ -8,6 +8,7 @@ hypothesis tests (chapter 16).
 """
 
 import dataclasses
+import math
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeVar
 
@@ -177,7 +178,7 @@ def _measure(
     layout = rows[0][0]
     num_images, num_captions = len(layout.sentence_retrieval), len(layout.image_of_caption)
     prepared = [[_directions(ranks) for ranks in row] for row in rows]
-    once = np.ones((1, num_images), np.int32)
+    once = np.ones((1, num_images))
     estimates = [_row_numbers(row, once)[0] for row in prepared]
     blocks = [
         [_row_numbers(row, counts) for row in prepared]
@@ -187,13 +188,13 @@ def _measure(
 
 
 def _resamples(num_images: int, num_resamples: int, seed: int, block_size: int) -> Iterator[np.ndarray]:
-    """Yields `[resamples, num_images]` int32: how often each image was drawn. The block never changes the draws."""
+    """Yields `[resamples, num_images]` float64: how often each image was drawn. The block never changes the draws."""
     generator = np.random.default_rng(seed)
     for start in range(0, num_resamples, block_size):
         rows = min(block_size, num_resamples - start)
         drawn = generator.integers(num_images, size=(rows, num_images))
         cells = (drawn + num_images * np.arange(rows)[:, None]).ravel()
-        yield np.bincount(cells, minlength=rows * num_images).reshape(rows, num_images).astype(np.int32)
+        yield np.bincount(cells, minlength=rows * num_images).reshape(rows, num_images).astype(np.float64)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -202,13 +203,15 @@ class _Direction:
 
     Attributes:
       totals: `[num_images, 5]` float64: of each image's queries the hits at 1, 5 and 10, the sum of ranks, the number.
-      image_of_sorted: `[num_queries]` int64, image of each query, by rising rank.
-      sorted_ranks: `[num_queries]` int64, one-based.
+      image_of_query: `[num_queries]` int64.
+      ranks: `[num_queries]` int64, one-based.
+      distinct_ranks: those that occur, rising.
     """
 
     totals: np.ndarray
-    image_of_sorted: np.ndarray
-    sorted_ranks: np.ndarray
+    image_of_query: np.ndarray
+    ranks: np.ndarray
+    distinct_ranks: np.ndarray
 
 
 def _directions(ranks: QueryRanks) -> list[_Direction]:
@@ -222,8 +225,7 @@ def _directions(ranks: QueryRanks) -> list[_Direction]:
 def _direction(ranks: np.ndarray, image_of_query: np.ndarray, num_images: int) -> _Direction:
     of_query = [*(ranks <= k for k in metrics.RECALLS_AT), ranks, np.ones(len(ranks))]
     totals = [np.bincount(image_of_query, weights=values, minlength=num_images) for values in of_query]
-    order = np.argsort(ranks, kind="stable")
-    return _Direction(np.stack(totals, axis=1), image_of_query[order], ranks[order])
+    return _Direction(np.stack(totals, axis=1), image_of_query, ranks, np.unique(ranks))
 
 
 def _row_numbers(row: Sequence[Sequence[_Direction]], counts: np.ndarray) -> np.ndarray:
@@ -236,24 +238,46 @@ def _row_numbers(row: Sequence[Sequence[_Direction]], counts: np.ndarray) -> np.
 
 def _numbers(direction: _Direction, counts: np.ndarray) -> np.ndarray:
     """`[resamples, 5]` float64: `metrics.METRICS` of the queries of the images drawn."""
-    sums = counts.astype(np.float64) @ direction.totals
+    sums = counts @ direction.totals
     queries = sums[:, -1:]
     recalls = 100.0 * sums[:, :_NUM_RECALLS] / queries
-    median = _median_ranks(direction, counts)[:, None]
+    median = _median_ranks(direction, counts, queries)[:, None]
     return np.concatenate([recalls, median, sums[:, _NUM_RECALLS : _NUM_RECALLS + 1] / queries], axis=1)
 
 
-def _median_ranks(direction: _Direction, counts: np.ndarray) -> np.ndarray:
-    """`[resamples]` float64, VSE's median rank, as `metrics.RetrievalMetrics` has it."""
-    # Queries drawn up to each place of the sorted ranks; the two middle ones lie where it passes half of them.
-    up_to = np.cumsum(counts[:, direction.image_of_sorted], axis=1, dtype=np.int32)
-    queries = up_to[:, -1:]
-    lower, upper = (
-        direction.sorted_ranks[np.count_nonzero(up_to <= middle, axis=1)]
-        for middle in ((queries - 1) // 2, queries // 2)
-    )
+def _median_ranks(direction: _Direction, counts: np.ndarray, queries: np.ndarray) -> np.ndarray:
+    """`[resamples]` float64, VSE's median rank, as `metrics.RetrievalMetrics` has it.
+
+    The ranks of the two middle queries are looked for among a few, far apart, and then among all that lie between the
+    lowest and the highest of any resample: medians of resamples are near each other, and most ranks never are one.
+
+    Args:
+      direction: whose.
+      counts: `[resamples, num_images]` float64, how often each image was drawn.
+      queries: `[resamples, 1]` float64, drawn with the images.
+    """
+    middles = (queries - 1) // 2, queries // 2
+    distinct = direction.distinct_ranks
+    apart = math.isqrt(len(distinct))
+    lower, upper = _places(direction, counts, distinct[apart - 1 :: apart], middles)
+    between = distinct[lower.min() * apart : (upper.max() + 1) * apart]
+    lower, upper = (between[places] for places in _places(direction, counts, between, middles))
     # One-based ranks: floor(((lower - 1) + (upper - 1)) / 2) + 1.
     return ((lower + upper) // 2).astype(np.float64)
+
+
+def _places(
+    direction: _Direction, counts: np.ndarray, ranks: np.ndarray, middles: Sequence[np.ndarray]
+) -> list[np.ndarray]:
+    """For each number of `middles` the place of the first of some rising ranks that more of the queries drawn are up to.
+
+    It is `len(ranks)` where none is; `[resamples]` int64.
+    """
+    size = len(counts[0]), len(ranks) + 1
+    cells = direction.image_of_query * size[1] + np.searchsorted(ranks, direction.ranks)
+    up_to = np.bincount(cells, minlength=math.prod(size)).reshape(size).cumsum(axis=1)[:, :-1]
+    drawn = counts @ up_to.astype(np.float64)
+    return [np.count_nonzero(drawn <= middle, axis=1) for middle in middles]
 
 
 def _bounds(resampled: np.ndarray, level: float) -> np.ndarray:

@@ -65,10 +65,10 @@ def rows():
     return [[ranks_of(layout, random) for _ in range(seeds)] for seeds in (3, 2)]
 
 
-@hypothesis.given(layouts(), st.integers(1, 3), st.integers(0, 99))
+@hypothesis.given(layouts(), st.integers(1, 3), st.integers(0, 99), st.sampled_from([2, 14, 900]))
 @hypothesis.settings(max_examples=15, deadline=None)
-def test_intervals_are_those_of_the_plainest_loop(layout, seeds, draw):
-    row = [ranks_of(layout, np.random.default_rng(draw + n)) for n in range(seeds)]
+def test_intervals_are_those_of_the_plainest_loop(layout, seeds, draw, highest):
+    row = [ranks_of(layout, np.random.default_rng(draw + n), highest) for n in range(seeds)]
 
     intervals = bootstrap.intervals(row, num_resamples=FEW, seed=draw, level=0.9)
 
