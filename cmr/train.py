@@ -121,15 +121,19 @@ def _learn(phase, model, run, strategy, flags_text: str, is_chief: bool) -> None
 
 def _measure(phase, run, flags_text: str) -> None:
     from cmr.trained import final_evaluation, finished_run
+    from cmr.training import cost
 
     run_config = phase.setup.run_config
+    measuring = cost.Cost(run)
     phase.finish(run)
     inputs = finished_run.tuned_inputs(run, run_config, phase.setup.inputs)
     result = final_evaluation.evaluate_test(run, run_config, inputs)
     if not run.test_ranks_npz.exists():
         result.ranks.write(run.test_ranks_npz)
     if not run.metrics_json.exists():
-        run.write_metrics({**final_evaluation.provenance(run_config, inputs, flags_text), **result.values})
+        measuring.keep()
+        provenance = final_evaluation.provenance(run_config, inputs, flags_text)
+        run.write_metrics({**provenance, **result.values, **cost.total(run)})
     print(f"\n{result.table}\n\nTensorBoard: {shell.tensorboard_command(run.path.parent)}")
 
 

@@ -1,8 +1,5 @@
 """Trains and measures a comparator into a run's folder, as cmr.train leaves a run of ours."""
 
-import resource
-import sys
-import time
 from collections.abc import Sequence
 
 import keras
@@ -14,6 +11,7 @@ from cmr.config import ComparatorRunConfig
 from cmr.evaluation import query_bank, similarities
 from cmr.trained import final_evaluation
 from cmr.trained.final_evaluation import TestResult
+from cmr.training import cost
 from cmr.training.curves import TrainingCurves
 from cmr.workspace.runs import Run
 
@@ -32,17 +30,17 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
       CmrError: see the systems.
     """
     measured_inputs, run_config = setup.measured_inputs, setup.run_config
-    started = time.monotonic()
     keras.utils.set_random_seed(run_config.train.seed)
-    system = setup.make_system()
+    with cost.counted(run):
+        system = setup.make_system()
     if system.given.word_vectors:
         print(system.given.word_vectors.note, flush=True)
     _fit(system, setup, run, flags_text)
-    seconds = time.monotonic() - started
     for name in _SPLITS:
         if isinstance(system, ScoreSystem):
             system.blocks_dir = run.blocks_dir(name)
-        said = system.similarities(measured_inputs.split(name), measured_inputs.folds(name))
+        with cost.counted(run):
+            said = system.similarities(measured_inputs.split(name), measured_inputs.folds(name))
         similarities.write(run.similarities_npz(name), said)
     val = _measured_val(setup, run)
     run.remove_blocks()
@@ -54,10 +52,8 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
         run.write_history([{"epoch": 0, "val": val}])
     result = _measure(setup, run, notes)
     result.ranks.write(run.test_ranks_npz)
-    measured = {"val": val, "seconds": round(seconds, 1), "peak_memory_mb": round(_peak_memory_mb(), 1)}
-    run.write_metrics(
-        {**final_evaluation.provenance(run_config, setup.inputs, flags_text), **result.values, **measured}
-    )
+    provenance = final_evaluation.provenance(run_config, setup.inputs, flags_text)
+    run.write_metrics({**provenance, **result.values, "val": val, **cost.total(run)})
 
 
 def table(setup: ComparatorSetup, run: Run) -> str:
@@ -72,7 +68,8 @@ def _fit(system: System, setup: ComparatorSetup, run: Run, flags_text: str) -> N
         curves = TrainingCurves(run.tensorboard_dir, flags_text, "sentences_per_second")
         Trainer(system, setup.run_config.train, run, train, val, curves).fit()
     else:
-        system.fit(train, val)
+        with cost.counted(run):
+            system.fit(train, val)
 
 
 def _measured_val(setup: ComparatorSetup, run: Run) -> dict:
@@ -104,10 +101,3 @@ def _left_out(setup: ComparatorSetup) -> list[str]:
         f"Measured on the first {number:,} test images with their sentences alone "
         f"(--{setup.settings.flag_prefix}_measured_images), a smaller gallery than a row of the whole split has."
     ]
-
-
-def _peak_memory_mb() -> float:
-    """The most memory that this process has held, in 2^20 bytes."""
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # macOS counts bytes, Linux 1024 of them.
-    return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)

@@ -269,9 +269,9 @@ def _median_ranks(direction: _Direction, counts: np.ndarray, queries: np.ndarray
 def _places(
     direction: _Direction, counts: np.ndarray, ranks: np.ndarray, middles: Sequence[np.ndarray]
 ) -> list[np.ndarray]:
-    """For each number of `middles` the place of the first of some rising ranks that more of the queries drawn are up to.
+    """Which of some rising ranks is the first that more than a middle's number of the queries drawn are up to.
 
-    It is `len(ranks)` where none is; `[resamples]` int64.
+    For each of `middles` its place among the ranks, `len(ranks)` where none is; `[resamples]` int64.
     """
     size = len(counts[0]), len(ranks) + 1
     cells = direction.image_of_query * size[1] + np.searchsorted(ranks, direction.ranks)

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from cmr import progress
 from cmr.errors import ConfigError, WorkspaceError
+from cmr.training.cost import Cost
 from cmr.training.workers import Workers
 from cmr.workspace.json_kinds import Anything
 from cmr.workspace.runs import Run
@@ -177,6 +178,7 @@ class TrainingLoop:
     def fit(self) -> None:
         """Trains until patience or epochs end; the task keeps its best model."""
         if self._workers.is_chief:
+            self._cost = Cost(self._run)
             self._restore()
         self._workers.take_chiefs(self._tracked)
         if self._get("epoch") or self._get("step_in_epoch"):
@@ -281,6 +283,7 @@ class TrainingLoop:
         self._recorder.flush()
         if self._workers.is_chief:
             self._checkpoints.save()
+            self._cost.keep()
 
     def _get(self, name: str) -> float:
         return self._state[name].numpy().item()

@@ -130,6 +130,10 @@ class Run:
     def history_json(self) -> pathlib.Path:
         return self.path / "history.json"
 
+    @property
+    def cost_json(self) -> pathlib.Path:
+        return self.path / "cost.json"
+
     def tuned_features_dir(self, input_name: str, features: str) -> pathlib.Path:
         """Folder of the CNN that the run has tuned, and of what it gives.
 

@@ -13,8 +13,8 @@ _PARTS = tuple(field.name for field in dataclasses.fields(Cell))
 
 
 def to_csv(table: ResultTable) -> str:
-    """Columns system, kind, heading, features, description, stand_in, still_rising, seeds, runs, the numbers, notes,
-    footnotes.
+    """Columns system, kind, heading, features, description, stand_in, still_rising, seeds, runs, seconds,
+    peak_memory_mb, the numbers, notes, footnotes.
 
     A number's column is `<sentence|image>_<r1|r5|r10|med_r|mean_r>_<part>`. The parts are mean, std, low, high and
     printed, empty where there is none. Runs are separated by spaces. The notes are the caption's, on the rows measured
@@ -39,6 +39,8 @@ def _line(table: ResultTable, row: TableRow) -> dict:
         "still_rising": row.still_rising,
         "seeds": row.seeds,
         "runs": " ".join(row.runs),
+        "seconds": row.seconds,
+        "peak_memory_mb": row.peak_memory_mb,
     }
     names = [f"{way}_{metric}" for way in _WAYS for metric in _METRICS]
     for name, cell in zip(names, row.cells, strict=True):

@@ -12,15 +12,19 @@ _COLUMNS = tuple(
     f"{direction.removesuffix(' retrieval')} {metric}" for direction in DIRECTION_TITLES for metric in METRIC_TITLES
 )
 _HEADER = ("system", *_COLUMNS)
+_COSTS = ("time", "memory")
 
 
 def to_markdown(table: ResultTable) -> str:
     """The table beneath its heading and notes, then our rows' intervals, the footnotes by number, what each row is."""
     lines = []
+    header = (*_HEADER, *_COSTS) if texts.has_costs(table) else _HEADER
     for title, rows in texts.groups(table):
-        lines.append([f"*{title}*", *[""] * len(_COLUMNS)])
-        lines.extend([_label(text.row), *(_cell(cell) for cell in text.cells)] for text in rows)
-    parts = [f"# {escaped(table.title)}", escaped(" ".join(table.notes)), aligned(_HEADER, lines)]
+        lines.append([f"*{title}*", *[""] * (len(header) - 1)])
+        for text in rows:
+            line = [_label(text.row), *(_cell(cell) for cell in text.cells), text.time, text.memory]
+            lines.append(line[: len(header)])
+    parts = [f"# {escaped(table.title)}", escaped(" ".join(table.notes)), aligned(header, lines)]
     intervals = [
         [in_cell(text.row.label + text.row.marks), *(cell.interval for cell in text.cells)]
         for text in texts.with_intervals(table)

@@ -4,7 +4,7 @@ import dataclasses
 import itertools
 import json
 import statistics
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from cmr.config import MODELS
 from cmr.evaluation import bootstrap, metrics, results_table
@@ -34,6 +34,9 @@ _STAND_IN_FOOTNOTE = (
 _STILL_RISING_FOOTNOTE = (
     f"{STILL_RISING_MARK} marks a row of which a run was at its best on validation in its last epoch: it was still "
     "rising, and more epochs may raise it."
+)
+_COST_SENTENCE = (
+    "Time and memory: of a run's training and measuring, on the machine that did it, which others may have kept busy."
 )
 _INTERVAL_SENTENCE = "In brackets: the 95% bootstrap interval over the test images, the gallery kept whole."
 # What `texts.row_texts` does.
@@ -76,6 +79,8 @@ class TableRow:
       seeds: runs behind the numbers; 0 for other kinds.
       runs: names of their folders.
       footnotes: numbers of the table's, from 1, rising.
+      seconds: that a run took where it was trained, mean of the runs; None where it is not known of all.
+      peak_memory_mb: the most memory that a process of any of them held, in 2^20 bytes; None likewise.
       group: heading that it stands under; "": that of its kind.
     """
 
@@ -89,6 +94,8 @@ class TableRow:
     seeds: int = 0
     runs: tuple[str, ...] = ()
     footnotes: tuple[int, ...] = ()
+    seconds: float | None = None
+    peak_memory_mb: float | None = None
     group: str = ""
 
     @property
@@ -201,7 +208,7 @@ def _build(
     )
     of_rows = [_sentences(row) for row in rows]
     shared = [sentence for sentence in (of_rows or [[]])[0] if all(sentence in others for others in of_rows)]
-    notes = [measured_on, *shared, *([_BOLD_SENTENCE] if len(rows) > 1 else []), *further_notes]
+    bold = [_BOLD_SENTENCE] if len(rows) > 1 else []
     footnotes = _Footnotes()
     table_rows = [
         TableRow("Random ranking (exact)", RANDOM, _exact_cells(random)),
@@ -210,6 +217,8 @@ def _build(
     for row, sentences in zip(rows, of_rows, strict=True):
         numbers = footnotes.numbers([sentence for sentence in sentences if sentence not in shared])
         table_rows.append(_our_row(row, descriptions.get(row.name, ""), numbers))
+    cost = [_COST_SENTENCE] if any(row.seconds is not None for row in table_rows) else []
+    notes = [measured_on, *shared, *bold, *cost, *further_notes]
     return ResultTable(title, dataset, tuple(table_rows), tuple(notes), tuple(footnotes.sentences))
 
 
@@ -294,7 +303,13 @@ def _our_row(row: RowResult, description: str, footnotes: tuple[int, ...]) -> Ta
         seeds=len(row.runs),
         runs=tuple(result.run.path.name for result in row.runs),
         footnotes=footnotes,
+        seconds=_known([result.seconds for result in row.runs], statistics.fmean),
+        peak_memory_mb=_known([result.peak_memory_mb for result in row.runs], max),
     )
+
+
+def _known(values: Sequence[float | None], united: Callable[[Sequence[float]], float]) -> float | None:
+    return None if None in values else united(values)
 
 
 def _sentences(row: RowResult) -> list[str]:

@@ -25,10 +25,28 @@ class CellText:
 
 @dataclasses.dataclass(frozen=True)
 class RowText:
-    """A row to print: the row itself, and its cells' texts."""
+    """A row to print: the row itself, its cells' texts, and what a run of it cost, "" where it is not known."""
 
     row: TableRow
     cells: tuple[CellText, ...]
+
+    @property
+    def time(self) -> str:
+        """Such as `56 s`, `12 min` or `2.5 h`."""
+        seconds = self.row.seconds
+        if seconds is None:
+            return ""
+        if seconds < 90:
+            return f"{seconds:.0f} s"
+        return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+    @property
+    def memory(self) -> str:
+        """Such as `600 MB` or `1.3 GB`, of 2^20 and 2^30 bytes."""
+        megabytes = self.row.peak_memory_mb
+        if megabytes is None:
+            return ""
+        return f"{megabytes:.0f} MB" if megabytes < 1024 else f"{megabytes / 1024:.1f} GB"
 
     @property
     def has_intervals(self) -> bool:
@@ -53,6 +71,11 @@ def row_texts(table: ResultTable) -> list[RowText]:
 def with_intervals(table: ResultTable) -> list[RowText]:
     """The rows that have intervals."""
     return [text for text in row_texts(table) if text.has_intervals]
+
+
+def has_costs(table: ResultTable) -> bool:
+    """Whether it is known of any row what a run of it cost."""
+    return any(row.seconds is not None for row in table.rows)
 
 
 def _text(row: TableRow, column: int, best: TableRow | None) -> CellText:

@@ -62,6 +62,16 @@ class RunResult:
         """Ranks of the single test queries."""
         return QueryRanks.read(self.run.test_ranks_npz)
 
+    @property
+    def seconds(self) -> float | None:
+        """What training and measuring took; None where it is not known."""
+        return self.metrics_json.get("seconds")
+
+    @property
+    def peak_memory_mb(self) -> float | None:
+        """The most memory that a process of it held, in 2^20 bytes; None where it is not known."""
+        return self.metrics_json.get("peak_memory_mb")
+
     @functools.cached_property
     def history(self) -> list[dict]:
         """history.json: an entry an epoch."""

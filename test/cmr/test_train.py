@@ -104,6 +104,8 @@ def test_metrics_json_says_where_its_numbers_come_from(scenes_workspace, fusion)
     assert metrics["flags"] == fusion.flags_txt.read_text().splitlines()
     assert {"--model=fusion", "--margin=0.7", "--batch_size=15"} <= set(metrics["flags"])
     assert metrics["seed"] == 0
+    assert metrics["seconds"] > 0
+    assert metrics["peak_memory_mb"] > 0
     assert [(each["features"], each["role"]) for each in metrics["stand_ins"]] == [
         ("scene_cnn-objects", "VGG features"),
         ("scene_cnn-layout", "image features"),

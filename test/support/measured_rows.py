@@ -1,6 +1,7 @@
 """Rows of finished runs for tests, without a training: metrics.json and test_ranks.npz alone."""
 
 import pathlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -23,14 +24,22 @@ def row(
     features: str = "VGG features vgg16-fc7",
     notes: tuple[str, ...] = (),
     highest: int = 30,
+    costs: Sequence[Mapping[str, float]] = (),
 ) -> RowResult:
-    """A row whose ranks are drawn up to `highest`; the features `STAND_IN` are kept with `STAND_IN_VGG`."""
+    """A row whose ranks are drawn up to `highest`; the features `STAND_IN` are kept with `STAND_IN_VGG`.
+
+    Of the first runs `costs` are kept too, as metrics.json has them.
+    """
+    costs = [*costs, *[{}] * (seeds - len(costs))]
     return results.read_row(
-        name, [_run(folder / f"{name}-seed{seed}", seed, features, notes, highest) for seed in range(seeds)]
+        name,
+        [_run(folder / f"{name}-seed{seed}", seed, features, notes, highest, costs[seed]) for seed in range(seeds)],
     )
 
 
-def _run(path: pathlib.Path, seed: int, features: str, notes: tuple[str, ...], highest: int) -> Run:
+def _run(
+    path: pathlib.Path, seed: int, features: str, notes: tuple[str, ...], highest: int, cost: Mapping[str, float]
+) -> Run:
     run = Run(path)
     random = np.random.default_rng(seed)
     ranks = QueryRanks(random.integers(1, highest, 40), random.integers(1, highest, len(LAYOUT)), LAYOUT.copy())
@@ -42,6 +51,7 @@ def _run(path: pathlib.Path, seed: int, features: str, notes: tuple[str, ...], h
             "features": features,
             "notes": list(notes),
             "stand_ins": [STAND_IN_VGG] if features == STAND_IN else [],
+            **cost,
         }
     )
     return run

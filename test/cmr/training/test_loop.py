@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from cmr.errors import ConfigError, WorkspaceError
-from cmr.training import loop
+from cmr.training import cost, loop
 from cmr.training.loop import Limits, TrainingLoop, Validation
 from cmr.workspace.runs import Run
 
@@ -108,6 +108,18 @@ def test_a_stopped_training_ends_like_an_uninterrupted_one(tmp_path, stop_at):
 
     assert float(resumed.weight) == float(whole.weight)
     assert history(tmp_path / "stopped") == history(tmp_path / "whole")
+
+
+def test_what_a_stopped_training_cost_is_added_up(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        train(tmp_path, Counting([1.0] * 9, stop_at=(1, 2)))
+    before = cost.total(Run(tmp_path))
+
+    train(tmp_path, Counting([1.0] * 9))
+
+    after = cost.total(Run(tmp_path))
+    assert 0 < before["seconds"] < after["seconds"]
+    assert 0 < before["peak_memory_mb"] <= after["peak_memory_mb"]
 
 
 def test_a_resumed_training_repeats_no_step_before_the_saved_state(tmp_path):

@@ -93,6 +93,30 @@ def test_a_mean_over_seeds_has_one_decimal_and_one_seeds_median_is_whole():
     assert texts[0][0].interval == "[21.9, 25.1]"
 
 
+@pytest.mark.parametrize(
+    ("seconds", "megabytes", "time", "memory"),
+    [
+        (4.2, 1331.2, "4 s", "1.3 GB"),
+        (89.4, 699.7, "89 s", "700 MB"),
+        (721, 2048, "12 min", "2.0 GB"),
+        (9000, 99999, "2.5 h", "97.7 GB"),
+    ],
+)
+def test_what_a_run_cost_stands_beside_its_numbers(seconds, megabytes, time, memory):
+    known = dataclasses.replace(ours("known", 20.0), seconds=seconds, peak_memory_mb=megabytes)
+    table = table_of(known, ours("unknown", 10.0))
+
+    in_markdown = {row[0]: row for row in markdown_rows(markdown.to_markdown(table).partition("95%")[0])}
+    assert [cell.strip() for cell in in_markdown["known"][-2:]] == [time, memory]
+    assert not any(cell.strip(" |") for cell in in_markdown["unknown"][-2:])
+    assert f"{time}, {memory}" in html.to_html(table)
+    assert csv.to_frame(table)["seconds"].tolist()[0] == seconds
+
+
+def test_without_costs_there_are_no_columns_of_them(table):
+    assert "memory" not in markdown.to_markdown(table)
+
+
 def spans(*bounds):
     """A row of ours whose cells have these intervals, and means in their middle."""
     cells = [Cell((low + high) / 2, None, low, high) for low, high in bounds]

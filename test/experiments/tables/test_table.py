@@ -158,6 +158,25 @@ def test_a_row_whose_best_epoch_is_its_last_one_is_marked_as_still_rising(tmp_pa
     assert any(note.startswith("↑ marks a row") for note in table.notes) == rises
 
 
+def test_a_rows_cost_is_the_mean_time_and_the_most_memory_of_its_runs(tmp_path):
+    costs = {"seconds": 10.0, "peak_memory_mb": 900.0}, {"seconds": 30.0, "peak_memory_mb": 400.0}
+    row = measured_rows.row(tmp_path, "vse", costs=costs)
+
+    table = build_table("Table 1, Flickr8K", "flickr8k", measured_rows.RANDOM, [row])
+
+    ours = row_of(table, "vse")
+    assert (ours.seconds, ours.peak_memory_mb) == (20.0, 900.0)
+    assert any(note.startswith("Time and memory: ") for note in table.notes)
+
+
+def test_where_one_run_does_not_tell_its_cost_that_of_the_row_is_not_known(tmp_path):
+    row = measured_rows.row(tmp_path, "vse", seeds=3, costs=[{"seconds": 10.0, "peak_memory_mb": 900.0}])
+
+    ours = row_of(build_table("Table 1, Flickr8K", "flickr8k", measured_rows.RANDOM, [row]), "vse")
+
+    assert (ours.seconds, ours.peak_memory_mb) == (None, None)
+
+
 def test_an_ensemble_has_no_epochs_to_rise_in(table):
     assert not any(row.still_rising for row in table.rows)
 

@@ -1,0 +1,90 @@
+"""What a training costs: the time of all processes that worked on it, and the most memory that one of them held."""
+
+import contextlib
+import resource
+import sys
+import time
+from collections.abc import Iterator
+
+from cmr.workspace import json_files
+from cmr.workspace.json_kinds import Number, Record
+from cmr.workspace.runs import Run
+
+_KIND = Record({"seconds": Number(at_least=0), "peak_memory_mb": Number(at_least=0)})
+
+
+class Cost:
+    """Adds what this process does from now on to a run's cost.json.
+
+    Of a process that is killed what it did since `keep` was last called is not counted: the next one does it again.
+
+    Args:
+      run: the run's folder.
+
+    Raises:
+      WorkspaceError: cost.json is damaged.
+    """
+
+    def __init__(self, run: Run):
+        self._path = run.cost_json
+        self._since = time.monotonic()
+        self._cost = {"seconds": 0.0, "peak_memory_mb": 0.0}
+        # What a run has cost that an earlier version began is not known, and a part of it is not its cost.
+        self._is_known = run.cost_json.exists() or not run.history_json.exists()
+        if run.cost_json.exists():
+            self._cost = _read(run)
+        elif self._is_known:
+            run.path.mkdir(parents=True, exist_ok=True)
+            json_files.write_json(self._path, self._cost)
+
+    def keep(self) -> None:
+        """Adds the seconds since the last call, or since the beginning, to cost.json."""
+        if not self._is_known:
+            return
+        now = time.monotonic()
+        self._cost = {
+            "seconds": self._cost["seconds"] + now - self._since,
+            "peak_memory_mb": max(self._cost["peak_memory_mb"], _peak_memory_mb()),
+        }
+        self._since = now
+        json_files.write_json(self._path, self._cost)
+
+
+@contextlib.contextmanager
+def counted(run: Run) -> Iterator[None]:
+    """Adds a block to a run's cost.json, once it has ended."""
+    cost = Cost(run)
+    yield
+    cost.keep()
+
+
+def total(run: Run) -> dict[str, float]:
+    """What a run has cost, the phase before it included, for its metrics.json.
+
+    Returns:
+      `seconds`, and `peak_memory_mb` in 2^20 bytes; empty where it is not known.
+
+    Raises:
+      WorkspaceError: cost.json is damaged.
+    """
+    phases = [run, *([run.text_phase] if run.text_phase.history_json.exists() else [])]
+    if not all(phase.cost_json.exists() for phase in phases):
+        return {}
+    parts = [_read(phase) for phase in phases]
+    return {
+        "seconds": round(sum(part["seconds"] for part in parts), 1),
+        "peak_memory_mb": round(max(part["peak_memory_mb"] for part in parts), 1),
+    }
+
+
+def _read(run: Run) -> dict[str, float]:
+    return json_files.read_workspace_json(
+        run.cost_json, _KIND, "remove it; what the run has cost so far is then forgotten"
+    )
+
+
+def _peak_memory_mb() -> float:
+    """The most memory that this process has held."""
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # macOS counts bytes, Linux 1024 of them.
+    return most / (1 << 20 if sys.platform == "darwin" else 1 << 10)
