@@ -13,11 +13,12 @@ Watch it with: tensorboard --logdir=workspace/flickr8k/runs
 """
 
 import contextlib
+import sys
 
 from absl import flags
 
 from cmr import shell
-from cmr.cli import command, datasets, finetune_flags, training_flags
+from cmr.cli import command, datasets, finetune_flags, idle_flags, training_flags
 
 FLAGS = flags.FLAGS
 
@@ -33,6 +34,8 @@ def main() -> None:
     from cmr.training import cluster, distribution
 
     print(datasets.take_defaults(FLAGS), end="", flush=True)
+    for warning in idle_flags.warnings(FLAGS, sys.argv[1:]):
+        print(warning, flush=True)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus, FLAGS.worker_timeout)
     with cluster.told_who_is_gone(strategy):
         _train(_kind_of_phase().from_flags(FLAGS), strategy)

@@ -85,6 +85,13 @@ def test_training_learns(fusion):
     assert losses[-1] < 0.9 * losses[0]
 
 
+def test_a_flag_that_was_typed_in_vain_is_named(copied):
+    typed = "--model=vse", "--image_embedding=raw", "--print_model", "--run_name=printed"
+    ended = call_command("cmr.train", *place(copied), *TINY, *typed)
+
+    assert "warning: --image_embedding says nothing here; it is of --model=single or fusion" in ended.stdout
+
+
 def test_metrics_json_says_where_its_numbers_come_from(scenes_workspace, fusion):
     metrics = read_json(fusion.metrics_json)
 

@@ -1,0 +1,103 @@
+"""Flags of cmr.train that were typed and say nothing of the training that the other flags ask for.
+
+Those of flagfiles are not looked at: a row's file names all of its settings, and an overlay turns some of them off.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+
+from absl import flags
+from absl.flags import FlagValues
+
+from cmr import config
+
+
+@dataclasses.dataclass(frozen=True)
+class _Rule:
+    """Flags that are read under a condition alone.
+
+    Attributes:
+      names: of the flags.
+      condition: as the user would give it.
+      holds: whether it does.
+    """
+
+    names: tuple[str, ...]
+    condition: str
+    holds: Callable[[FlagValues], bool]
+
+
+def _reads(values: FlagValues, place: int) -> bool:
+    """Whether the model reads X_vgg (0) or X_img (1)."""
+    return bool(config.features_read(values.model, "vgg", "image")[place])
+
+
+_RULES = (
+    _Rule(("margin",), "--loss=hinge", lambda values: values.loss == "hinge"),
+    _Rule(("num_negatives",), "--negatives=epoch", lambda values: values.negatives == "epoch"),
+    _Rule(("min_ngram_count", "ngram_dropout"), "ngrams in --text_levels", lambda values: _has(values, "ngrams")),
+    _Rule(
+        ("bidirectional", "gru_reset_after", "text_pooling"), "gru in --text_levels", lambda values: _has(values, "gru")
+    ),
+    _Rule(("word_dim", "word_dropout"), "gru or words in --text_levels", lambda values: values.text_levels != "ngrams"),
+    _Rule(("vgg_model", "vgg_layer", "vgg_features"), "--model=vse or fusion", lambda values: _reads(values, place=0)),
+    _Rule(
+        (
+            *("image_model", "hub_module", "image_features"),
+            *("image_embedding", "captioner", "train_text_space", "text_space_dim", "allow_leak"),
+        ),
+        "--model=single or fusion",
+        lambda values: _reads(values, place=1),
+    ),
+    # Without --image_embedding it is a captioner where there is one.
+    _Rule(
+        ("allow_leak",),
+        "--image_embedding=captioner",
+        lambda values: values.image_embedding in (None, "captioner"),
+    ),
+    _Rule(
+        ("vgg_model", "vgg_layer"),
+        "features that --vgg_features does not name",
+        lambda values: not values.vgg_features,
+    ),
+    _Rule(
+        ("image_model", "hub_module"),
+        "features that --image_features does not name",
+        lambda values: not values.image_features,
+    ),
+    _Rule(("sentence_epochs",), "--sentences_of", lambda values: bool(values.sentences_of)),
+    _Rule(
+        ("finetune_which", "finetune_blocks", "finetune_rate", "finetune_crops", "max_pixels"),
+        "--finetune_cnn",
+        lambda values: values.finetune_cnn,
+    ),
+    _Rule(("worker_timeout",), "--strategy=multi_worker", lambda values: values.strategy == "multi_worker"),
+)
+
+
+def warnings(values: FlagValues, arguments: Sequence[str]) -> list[str]:
+    """A sentence on each flag that was typed in vain, in the order of typing.
+
+    Args:
+      values: cmr.train's, parsed, the data set's defaults applied.
+      arguments: of the command, as they were typed.
+    """
+    typed = dict.fromkeys(_names(values, arguments))
+    broken = [(name, rule) for name in typed for rule in _RULES if name in rule.names and not rule.holds(values)]
+    # Of several rules the first one is said.
+    first = dict(reversed(broken))
+    return [f"warning: --{name} says nothing here; it is of {first[name].condition}" for name in typed if name in first]
+
+
+def _names(values: FlagValues, arguments: Sequence[str]) -> Iterator[str]:
+    for argument in arguments:
+        name = argument.lstrip("-").partition("=")[0] if argument.startswith("-") else ""
+        negated = name.removeprefix("no")
+        if name in values:
+            yield name
+        elif negated in values and isinstance(values[negated], flags.BooleanFlag):
+            yield negated
+
+
+def _has(values: FlagValues, level: str) -> bool:
+    return level in values.text_levels.split(",")

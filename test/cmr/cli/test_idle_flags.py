@@ -1,0 +1,76 @@
+"""Flags of cmr.train that are typed in vain."""
+
+import pytest
+
+from cmr import train
+from cmr.cli import command, datasets, idle_flags
+
+
+def warnings(*typed, flagfile=()):
+    values = command.separate_flags(train.GROUPS)
+    values(["cmr.train", "--dataset=flickr8k", *flagfile, *typed])
+    datasets.apply_defaults(values)
+    return idle_flags.warnings(values, typed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "condition"),
+    [
+        (["--margin=0.3", "--loss=softmax"], "--loss=hinge"),
+        (["--margin", "0.3", "--loss=softmax"], "--loss=hinge"),
+        (["-margin=0.3", "--loss=softmax"], "--loss=hinge"),
+        (["--num_negatives=9", "--negatives=batch"], "--negatives=epoch"),
+        (["--min_ngram_count=2"], "ngrams in --text_levels"),
+        (["--ngram_dropout=0.1", "--text_levels=gru,words"], "ngrams in --text_levels"),
+        (["--bidirectional", "--text_levels=ngrams"], "gru in --text_levels"),
+        (["--nobidirectional", "--text_levels=words"], "gru in --text_levels"),
+        (["--word_dim=9", "--text_levels=ngrams"], "gru or words in --text_levels"),
+        (["--vgg_layer=pool5_avg", "--model=single"], "--model=vse or fusion"),
+        (["--image_features=mine", "--model=vse"], "--model=single or fusion"),
+        (["--captioner=there", "--model=vse"], "--model=single or fusion"),
+        (["--allow_leak", "--image_embedding=raw"], "--image_embedding=captioner"),
+        (["--vgg_model=vgg19", "--vgg_features=mine"], "features that --vgg_features does not name"),
+        (["--image_model=hub", "--image_features=mine"], "features that --image_features does not name"),
+        (["--sentence_epochs=3"], "--sentences_of"),
+        (["--finetune_blocks=4"], "--finetune_cnn"),
+        (["--worker_timeout=9"], "--strategy=multi_worker"),
+    ],
+)
+def test_a_flag_that_says_nothing_is_named_with_what_it_is_of(typed, condition):
+    name = typed[0].lstrip("-").partition("=")[0].removeprefix("no")
+
+    assert warnings(*typed) == [f"warning: --{name} says nothing here; it is of {condition}"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [],
+        ["--margin=0.3"],
+        ["--num_negatives=9"],
+        ["--ngram_dropout=0.1", "--text_levels=gru,ngrams"],
+        ["--bidirectional", "--word_dim=9", "--text_levels=gru"],
+        ["--vgg_layer=pool5_avg", "--image_model=efficientnet_lite2"],
+        ["--vgg_features=mine", "--model=vse"],
+        ["--captioner=there", "--allow_leak"],
+        ["--sentence_epochs=3", "--sentences_of=flickr30k"],
+    ],
+)
+def test_a_flag_that_is_read_is_not(typed):
+    assert warnings(*typed) == []
+
+
+def test_what_a_flagfile_sets_is_not():
+    assert warnings("--loss=softmax", flagfile=["--margin=0.3"]) == []
+
+
+def test_flags_are_named_in_the_order_of_typing_each_once():
+    said = warnings("--finetune_blocks=4", "--margin=1", "--loss=softmax", "--margin=2", "--captioner=a", "--model=vse")
+
+    assert [line.split()[1] for line in said] == ["--finetune_blocks", "--margin", "--captioner"]
+
+
+def test_every_rule_is_of_flags_that_cmr_train_has():
+    names = set(command.flag_names(train.GROUPS))
+
+    assert all(set(rule.names) <= names for rule in idle_flags._RULES)
