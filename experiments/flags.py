@@ -207,6 +207,17 @@ def ensemble_flags() -> None:
     )
 
 
+@command.flag_group("Finished runs")
+def against_flags() -> None:
+    flags.DEFINE_list(
+        "baseline",
+        None,
+        "Name below runs/ of a finished run, or patterns of the names of several that differ in their seed alone.",
+        required=True,
+    )
+    flags.DEFINE_list("runs", ["*"], "Names below runs/, or patterns of them, of the finished runs set against it.")
+
+
 @command.flag_group("Text space")
 def text_space_flags() -> None:
     flag_kinds.define_path(

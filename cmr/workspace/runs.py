@@ -448,9 +448,17 @@ def differences(old: Settings, new: Settings, places: tuple[str, str] = ("there"
       new: others of the same kind.
       places: where each of the two holds, behind its value.
     """
+    return {
+        name: f"{name}: {before} {places[0]}, {after} {places[1]}"
+        for name, (before, after) in changed_settings(old, new).items()
+    }
+
+
+def changed_settings(old: Settings, new: Settings) -> dict[str, tuple[Any, Any]]:
+    """Both values of the settings that differ, by their dotted names; None of one that a kind lacks."""
     before, after = (_flat(json.loads(value.to_json())) for value in (old, new))
     changed = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
-    return {name: f"{name}: {before.get(name)} {places[0]}, {after.get(name)} {places[1]}" for name in changed}
+    return {name: (before.get(name), after.get(name)) for name in changed}
 
 
 def _flat(values: Mapping, prefix: str = "") -> dict:

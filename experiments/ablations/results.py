@@ -28,6 +28,19 @@ class SumOverSeeds:
 
 
 @dataclasses.dataclass(frozen=True)
+class Change:
+    """What a row changes of the baseline's settings.
+
+    Attributes:
+      description: a sentence.
+      flags: names or texts of what is changed; the baseline changes nothing.
+    """
+
+    description: str
+    flags: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Comparison:
     """A row of the ablation beside its baseline.
 
@@ -98,15 +111,37 @@ def measure(arms: Arms, rows: Sequence[RowResult]) -> Ablations:
       DataError: runs are of different test images.
     """
     dataset = arms.baseline.trainings[0].dataset
-    random = rows[0].runs[0].random_ranking
     title = f"Ablations of {arms.baseline.name}: {results_table.dataset_title(dataset)}"
-    table = build_table_without_paper(title, dataset, random, rows)
+    changes = [Change(arm.description, arm.flags) for arm in arms.all]
+    return compare(title, dataset, rows, changes, arms.left_out)
+
+
+def compare(
+    title: str,
+    dataset: str,
+    rows: Sequence[RowResult],
+    changes: Sequence[Change],
+    left_out: tuple[str, ...] = (),
+) -> Ablations:
+    """Compares rows with the first of them.
+
+    Args:
+      title: of the table.
+      dataset: the workspace's name of it.
+      rows: the baseline's first.
+      changes: of each row.
+      left_out: a sentence for each row that is not there.
+
+    Raises:
+      DataError: runs are of different test images.
+    """
+    table = build_table_without_paper(title, dataset, rows[0].runs[0].random_ranking, rows)
     of_variants = differences.of_pairs((variant, rows[0]) for variant in rows[1:])
     comparisons = tuple(
-        Comparison(arm.name, arm.description, arm.flags, *_sums(row), of_measures)
-        for arm, row, of_measures in zip(arms.all, rows, [{}, *of_variants], strict=True)
+        Comparison(row.name, change.description, change.flags, *_sums(row), of_measures)
+        for row, change, of_measures in zip(rows, changes, [{}, *of_variants], strict=True)
     )
-    return Ablations(table, comparisons, arms.left_out)
+    return Ablations(table, comparisons, left_out)
 
 
 def _sums(row: RowResult) -> tuple[SumOverSeeds, SumOverSeeds]:

@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import re
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
@@ -23,13 +23,37 @@ def find_rows(workspace: Workspace, is_candidate: Callable[[str], bool]) -> list
       is_candidate: whether a run of this name is wanted.
     """
     grouped = collections.defaultdict(list)
-    for path in sorted(workspace.run_dir("").glob("*")):
-        match = _RUN_NAME.fullmatch(path.name)
-        run = Run(path)
-        if match and is_candidate(path.name) and queue.is_finished(run):
-            result = RunResult(run)
+    for result in _finished(workspace, is_candidate):
+        match = _RUN_NAME.fullmatch(result.run.path.name)
+        if match:
             grouped[match["row"], _settings_but_seed(result)].append(result)
     return [RowResult(row, tuple(results)) for (row, _), results in grouped.items()]
+
+
+def find_named_rows(workspace: Workspace, is_candidate: Callable[[str], bool]) -> list[RowResult]:
+    """All finished runs that have settings, whatever their names; those that differ in the seed alone are a row.
+
+    A row has the name that an experiment gave it, or that of its first run.
+
+    Args:
+      workspace: of the data set.
+      is_candidate: whether a run of this name is wanted.
+    """
+    grouped = collections.defaultdict(list)
+    for result in _finished(workspace, is_candidate):
+        if result.run.config_json.exists():
+            grouped[_settings_but_seed(result)].append(result)
+    first_names = [results[0].run.path.name for results in grouped.values()]
+    of_rows = [match["row"] if (match := _RUN_NAME.fullmatch(name)) else name for name in first_names]
+    # Rows of one name whose flags were changed are told apart by their runs'.
+    names = [row if of_rows.count(row) == 1 else name for row, name in zip(of_rows, first_names, strict=True)]
+    return [RowResult(name, tuple(results)) for name, results in zip(names, grouped.values(), strict=True)]
+
+
+def _finished(workspace: Workspace, is_candidate: Callable[[str], bool]) -> Iterator[RunResult]:
+    for path in sorted(workspace.run_dir("").glob("*")):
+        if is_candidate(path.name) and queue.is_finished(Run(path)):
+            yield RunResult(Run(path))
 
 
 def of_whole_split(rows: Sequence[RowResult]) -> list[RowResult]:
