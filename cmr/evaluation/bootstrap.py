@@ -1,7 +1,8 @@
 """Bootstrap over test images: intervals of a row's metrics, and the test of a difference between two rows.
 
     bootstrap.intervals(row.ranks).image_retrieval["recall_at_1"].low
-    bootstrap.paired_difference(fusion.ranks, vse.ranks).sum_of_recalls.p_value
+    fusion, vse = bootstrap.resample(fusion.ranks), bootstrap.resample(vse.ranks)
+    bootstrap.paired_difference(fusion, vse).sum_of_recalls.p_value
 
 B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap", 1993: percentile intervals (chapter 13) and
 hypothesis tests (chapter 16).
@@ -66,15 +67,52 @@ class OfMetrics(Generic[Value]):
     sum_of_recalls: Value
 
 
-def intervals(
-    ranks_of_seeds: Sequence[QueryRanks], num_resamples: int = 2000, seed: int = 0, level: float = 0.95
-) -> OfMetrics[Interval]:
-    """Percentile intervals of every metric's mean over the seeds.
+@dataclasses.dataclass(frozen=True)
+class Resampled:
+    """A row's numbers, both directions' `metrics.METRICS` and the sum of recalls, mean over its seeds.
+
+    Attributes:
+      layout: ranks of one seed, by whose test images rows are compared.
+      estimate: `[numbers]` float64, on all test images once.
+      numbers: `[num_resamples, numbers]` float64, on each resample.
+      seed: of the drawing.
+    """
+
+    layout: QueryRanks
+    estimate: np.ndarray
+    numbers: np.ndarray
+    seed: int
+
+
+def resample(ranks_of_seeds: Sequence[QueryRanks], num_resamples: int = 2000, seed: int = 0) -> Resampled:
+    """Measures a row on resampled test images, the same ones for every row of as many images.
 
     A resample draws as many images as there are, with replacement, each with all its sentences (a cluster bootstrap:
     the sentences of one image are not independent), and is the same for all seeds and both directions. The gallery
-    stays whole: ranks are not computed again, so the interval is that of other queries against the same candidates.
+    stays whole: ranks are not computed again, so an interval is that of other queries against the same candidates.
     Where a test split has folds, their queries are pooled.
+
+    Args:
+      ranks_of_seeds: of the same test images, one a seed.
+      num_resamples: resamples.
+      seed: of the drawing.
+
+    Raises:
+      DataError: there are no ranks, or they are of different images.
+    """
+    _check_layouts(ranks_of_seeds)
+    layout = ranks_of_seeds[0]
+    num_images, num_captions = len(layout.sentence_retrieval), len(layout.image_of_caption)
+    prepared = [_directions(ranks) for ranks in ranks_of_seeds]
+    blocks = _resamples(num_images, num_resamples, seed, max(1, _BLOCK_ELEMENTS // num_captions))
+    numbers = np.concatenate([_row_numbers(prepared, counts) for counts in blocks])
+    return Resampled(layout, _row_numbers(prepared, np.ones((1, num_images)))[0], numbers, seed)
+
+
+def intervals(
+    ranks_of_seeds: Sequence[QueryRanks], num_resamples: int = 2000, seed: int = 0, level: float = 0.95
+) -> OfMetrics[Interval]:
+    """Percentile intervals of every metric's mean over the seeds, by the resamples of `resample`.
 
     Args:
       ranks_of_seeds: of the same test images, one a seed.
@@ -85,41 +123,32 @@ def intervals(
     Raises:
       DataError: there are no ranks, or they are of different images.
     """
-    _check_layouts(ranks_of_seeds)
-    _, resampled = _measure([ranks_of_seeds], num_resamples, seed)
-    low, high = _bounds(resampled[0], level)
+    low, high = _bounds(resample(ranks_of_seeds, num_resamples, seed).numbers, level)
     return _by_metric([Interval(*bounds) for bounds in zip(low.tolist(), high.tolist(), strict=True)])
 
 
-def paired_difference(
-    first: Sequence[QueryRanks],
-    second: Sequence[QueryRanks],
-    num_resamples: int = 2000,
-    seed: int = 0,
-    level: float = 0.95,
-) -> OfMetrics[PairedDifference]:
+def paired_difference(first: Resampled, second: Resampled, level: float = 0.95) -> OfMetrics[PairedDifference]:
     """Compares the means over the seeds of two rows, on the same resampled images for both.
 
     The p-value is that of the centred bootstrap: the share of resamples whose difference is at least as far from the
-    observed one as the observed one is from zero, (1 + count) / (1 + num_resamples), which is never zero. Resamples,
-    gallery and interval are those of `intervals`. Seeds are averaged, not resampled: a difference that another
-    seed could turn round may have a small p-value all the same; look at the standard deviation over seeds too.
+    observed one as the observed one is from zero, (1 + count) / (1 + num_resamples), which is never zero. Intervals
+    are those of `intervals`. Seeds are averaged, not resampled: a difference that another seed could turn round may
+    have a small p-value all the same; look at the standard deviation over seeds too.
 
     Args:
-      first: ranks of a row, one a seed.
-      second: ranks of the other row on the same test images; the numbers of seeds may differ.
-      num_resamples: resamples.
-      seed: of the drawing.
+      first: a row.
+      second: the other row, of the same test images and drawing; the numbers of seeds may differ.
       level: probability of the interval.
 
     Raises:
-      DataError: a row has no ranks, or they are of different images.
+      DataError: the rows are of different images.
+      ValueError: their resamples were drawn differently.
     """
-    for row in (first, second):
-        _check_layouts(row)
-    _check_layouts([first[0], second[0]])
-    (first_now, second_now), (first_resampled, second_resampled) = _measure([first, second], num_resamples, seed)
-    estimate, resampled = first_now - second_now, first_resampled - second_resampled
+    _check_layouts([first.layout, second.layout])
+    if (first.seed, len(first.numbers)) != (second.seed, len(second.numbers)):
+        raise ValueError("rows are compared on the same resamples alone; draw both with one seed, as many")
+    estimate, resampled = first.estimate - second.estimate, first.numbers - second.numbers
+    num_resamples = len(resampled)
     low, high = _bounds(resampled, level)
     farther = np.abs(resampled - estimate) >= np.abs(estimate) - _ROUNDING
     p_value = (1 + np.count_nonzero(farther, axis=0)) / (1 + num_resamples)
@@ -164,27 +193,6 @@ def _check_layouts(ranks_of_seeds: Sequence[QueryRanks]) -> None:
 
 def _size(ranks: QueryRanks) -> str:
     return f"{len(ranks.sentence_retrieval):,} images and {len(ranks.image_of_caption):,} sentences"
-
-
-def _measure(
-    rows: Sequence[Sequence[QueryRanks]], num_resamples: int, seed: int
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Every row's numbers, mean over its seeds, on all images once and on each resample.
-
-    Returns:
-      For each row `[numbers]` and `[num_resamples, numbers]` float64: both directions' `metrics.METRICS` and the sum
-      of recalls.
-    """
-    layout = rows[0][0]
-    num_images, num_captions = len(layout.sentence_retrieval), len(layout.image_of_caption)
-    prepared = [[_directions(ranks) for ranks in row] for row in rows]
-    once = np.ones((1, num_images))
-    estimates = [_row_numbers(row, once)[0] for row in prepared]
-    blocks = [
-        [_row_numbers(row, counts) for row in prepared]
-        for counts in _resamples(num_images, num_resamples, seed, max(1, _BLOCK_ELEMENTS // num_captions))
-    ]
-    return estimates, [np.concatenate(of_row) for of_row in zip(*blocks, strict=True)]
 
 
 def _resamples(num_images: int, num_resamples: int, seed: int, block_size: int) -> Iterator[np.ndarray]:

@@ -1,6 +1,7 @@
 """A row less another one on the same test images: bootstrap, Holm's correction, and how it is printed."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterable
 
 from cmr.evaluation import bootstrap
@@ -53,7 +54,13 @@ def of_pairs(pairs: Iterable[tuple[RowResult, RowResult]]) -> list[dict[str, Dif
     Raises:
       DataError: runs are of different test images.
     """
-    compared = [_by_measure(bootstrap.paired_difference(first.ranks, second.ranks)) for first, second in pairs]
+    pairs = list(pairs)
+    # A row stands in many pairs, and is resampled once.
+    rows = {id(row): row for row in itertools.chain.from_iterable(pairs)}
+    resampled = {key: bootstrap.resample(row.ranks) for key, row in rows.items()}
+    compared = [
+        _by_measure(bootstrap.paired_difference(resampled[id(first)], resampled[id(second)])) for first, second in pairs
+    ]
     corrected = {name: bootstrap.holm([each[name].p_value for each in compared]) for name in MEASURES}
     return [
         {name: Difference(**dataclasses.asdict(each[name]), corrected_p=corrected[name][place]) for name in MEASURES}

@@ -52,6 +52,11 @@ def plain_resamples(rows, num_resamples, seed):
     )
 
 
+def paired_difference(first, second, **drawing):
+    """Of two rows' ranks."""
+    return bootstrap.paired_difference(bootstrap.resample(first, **drawing), bootstrap.resample(second, **drawing))
+
+
 def flat(of_metrics, name):
     both = [*of_metrics.sentence_retrieval.values(), *of_metrics.image_retrieval.values(), of_metrics.sum_of_recalls]
     return np.array([getattr(value, name) for value in both])
@@ -78,7 +83,7 @@ def test_intervals_are_those_of_the_plainest_loop(layout, seeds, draw, highest):
 
 
 def test_a_difference_is_that_of_the_plainest_loop(rows):
-    differences = bootstrap.paired_difference(*rows, num_resamples=FEW, seed=4)
+    differences = paired_difference(*rows, num_resamples=FEW, seed=4)
 
     every_image = range(len(rows[0][0].sentence_retrieval))
     estimate = np.subtract(*[np.mean([plain_numbers(ranks, every_image) for ranks in row], axis=0) for row in rows])
@@ -99,7 +104,7 @@ def test_estimates_are_the_metrics_of_the_run(rows):
         *(np.ones_like(r) for r in (ranks.sentence_retrieval, ranks.image_retrieval)), ranks.image_of_caption
     )
 
-    differences = bootstrap.paired_difference([ranks], [perfect], num_resamples=2)
+    differences = paired_difference([ranks], [perfect], num_resamples=2)
 
     both = ranks.metrics()
     assert differences.sum_of_recalls.estimate == pytest.approx(both.sum_of_recalls - 600)
@@ -141,7 +146,7 @@ def test_a_seed_given_twice_changes_nothing(rows):
 
 
 def test_identical_rows_differ_by_nothing(rows):
-    differences = bootstrap.paired_difference(rows[0], rows[0], num_resamples=FEW)
+    differences = paired_difference(rows[0], rows[0], num_resamples=FEW)
 
     for name in ("estimate", "low", "high"):
         assert not flat(differences, name).any()
@@ -149,7 +154,7 @@ def test_identical_rows_differ_by_nothing(rows):
 
 
 def test_a_difference_turns_its_sign_with_the_order_of_rows(rows):
-    there, back = (bootstrap.paired_difference(*order, num_resamples=FEW) for order in (rows, rows[::-1]))
+    there, back = (paired_difference(*order, num_resamples=FEW) for order in (rows, rows[::-1]))
 
     np.testing.assert_allclose(flat(there, "low"), -flat(back, "high"), atol=1e-12)
     np.testing.assert_array_equal(flat(there, "p_value"), flat(back, "p_value"))
@@ -159,7 +164,7 @@ def test_a_row_that_is_better_everywhere_has_the_smallest_p_value_and_never_zero
     layout = np.repeat(np.arange(50), 5)
     good, bad = (QueryRanks(np.full(50, rank), np.full(250, rank), layout) for rank in (1, 20))
 
-    differences = bootstrap.paired_difference([good], [bad], num_resamples=99)
+    differences = paired_difference([good], [bad], num_resamples=99)
 
     assert differences.sum_of_recalls == PairedDifference(600.0, 600.0, 600.0, 0.01)
 
@@ -177,11 +182,11 @@ def test_sentences_of_an_image_are_drawn_together():
 
 
 def test_blocks_never_change_the_numbers(rows, monkeypatch):
-    whole = bootstrap.paired_difference(*rows, num_resamples=FEW)
+    whole = paired_difference(*rows, num_resamples=FEW)
 
     monkeypatch.setattr(bootstrap, "_BLOCK_ELEMENTS", 7 * 14)
 
-    assert bootstrap.paired_difference(*rows, num_resamples=FEW) == whole
+    assert paired_difference(*rows, num_resamples=FEW) == whole
 
 
 def test_ninety_percent_intervals_hold_the_truth_nine_times_of_ten():
@@ -204,7 +209,7 @@ def test_ranks_of_other_images_or_sentences_are_refused(other):
     mine, others = ranks_of([0, 0, 1], random), ranks_of(other, random)
 
     with pytest.raises(DataError, match="are of different test images"):
-        bootstrap.paired_difference([mine], [others])
+        paired_difference([mine], [others])
     with pytest.raises(DataError, match="are of different test images"):
         bootstrap.intervals([mine, others])
 
@@ -212,3 +217,11 @@ def test_ranks_of_other_images_or_sentences_are_refused(other):
 def test_a_row_without_runs_is_refused():
     with pytest.raises(DataError, match="no ranks to resample"):
         bootstrap.intervals([])
+
+
+@pytest.mark.parametrize("other", [{"seed": 1}, {"num_resamples": 99}])
+def test_rows_of_other_drawings_are_not_compared(rows, other):
+    first, second = bootstrap.resample(rows[0], 100), bootstrap.resample(rows[1], **{"num_resamples": 100, **other})
+
+    with pytest.raises(ValueError, match="on the same resamples alone"):
+        bootstrap.paired_difference(first, second)
