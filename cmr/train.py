@@ -99,6 +99,7 @@ def _begin(run, setup, flags_text: str) -> None:
 
 def _learn(phase, model, run, strategy, flags_text: str, is_chief: bool) -> None:
     from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
+    from cmr.training import cost
 
     inputs = phase.setup.inputs
     train = inputs.split("train")
@@ -119,7 +120,10 @@ def _learn(phase, model, run, strategy, flags_text: str, is_chief: bool) -> None
         run_config = phase.setup.run_config
         recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, inputs.split("val"), inputs.image_dir)
     phase.begin(model, strategy, run, flags_text)
-    phase.trainer(model, strategy, run, recorder).fit()
+    # Of a second phase it makes feature maps first.
+    with cost.counted(run) if is_chief else contextlib.nullcontext():
+        trainer = phase.trainer(model, strategy, run, recorder)
+    trainer.fit()
 
 
 def _measure(phase, run, flags_text: str) -> None:
@@ -127,16 +131,16 @@ def _measure(phase, run, flags_text: str) -> None:
     from cmr.training import cost
 
     run_config = phase.setup.run_config
-    measuring = cost.Cost(run)
+    measuring = None if run.metrics_json.exists() else cost.Cost(run)
     phase.finish(run)
     inputs = finished_run.tuned_inputs(run, run_config, phase.setup.inputs)
     result = final_evaluation.evaluate_test(run, run_config, inputs)
     if not run.test_ranks_npz.exists():
         result.ranks.write(run.test_ranks_npz)
-    if not run.metrics_json.exists():
+    if measuring:
         measuring.keep()
         provenance = final_evaluation.provenance(run_config, inputs, flags_text)
-        run.write_metrics({**provenance, **result.values, **cost.total(run)})
+        run.write_metrics({**provenance, **result.values, "cost": cost.total(run)})
     print(f"\n{result.table}\n\nTensorBoard: {shell.tensorboard_command(run.path.parent)}")
 
 

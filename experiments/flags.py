@@ -212,10 +212,11 @@ def against_flags() -> None:
     flags.DEFINE_list(
         "baseline",
         None,
-        "Name below runs/ of a finished run, or patterns of the names of several that differ in their seed alone.",
+        "Name below runs/ of a finished run or, as tables print it, of a row; or patterns of the names of runs that "
+        "differ in their seed alone.",
         required=True,
     )
-    flags.DEFINE_list("runs", ["*"], "Names below runs/, or patterns of them, of the finished runs set against it.")
+    flags.DEFINE_list("runs", ["*"], "Names likewise, or patterns, of the runs set against it.")
 
 
 @command.flag_group("Text space")

@@ -1,6 +1,7 @@
-"""Flags of cmr.train that were typed and say nothing of the training that the other flags ask for.
+"""Flags of cmr.train that were typed and are not read by the training that the other flags ask for.
 
-Those of flagfiles are not looked at: a row's file names all of its settings, and an overlay turns some of them off.
+Those of flagfiles are not looked at: a row's file names all of its settings, and an overlay turns some of them off. (An
+experiment gives its trainings every flag as if it were typed; what is said of those stands in their logs.)
 """
 
 import dataclasses
@@ -32,6 +33,18 @@ def _reads(values: FlagValues, place: int) -> bool:
     return bool(config.features_read(values.model, "vgg", "image")[place])
 
 
+def _takes_usual_features(values: FlagValues) -> bool:
+    """Whether features that the model reads are those of the CNN flags."""
+    read = _reads(values, place=0), _reads(values, place=1)
+    named = bool(values.vgg_features), bool(values.image_features)
+    return any(reads and not is_named for reads, is_named in zip(read, named, strict=True))
+
+
+_OF_IMAGE_FEATURES = (
+    *("image_model", "hub_module", "image_features"),
+    *("image_embedding", "captioner", "train_text_space", "text_space_dim"),
+)
+
 _RULES = (
     _Rule(("margin",), "--loss=hinge", lambda values: values.loss == "hinge"),
     _Rule(("num_negatives",), "--negatives=epoch", lambda values: values.negatives == "epoch"),
@@ -42,19 +55,25 @@ _RULES = (
     _Rule(("word_dim", "word_dropout"), "gru or words in --text_levels", lambda values: values.text_levels != "ngrams"),
     _Rule(("vgg_model", "vgg_layer", "vgg_features"), "--model=vse or fusion", lambda values: _reads(values, place=0)),
     _Rule(
-        (
-            *("image_model", "hub_module", "image_features"),
-            *("image_embedding", "captioner", "train_text_space", "text_space_dim", "allow_leak"),
-        ),
+        _OF_IMAGE_FEATURES,
         "--model=single or fusion",
         lambda values: _reads(values, place=1),
     ),
-    # Without --image_embedding it is a captioner where there is one.
     _Rule(
         ("allow_leak",),
-        "--image_embedding=captioner",
-        lambda values: values.image_embedding in (None, "captioner"),
+        "--image_embedding=captioner or --word_vectors",
+        lambda values: (
+            bool(values.word_vectors)
+            # By default it is a captioner, where there is one.
+            or (_reads(values, place=1) and values.image_embedding in (None, "captioner"))
+        ),
     ),
+    _Rule(
+        ("text_space_dim",),
+        "--image_embedding=linear or random",
+        lambda values: values.image_embedding not in ("raw", "captioner") and not values.captioner,
+    ),
+    _Rule(("captioner", "image_embedding"), "a first phase", lambda values: not values.finetune_cnn),
     _Rule(
         ("vgg_model", "vgg_layer"),
         "features that --vgg_features does not name",
@@ -65,12 +84,16 @@ _RULES = (
         "features that --image_features does not name",
         lambda values: not values.image_features,
     ),
+    _Rule(("vgg_layer",), "--vgg_model=vgg16 or vgg19", lambda values: values.vgg_model != "scene_cnn"),
+    _Rule(("hub_module",), "--image_model=hub", lambda values: values.image_model == "hub"),
+    _Rule(("crops",), "features that are not named by --vgg_features and --image_features", _takes_usual_features),
     _Rule(("sentence_epochs",), "--sentences_of", lambda values: bool(values.sentences_of)),
     _Rule(
         ("finetune_which", "finetune_blocks", "finetune_rate", "finetune_crops", "max_pixels"),
         "--finetune_cnn",
         lambda values: values.finetune_cnn,
     ),
+    _Rule(("finetune_crops",), "--finetune_blocks=1 or more", lambda values: values.finetune_blocks > 0),
     _Rule(("worker_timeout",), "--strategy=multi_worker", lambda values: values.strategy == "multi_worker"),
 )
 
@@ -86,7 +109,7 @@ def warnings(values: FlagValues, arguments: Sequence[str]) -> list[str]:
     broken = [(name, rule) for name in typed for rule in _RULES if name in rule.names and not rule.holds(values)]
     # Of several rules the first one is said.
     first = dict(reversed(broken))
-    return [f"warning: --{name} says nothing here; it is of {first[name].condition}" for name in typed if name in first]
+    return [f"warning: --{name} is not read here; it is of {first[name].condition}" for name in typed if name in first]
 
 
 def _names(values: FlagValues, arguments: Sequence[str]) -> Iterator[str]:

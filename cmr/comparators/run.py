@@ -53,7 +53,7 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
     result = _measure(setup, run, notes)
     result.ranks.write(run.test_ranks_npz)
     provenance = final_evaluation.provenance(run_config, setup.inputs, flags_text)
-    run.write_metrics({**provenance, **result.values, "val": val, **cost.total(run)})
+    run.write_metrics({**provenance, **result.values, "val": val, "cost": cost.total(run)})
 
 
 def table(setup: ComparatorSetup, run: Run) -> str:

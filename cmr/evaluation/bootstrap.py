@@ -183,8 +183,7 @@ def _check_layouts(ranks_of_seeds: Sequence[QueryRanks]) -> None:
         raise DataError("there are no ranks to resample; a row needs a finished run")
     first = ranks_of_seeds[0]
     for ranks in ranks_of_seeds[1:]:
-        same_images = len(ranks.sentence_retrieval) == len(first.sentence_retrieval)
-        if not (same_images and np.array_equal(ranks.image_of_caption, first.image_of_caption)):
+        if not ranks.is_of_same_images(first):
             raise DataError(
                 f"ranks are of different test images ({_size(first)}, {_size(ranks)}) and can't be resampled together; "
                 "train both runs on the same prepared data set"

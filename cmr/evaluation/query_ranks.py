@@ -32,6 +32,11 @@ class QueryRanks:
     image_retrieval: np.ndarray
     image_of_caption: np.ndarray
 
+    def is_of_same_images(self, other: "QueryRanks") -> bool:
+        """Whether both are of as many images with the same sentences, so that they can be compared query by query."""
+        same_number = len(self.sentence_retrieval) == len(other.sentence_retrieval)
+        return same_number and np.array_equal(self.image_of_caption, other.image_of_caption)
+
     @classmethod
     def of_embeddings(
         cls, image_embeddings: np.ndarray, caption_embeddings: np.ndarray, image_of_caption: np.ndarray

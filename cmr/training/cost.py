@@ -16,7 +16,8 @@ _KIND = Record({"seconds": Number(at_least=0), "peak_memory_mb": Number(at_least
 class Cost:
     """Adds what this process does from now on to a run's cost.json.
 
-    Of a process that is killed what it did since `keep` was last called is not counted: the next one does it again.
+    Of a process that is killed what it did since `keep` was last called is not counted; the next one does most of it
+    again.
 
     Args:
       run: the run's folder.
@@ -30,7 +31,8 @@ class Cost:
         self._since = time.monotonic()
         self._cost = {"seconds": 0.0, "peak_memory_mb": 0.0}
         # What a run has cost that an earlier version began is not known, and a part of it is not its cost.
-        self._is_known = run.cost_json.exists() or not run.history_json.exists()
+        is_old = run.history_json.exists() or (run.checkpoints_dir / "checkpoint").exists()
+        self._is_known = run.cost_json.exists() or not is_old
         if run.cost_json.exists():
             self._cost = _read(run)
         elif self._is_known:

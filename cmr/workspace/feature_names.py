@@ -3,15 +3,18 @@
 import re
 
 # Whatever is read in the place of a CNN's usual layer, as data_prep.extract's layers name themselves.
-_LAYER = r"grid(?:(?P<side>\d+)x(?P=side))?|predictions|stages[2-9]"
+_LAYER = r"grid(?:(?P<side>[1-9]\d*)x(?P=side))?|predictions|stages[2-9]"
 _ENDING = re.compile(rf"^.*?(?:-(?P<layer>{_LAYER}))?(?:-\d+crop)?(?:-(?P<size>\d+)px)?(?:-random)?$")
+
+# Sides in pixels of the pictures that CNNs were made for, which no name says.
+OWN_SIZES = {"vgg16": 224, "vgg19": 224, "inception_v3": 299, "efficientnet_lite2": 260}
 
 
 def of_vgg(vgg_model: str, vgg_layer: str, crops: int = 1, weights: str = "imagenet", size: int = 0) -> str:
     """Folder name of the VGG features, such as `vgg16-fc7`, `vgg19-fc7-10crop`, `vgg16-grid` or, of pictures of another
     size than the CNN's own, `vgg16-pool5_avg-448px`."""
     base = "scene_cnn-objects" if vgg_model == "scene_cnn" else f"{vgg_model}-{vgg_layer}"
-    return base + _suffix(crops, weights, size)
+    return base + _suffix(vgg_model, crops, weights, size)
 
 
 def of_image(
@@ -22,7 +25,7 @@ def of_image(
     base = {"scene_cnn": "scene_cnn-layout", "hub": f"hub-{_slug(hub_module)}"}.get(image_model, image_model)
     if layer:
         base = f"{image_model}-{layer}"
-    return base + _suffix(crops, weights, size)
+    return base + _suffix(image_model, crops, weights, size)
 
 
 def layer_and_size(name: str) -> tuple[str, int]:
@@ -35,8 +38,10 @@ def layer_and_size(name: str) -> tuple[str, int]:
     return said["layer"] or "", int(said["size"] or 0)
 
 
-def _suffix(crops: int, weights: str, size: int) -> str:
-    of_pictures = ("" if crops == 1 else f"-{crops}crop") + (f"-{size}px" if size else "")
+def _suffix(model: str, crops: int, weights: str, size: int) -> str:
+    of_pictures = "" if crops == 1 else f"-{crops}crop"
+    if size and size != OWN_SIZES.get(model):
+        of_pictures += f"-{size}px"
     return of_pictures + ("-random" if weights == "random" else "")
 
 

@@ -78,6 +78,8 @@ _METRICS = Record(
         "python": Text(),
         "git_commit": Nullable(Text()),
         "members": Listed(Text()),
+        "cost": Record({}, {"seconds": Number(at_least=0), "peak_memory_mb": Number(at_least=0)}),
+        # Of older runs of cmr.compare: of fitting alone, in the last process.
         "seconds": Number(),
         "peak_memory_mb": Number(),
     },

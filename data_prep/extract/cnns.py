@@ -12,8 +12,8 @@ from data_prep.extract import efficientnet_lite, grid, stages, weight_files
 from data_prep.extract.cnn_description import PAPER_IMAGE, PAPER_VGG, CnnDescription
 from data_prep.extract.layers import FEATURES, Layer
 
-VGG_SIZE = 224
-INCEPTION_SIZE = 299
+VGG_SIZE = feature_names.OWN_SIZES["vgg16"]
+INCEPTION_SIZE = feature_names.OWN_SIZES["inception_v3"]
 
 _VGG_LAYERS = {"fc6": "fc1", "fc7": "fc2"}
 
@@ -42,14 +42,14 @@ def vgg(
     Raises:
       ConfigError: it has fewer stages.
     """
-    layer, size = output.name or layer, _other_size(size, VGG_SIZE)
+    layer, size = output.name or layer, size or VGG_SIZE
     _check_stages(output, _VGG_STAGES, model_name)
     module = getattr(keras.applications, model_name)
     network = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[model_name]
     with_top = layer in _VGG_LAYERS or output.is_predictions
 
     def build() -> keras.Model:
-        pictures = _pictures(size or VGG_SIZE)
+        pictures = _pictures(size)
         base = weight_files.application(
             lambda source: network(
                 include_top=with_top,
@@ -70,7 +70,7 @@ def vgg(
     stand_in = PAPER_VGG if layer == "pool5_avg" or output.stages > 1 else output.stand_in
     name = feature_names.of_vgg(model_name, layer, crops, weights, size)
     of_paper = output.of_paper or PAPER_VGG
-    return _described(name, model_name, layer, weights, seed, size or VGG_SIZE, stand_in, of_paper, build)
+    return _described(name, model_name, layer, weights, seed, size, stand_in, of_paper, build)
 
 
 def _top_hint(layer: str) -> str:
@@ -81,11 +81,11 @@ def _top_hint(layer: str) -> str:
 
 def inception_v3(weights: str, seed: int, crops: int, output: Layer = FEATURES, size: int = 0) -> CnnDescription:
     """Inception v3's 2048-d pool from Keras applications: X_img (Eq. 3); or `output`, as in `vgg`, and so `size`."""
-    size = _other_size(size, INCEPTION_SIZE)
+    size = size or INCEPTION_SIZE
     _check_stages(output, _INCEPTION_STAGES, "inception_v3")
 
     def build() -> keras.Model:
-        pictures = _pictures(size or INCEPTION_SIZE)
+        pictures = _pictures(size)
         inputs = keras.applications.inception_v3.preprocess_input(pictures)
         base = weight_files.application(
             lambda source: keras.applications.InceptionV3(
@@ -107,8 +107,8 @@ def inception_v3(weights: str, seed: int, crops: int, output: Layer = FEATURES, 
     name = feature_names.of_image("inception_v3", "", crops, weights, output.name, size)
     layer, of_paper = output.name or "pool", output.of_paper or PAPER_IMAGE
     # The paper reads the pool of pictures of the network's own size.
-    stand_in = output.stand_in or (PAPER_IMAGE if output.stages > 1 or size else "")
-    return _described(name, "inception_v3", layer, weights, seed, size or INCEPTION_SIZE, stand_in, of_paper, build)
+    stand_in = output.stand_in or (PAPER_IMAGE if output.stages > 1 or size != INCEPTION_SIZE else "")
+    return _described(name, "inception_v3", layer, weights, seed, size, stand_in, of_paper, build)
 
 
 def efficientnet_lite2(weights: str, seed: int, crops: int, output: Layer = FEATURES, size: int = 0) -> CnnDescription:
@@ -117,13 +117,12 @@ def efficientnet_lite2(weights: str, seed: int, crops: int, output: Layer = FEAT
     `weights` is a `.npz` file or `random`: Keras offers none for this network. The last of its eight stages is the
     head, 1280-d too; before it come 352, 208, 120, 88, 48, 24 and 16 channels.
     """
-    size = _other_size(size, efficientnet_lite.INPUT_SIZE)
+    size = size or efficientnet_lite.INPUT_SIZE
     _check_stages(output, _LITE_STAGES, "efficientnet_lite2")
-    input_size = size or efficientnet_lite.INPUT_SIZE
 
     def build() -> keras.Model:
         keras.utils.set_random_seed(seed)
-        model = efficientnet_lite.efficientnet_lite2(input_size)
+        model = efficientnet_lite.efficientnet_lite2(size)
         if weights != "random":
             efficientnet_lite.load_weights(model, pathlib.Path(weights))
         read = model.output["features"]
@@ -136,7 +135,7 @@ def efficientnet_lite2(weights: str, seed: int, crops: int, output: Layer = FEAT
     name = feature_names.of_image("efficientnet_lite2", "", crops, weights, output.name, size)
     layer, of_paper = output.name or "pool", output.of_paper or PAPER_IMAGE
     stand_in = output.stand_in if output.of_paper else PAPER_IMAGE
-    return _described(name, "efficientnet_lite2", layer, weights, seed, input_size, stand_in, of_paper, build)
+    return _described(name, "efficientnet_lite2", layer, weights, seed, size, stand_in, of_paper, build)
 
 
 def hub(module: str, image_size: int, crops: int) -> CnnDescription:
@@ -177,11 +176,6 @@ def _hub_model(module: str, image_size: int) -> keras.Model:
 
     model, _ = hub_module.hub_model(module, image_size)
     return model
-
-
-def _other_size(size: int, own: int) -> int:
-    """The size where it is another than the CNN's own; else 0."""
-    return 0 if size == own else size
 
 
 def _check_stages(output: Layer, stages_of_cnn: Sequence[str], model_name: str) -> None:

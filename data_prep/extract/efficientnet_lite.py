@@ -10,9 +10,10 @@ import keras
 import numpy as np
 
 from cmr.errors import WorkspaceError
+from cmr.workspace import feature_names
 from cmr.workspace.numpy_files import UNREADABLE
 
-INPUT_SIZE = 260
+INPUT_SIZE = feature_names.OWN_SIZES["efficientnet_lite2"]
 FEATURE_DIM = 1280
 NUM_CLASSES = 1000
 

@@ -87,7 +87,7 @@ def _csv_line(comparison: Comparison) -> dict:
     line = {"row": comparison.name, "description": comparison.description, "flags": " ".join(comparison.flags)}
     for name in ("validation_sum", "test_sum"):
         score = getattr(comparison, name)
-        line.update({f"{name}_mean": score.mean, f"{name}_std": score.std})
+        line.update({f"{name}_{part}": score and getattr(score, part) for part in ("mean", "std")})
     for measure in differences.MEASURES:
         difference = comparison.differences.get(measure)
         for part in ("estimate", "low", "high", "p_value", "corrected_p"):

@@ -10,8 +10,13 @@ from cmr.evaluation.metrics import BothDirections
 from experiments.tables import differences, json_text
 from experiments.tables.differences import Difference
 from experiments.tables.table import ResultTable, build_table_without_paper
+from experiments.trainings import candidates
 from experiments.trainings.arms import Arms
 from experiments.trainings.results import RowResult
+
+_PARTLY_VALIDATED = (
+    "A row without a validation sum was validated on fewer images than others, among which all ranks are lower."
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +53,8 @@ class Comparison:
       name: of the row.
       description: a sentence.
       flags: what it changes; the baseline changes nothing.
-      validation_sum: of the epochs whose weights were kept, on validation.
+      validation_sum: of the epochs whose weights were kept, on validation; None where other rows were validated on
+        more images, among which all ranks are lower.
       test_sum: on test.
       differences: by `differences.MEASURES`; the baseline has none.
     """
@@ -56,7 +62,7 @@ class Comparison:
     name: str
     description: str
     flags: tuple[str, ...]
-    validation_sum: SumOverSeeds
+    validation_sum: SumOverSeeds | None
     test_sum: SumOverSeeds
     differences: dict[str, Difference]
 
@@ -78,7 +84,8 @@ class Ablations:
     @property
     def notes(self) -> list[str]:
         """Sentences under the comparisons: how they were made, and what was left out."""
-        return [*_notes(len(self.comparisons) - 1), *self.left_out]
+        partly = [_PARTLY_VALIDATED] if any(each.validation_sum is None for each in self.comparisons) else []
+        return [*_notes(len(self.comparisons) - 1), *partly, *self.left_out]
 
     def to_json(self) -> str:
         """Text that `from_json` reads exactly."""
@@ -137,16 +144,19 @@ def compare(
     """
     table = build_table_without_paper(title, dataset, rows[0].runs[0].random_ranking, rows)
     of_variants = differences.of_pairs((variant, rows[0]) for variant in rows[1:])
+    of_whole_split = {row.name for row in candidates.of_whole_split(rows)}
     comparisons = tuple(
-        Comparison(row.name, change.description, change.flags, *_sums(row), of_measures)
+        Comparison(
+            row.name,
+            change.description,
+            change.flags,
+            _score([result.kept_val for result in row.runs]) if row.name in of_whole_split else None,
+            _score([result.test for result in row.runs]),
+            of_measures,
+        )
         for row, change, of_measures in zip(rows, changes, [{}, *of_variants], strict=True)
     )
     return Ablations(table, comparisons, left_out)
-
-
-def _sums(row: RowResult) -> tuple[SumOverSeeds, SumOverSeeds]:
-    """The sum of recalls on validation, then on test."""
-    return _score([result.best_val for result in row.runs]), _score([result.test for result in row.runs])
 
 
 def _score(of_seeds: Sequence[BothDirections]) -> SumOverSeeds:
@@ -172,7 +182,7 @@ def _comparison(values: dict) -> Comparison:
         values["name"],
         values["description"],
         tuple(values["flags"]),
-        SumOverSeeds(**values["validation_sum"]),
+        values["validation_sum"] and SumOverSeeds(**values["validation_sum"]),
         SumOverSeeds(**values["test_sum"]),
         {name: Difference(**each) for name, each in values["differences"].items()},
     )

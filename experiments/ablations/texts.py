@@ -54,7 +54,9 @@ def rows(ablations: Ablations) -> Iterator[ComparisonText]:
         )
 
 
-def _score(score: SumOverSeeds) -> str:
+def _score(score: SumOverSeeds | None) -> str:
+    if score is None:
+        return ""
     return f"{score.mean:.1f}" if score.std is None else f"{score.mean:.1f} ± {score.std:.1f}"
 
 

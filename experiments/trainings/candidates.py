@@ -4,7 +4,7 @@ import collections
 import dataclasses
 import re
 import statistics
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
@@ -26,28 +26,47 @@ def find_rows(workspace: Workspace, is_candidate: Callable[[str], bool]) -> list
     for result in _finished(workspace, is_candidate):
         match = _RUN_NAME.fullmatch(result.run.path.name)
         if match:
-            grouped[match["row"], _settings_but_seed(result)].append(result)
+            grouped[match["row"], settings_but_seed(result)].append(result)
     return [RowResult(row, tuple(results)) for (row, _), results in grouped.items()]
 
 
-def find_named_rows(workspace: Workspace, is_candidate: Callable[[str], bool]) -> list[RowResult]:
-    """All finished runs that have settings, whatever their names; those that differ in the seed alone are a row.
+def finished_runs(workspace: Workspace) -> list[RunResult]:
+    """The finished runs of cmr.train and cmr.compare, whatever their names, by name; an ensemble is none."""
+    return [result for result in _finished(workspace, lambda _: True) if result.run.config_json.exists()]
 
-    A row has the name that an experiment gave it, or that of its first run.
+
+def row_name(run_name: str) -> str:
+    """The name of the row that an experiment trained a run for; of others the run's own."""
+    match = _RUN_NAME.fullmatch(run_name)
+    return match["row"] if match else run_name
+
+
+def rows_of(runs: Sequence[RunResult], taken: Collection[str] = ()) -> tuple[list[RowResult], list[str]]:
+    """Runs that differ in their seed alone, as rows.
 
     Args:
-      workspace: of the data set.
-      is_candidate: whether a run of this name is wanted.
+      runs: finished ones with settings.
+      taken: names that no row may have.
+
+    Returns:
+      the rows, each of the name that an experiment gave it or, where two have that, of its first run; and a sentence
+      for each run that is left out, for another one has its settings and seed.
     """
-    grouped = collections.defaultdict(list)
-    for result in _finished(workspace, is_candidate):
-        if result.run.config_json.exists():
-            grouped[_settings_but_seed(result)].append(result)
-    first_names = [results[0].run.path.name for results in grouped.values()]
-    of_rows = [match["row"] if (match := _RUN_NAME.fullmatch(name)) else name for name in first_names]
-    # Rows of one name whose flags were changed are told apart by their runs'.
-    names = [row if of_rows.count(row) == 1 else name for row, name in zip(of_rows, first_names, strict=True)]
-    return [RowResult(name, tuple(results)) for name, results in zip(names, grouped.values(), strict=True)]
+    grouped: dict[str, dict[int, RunResult]] = {}
+    left_out = []
+    for result in runs:
+        of_seeds = grouped.setdefault(settings_but_seed(result), {})
+        first = of_seeds.setdefault(result.run_config.train.seed, result)
+        if first is not result:
+            names = result.run.path.name, first.run.path.name
+            left_out.append(f"{names[0]} is left out: it has settings and seed of {names[1]}.")
+    first_names = [next(iter(of_seeds.values())).run.path.name for of_seeds in grouped.values()]
+    of_rows = [row_name(name) for name in first_names]
+    names = [
+        first if of_rows.count(row) > 1 or row in taken else row
+        for row, first in zip(of_rows, first_names, strict=True)
+    ]
+    return [RowResult(name, tuple(row.values())) for name, row in zip(names, grouped.values(), strict=True)], left_out
 
 
 def _finished(workspace: Workspace, is_candidate: Callable[[str], bool]) -> Iterator[RunResult]:
@@ -67,7 +86,8 @@ def mean_validation(row: RowResult) -> float:
     return statistics.fmean(result.kept_val.sum_of_recalls for result in row.runs)
 
 
-def _settings_but_seed(result: RunResult) -> str:
+def settings_but_seed(result: RunResult) -> str:
+    """What runs of one row share. Of --finetune_cnn it holds the weights that the second phase began with."""
     # Checksums differ between machines; whether their features are the same is asked of all rows of a table.
     settings = dataclasses.replace(result.run_config, checksums={})
     return re.sub(r'("seed": |, seed )\d+', r"\1", settings.to_json())

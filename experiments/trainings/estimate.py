@@ -102,9 +102,10 @@ def _seconds_by_sizes(workspace: Workspace) -> dict[Hashable, list[float]]:
         if not queue.is_finished(run) or not run.config_json.exists():
             continue
         try:
-            config, seconds = run.read_measured_config(), run.read_metrics().get("seconds")
+            config, metrics = run.read_measured_config(), run.read_metrics()
         except WorkspaceError:
             continue
+        seconds = metrics.get("cost", {}).get("seconds", metrics.get("seconds"))
         if seconds is None and run.best_weights.exists():
             seconds = max(run.metrics_json.stat().st_mtime - run.config_json.stat().st_mtime, 0.0)
         if seconds is not None:

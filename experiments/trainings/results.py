@@ -65,12 +65,12 @@ class RunResult:
     @property
     def seconds(self) -> float | None:
         """What training and measuring took; None where it is not known."""
-        return self.metrics_json.get("seconds")
+        return self.metrics_json.get("cost", {}).get("seconds")
 
     @property
     def peak_memory_mb(self) -> float | None:
         """The most memory that a process of it held, in 2^20 bytes; None where it is not known."""
-        return self.metrics_json.get("peak_memory_mb")
+        return self.metrics_json.get("cost", {}).get("peak_memory_mb")
 
     @functools.cached_property
     def history(self) -> list[dict]:

@@ -89,7 +89,7 @@ def test_a_flag_that_was_typed_in_vain_is_named(copied):
     typed = "--model=vse", "--image_embedding=raw", "--print_model", "--run_name=printed"
     ended = call_command("cmr.train", *place(copied), *TINY, *typed)
 
-    assert "warning: --image_embedding says nothing here; it is of --model=single or fusion" in ended.stdout
+    assert "warning: --image_embedding is not read here; it is of --model=single or fusion" in ended.stdout
 
 
 def test_metrics_json_says_where_its_numbers_come_from(scenes_workspace, fusion):
@@ -111,8 +111,8 @@ def test_metrics_json_says_where_its_numbers_come_from(scenes_workspace, fusion)
     assert metrics["flags"] == fusion.flags_txt.read_text().splitlines()
     assert {"--model=fusion", "--margin=0.7", "--batch_size=15"} <= set(metrics["flags"])
     assert metrics["seed"] == 0
-    assert metrics["seconds"] > 0
-    assert metrics["peak_memory_mb"] > 0
+    assert metrics["cost"]["seconds"] > 0
+    assert metrics["cost"]["peak_memory_mb"] > 0
     assert [(each["features"], each["role"]) for each in metrics["stand_ins"]] == [
         ("scene_cnn-objects", "VGG features"),
         ("scene_cnn-layout", "image features"),

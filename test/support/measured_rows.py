@@ -28,7 +28,7 @@ def row(
 ) -> RowResult:
     """A row whose ranks are drawn up to `highest`; the features `STAND_IN` are kept with `STAND_IN_VGG`.
 
-    Of the first runs `costs` are kept too, as metrics.json has them.
+    Of the first runs `costs` are kept too, as `cost` of metrics.json.
     """
     costs = [*costs, *[{}] * (seeds - len(costs))]
     return results.read_row(
@@ -51,7 +51,7 @@ def _run(
             "features": features,
             "notes": list(notes),
             "stand_ins": [STAND_IN_VGG] if features == STAND_IN else [],
-            **cost,
+            "cost": cost,
         }
     )
     return run

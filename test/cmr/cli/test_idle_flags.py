@@ -28,7 +28,17 @@ def warnings(*typed, flagfile=()):
         (["--vgg_layer=pool5_avg", "--model=single"], "--model=vse or fusion"),
         (["--image_features=mine", "--model=vse"], "--model=single or fusion"),
         (["--captioner=there", "--model=vse"], "--model=single or fusion"),
-        (["--allow_leak", "--image_embedding=raw"], "--image_embedding=captioner"),
+        (["--allow_leak", "--image_embedding=raw"], "--image_embedding=captioner or --word_vectors"),
+        (["--allow_leak", "--model=vse"], "--image_embedding=captioner or --word_vectors"),
+        (["--text_space_dim=9", "--image_embedding=raw"], "--image_embedding=linear or random"),
+        (["--hub_module=there"], "--image_model=hub"),
+        (["--vgg_layer=fc6", "--vgg_model=scene_cnn"], "--vgg_model=vgg16 or vgg19"),
+        (
+            ["--crops=10", "--model=vse", "--vgg_features=mine"],
+            "features that are not named by --vgg_features and --image_features",
+        ),
+        (["--finetune_crops=2", "--finetune_cnn", "--finetune_blocks=0"], "--finetune_blocks=1 or more"),
+        (["--image_embedding=raw", "--finetune_cnn"], "a first phase"),
         (["--vgg_model=vgg19", "--vgg_features=mine"], "features that --vgg_features does not name"),
         (["--image_model=hub", "--image_features=mine"], "features that --image_features does not name"),
         (["--sentence_epochs=3"], "--sentences_of"),
@@ -36,10 +46,10 @@ def warnings(*typed, flagfile=()):
         (["--worker_timeout=9"], "--strategy=multi_worker"),
     ],
 )
-def test_a_flag_that_says_nothing_is_named_with_what_it_is_of(typed, condition):
+def test_a_flag_that_is_not_read_is_named_with_what_it_is_of(typed, condition):
     name = typed[0].lstrip("-").partition("=")[0].removeprefix("no")
 
-    assert warnings(*typed) == [f"warning: --{name} says nothing here; it is of {condition}"]
+    assert warnings(*typed) == [f"warning: --{name} is not read here; it is of {condition}"]
 
 
 @pytest.mark.parametrize(
@@ -53,6 +63,10 @@ def test_a_flag_that_says_nothing_is_named_with_what_it_is_of(typed, condition):
         ["--vgg_layer=pool5_avg", "--image_model=efficientnet_lite2"],
         ["--vgg_features=mine", "--model=vse"],
         ["--captioner=there", "--allow_leak"],
+        ["--word_vectors=there", "--allow_leak", "--model=vse"],
+        ["--image_model=hub", "--hub_module=there"],
+        ["--crops=10", "--vgg_features=mine"],
+        ["--text_space_dim=9"],
         ["--sentence_epochs=3", "--sentences_of=flickr30k"],
     ],
 )

@@ -87,11 +87,16 @@ def test_the_phase_before_is_part_of_it(run):
     assert cost.total(run) == {"seconds": 30.0, "peak_memory_mb": 500.0}
 
 
-def test_what_an_earlier_version_began_has_no_known_cost(run):
-    run.path.mkdir()
-    run.write_history([{"epoch": 1}])
+@pytest.mark.parametrize("left", ["history.json", "checkpoints/checkpoint"])
+def test_what_an_earlier_version_began_has_no_known_cost(run, left):
+    (run.path / left).parent.mkdir(parents=True)
+    (run.path / left).write_text("")
     Cost(run).keep()
+
     assert cost.total(run) == {}
+
+
+def test_a_phase_before_that_an_earlier_version_trained_makes_the_whole_unknown(run):
 
     kept(run, 10.0)
     run.text_phase.path.mkdir()

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cmr.workspace import feature_names
+from cmr.workspace.feature_names import OWN_SIZES
 
 CROPS = st.sampled_from([1, 10])
 WEIGHTS = st.sampled_from(["imagenet", "random"])
-SIZES = st.one_of(st.just(0), st.integers(75, 2048))
+SIZES = st.one_of(st.just(0), st.integers(75, 2048).filter(lambda size: size not in OWN_SIZES.values()))
 GRIDS = st.integers(1, 32).map(lambda side: f"grid{side}x{side}")
 LAYERS = st.one_of(st.sampled_from(["", "grid", "predictions"]), st.integers(2, 8).map("stages{}".format), GRIDS)
 
@@ -52,6 +53,12 @@ def test_the_layer_and_the_size_are_read_back_off_a_name(layer, crops, weights, 
     assert feature_names.layer_and_size(of_vgg) == (layer, size)
 
 
-@pytest.mark.parametrize("name", ["mine", "grid", "a-grid4x5", "stages3", "a-stages", "a-stages1", "9px"])
+@pytest.mark.parametrize(("model", "size"), OWN_SIZES.items())
+def test_the_size_that_a_cnn_was_made_for_is_not_named(model, size):
+    assert feature_names.of_image(model, size=size) == model
+    assert feature_names.of_vgg(model, "fc7", size=size) == f"{model}-fc7"
+
+
+@pytest.mark.parametrize("name", ["mine", "grid", "a-grid4x5", "a-grid0x0", "stages3", "a-stages", "a-stages1", "9px"])
 def test_names_of_a_users_own_say_neither(name):
     assert feature_names.layer_and_size(name) == ("", 0)

@@ -156,6 +156,7 @@ def test_a_failed_command_ends_the_preparation(tmp_path):
         ("inception_v3-grid", {"--grid"}),
         ("inception_v3-stages1", None),
         ("inception_v3-grid4x5", None),
+        ("inception_v3-299px", None),
         ("inception_v3-448px-stages3", None),
         ("mine-448px", None),
     ],

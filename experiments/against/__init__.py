@@ -1,0 +1,1 @@
+"""Finished runs set against one of them."""
