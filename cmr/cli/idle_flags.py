@@ -11,6 +11,7 @@ from absl import flags
 from absl.flags import FlagValues
 
 from cmr import config
+from cmr.cli import training_flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,12 +88,6 @@ _RULES = (
     _Rule(("vgg_layer",), "--vgg_model=vgg16 or vgg19", lambda values: values.vgg_model != "scene_cnn"),
     _Rule(("hub_module",), "--image_model=hub", lambda values: values.image_model == "hub"),
     _Rule(("crops",), "features that are not named by --vgg_features and --image_features", _takes_usual_features),
-    _Rule(("sentence_epochs",), "--sentences_of", lambda values: bool(values.sentences_of)),
-    _Rule(
-        ("finetune_which", "finetune_blocks", "finetune_rate", "finetune_crops", "max_pixels"),
-        "--finetune_cnn",
-        lambda values: values.finetune_cnn,
-    ),
     _Rule(("finetune_crops",), "--finetune_blocks=1 or more", lambda values: values.finetune_blocks > 0),
     _Rule(("worker_timeout",), "--strategy=multi_worker", lambda values: values.strategy == "multi_worker"),
 )
@@ -106,7 +101,8 @@ def warnings(values: FlagValues, arguments: Sequence[str]) -> list[str]:
       arguments: of the command, as they were typed.
     """
     typed = dict.fromkeys(_names(values, arguments))
-    broken = [(name, rule) for name in typed for rule in _RULES if name in rule.names and not rule.holds(values)]
+    rules = (*_of_phases(values), *_RULES)
+    broken = [(name, rule) for name in typed for rule in rules if name in rule.names and not rule.holds(values)]
     # Of several rules the first one is said.
     first = dict(reversed(broken))
     return [f"warning: --{name} is not read here; it is of {first[name].condition}" for name in typed if name in first]
@@ -120,6 +116,13 @@ def _names(values: FlagValues, arguments: Sequence[str]) -> Iterator[str]:
             yield name
         elif negated in values and isinstance(values[negated], flags.BooleanFlag):
             yield negated
+
+
+def _of_phases(values: FlagValues) -> list[_Rule]:
+    return [
+        _Rule(tuple(names), f"--{switch}", lambda values, switch=switch: bool(values[switch].value))
+        for switch, names in training_flags.of_phases(values).items()
+    ]
 
 
 def _has(values: FlagValues, level: str) -> bool:

@@ -261,12 +261,20 @@ _PHASES = ((finetune_flags, "finetune_cnn", ("max_pixels",)), (text_pretraining_
 
 def without_effect(values: flags.FlagValues) -> frozenset[str]:
     """The flags that say nothing of a training of cmr.train: runs have the names that they had before those came."""
-    by_module, names = values.flags_by_module_dict(), set()
+    names = set()
     # cmr.compare has no such flag.
     if "train_images" in values and not values.train_images:
         names.add("train_images")
-    for module, switch, others in _PHASES:
-        own = by_module.get(module.__name__, ())
-        if own and not values[switch].value:
-            names |= {*others, *(flag.name for flag in own)}
+    for switch, of_phase in of_phases(values).items():
+        if not values[switch].value:
+            names |= {switch, *of_phase}
     return frozenset(names)
+
+
+def of_phases(values: flags.FlagValues) -> dict[str, frozenset[str]]:
+    """Flag that asks for a later phase -> the others that this phase alone reads; none of a command without it."""
+    by_module = values.flags_by_module_dict()
+    own = {switch: {flag.name for flag in by_module.get(module.__name__, ())} for module, switch, _ in _PHASES}
+    return {
+        switch: frozenset({*own[switch], *others}.difference({switch})) for _, switch, others in _PHASES if own[switch]
+    }

@@ -42,7 +42,8 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
         with cost.counted(run):
             said = system.similarities(measured_inputs.split(name), measured_inputs.folds(name))
         similarities.write(run.similarities_npz(name), said)
-    val = _measured_val(setup, run)
+    with cost.counted(run):
+        val = _measured_val(setup, run)
     run.remove_blocks()
     if isinstance(system, EmbeddingSystem):
         bank = query_bank.bank_of(measured_inputs.split("train"))
@@ -50,7 +51,8 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
     notes = [*_notes(system, run_config), *system.notes, *_left_out(setup)]
     if not isinstance(system, NeuralSystem):
         run.write_history([{"epoch": 0, "val": val}])
-    result = _measure(setup, run, notes)
+    with cost.counted(run):
+        result = _measure(setup, run, notes)
     result.ranks.write(run.test_ranks_npz)
     provenance = final_evaluation.provenance(run_config, setup.inputs, flags_text)
     run.write_metrics({**provenance, **result.values, "val": val, "cost": cost.total(run)})

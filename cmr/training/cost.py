@@ -1,4 +1,7 @@
-"""What a training costs: the time of all processes that worked on it, and the most memory that one of them held."""
+"""What a training costs: the time of the processes that worked on it, one after the other, and the most memory of one.
+
+Of processes that work together (tf.distribute) it is the chief's.
+"""
 
 import contextlib
 import resource
@@ -16,8 +19,8 @@ _KIND = Record({"seconds": Number(at_least=0), "peak_memory_mb": Number(at_least
 class Cost:
     """Adds what this process does from now on to a run's cost.json.
 
-    Of a process that is killed what it did since `keep` was last called is not counted; the next one does most of it
-    again.
+    What is done again after a stop counts again. Of a process that is killed what it did since `keep` was last called
+    is not counted.
 
     Args:
       run: the run's folder.
@@ -54,10 +57,12 @@ class Cost:
 
 @contextlib.contextmanager
 def counted(run: Run) -> Iterator[None]:
-    """Adds a block to a run's cost.json, once it has ended."""
+    """Adds a block to a run's cost.json, also where it is stopped."""
     cost = Cost(run)
-    yield
-    cost.keep()
+    try:
+        yield
+    finally:
+        cost.keep()
 
 
 def total(run: Run) -> dict[str, float]:

@@ -25,7 +25,8 @@ GROUPS = (
 
 
 def main() -> None:
-    from experiments.ablations import files, results
+    from experiments.ablations import results
+    from experiments.comparisons import files
     from experiments.trainings import arms
 
     extras.check_installed("jinja2")

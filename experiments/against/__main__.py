@@ -3,7 +3,8 @@
     python -m cmr.train --dataset=flickr8k --margin=0.2 --run_name=mine
     python -m experiments.against --dataset=flickr8k --baseline=fusion-1a2b3c4d --runs=mine
 
-Runs that differ in their seed alone are one row, whatever their names. Nothing is trained. The files are
+Runs that differ in their seed alone are one row, whatever their names; those of --finetune_cnn where they began with
+the same run. Nothing is trained. The files are
 <workspace_dir>/<dataset>/experiments/against-<baseline>.md, .csv, .tex, .html and .json.
 """
 
@@ -24,18 +25,15 @@ GROUPS = (cmr_flags.workspace_flags, experiments_flags.against_flags)
 def main() -> None:
     from cmr.evaluation import results_table
     from cmr.workspace.paths import Workspace
-    from experiments.ablations import files
-    from experiments.ablations import results as compared
     from experiments.against import rows
-    from experiments.trainings import results
+    from experiments.comparisons import files, results
 
     extras.check_installed("jinja2")
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
     chosen = rows.choose(workspace, FLAGS.baseline, FLAGS.runs)
-    results.check_same_inputs(chosen.all)
     title = f"Runs against {chosen.baseline.name}: {results_table.dataset_title(workspace.dataset)}"
     changes = [rows.change(chosen.baseline, row) for row in chosen.all]
-    comparison = compared.compare(title, workspace.dataset, chosen.all, changes, chosen.left_out)
+    comparison = results.compare(title, workspace.dataset, chosen.all, changes, chosen.left_out)
     stem = workspace.experiments_dir / f"against-{chosen.baseline.name}"
     files.write_all(comparison, stem)
     print(f"{files.to_markdown(comparison)}\n{stem}.md, .csv, .tex, .html, .json")

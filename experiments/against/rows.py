@@ -9,8 +9,8 @@ from cmr.config import ComparatorRunConfig
 from cmr.errors import ConfigError
 from cmr.workspace import runs
 from cmr.workspace.paths import Workspace
-from experiments.ablations.results import Change
-from experiments.trainings import candidates
+from experiments.comparisons.results import Change
+from experiments.trainings import candidates, results
 from experiments.trainings.candidates import row_name, settings_but_seed
 from experiments.trainings.results import RowResult, RunResult
 
@@ -45,11 +45,13 @@ def choose(workspace: Workspace, baseline: Sequence[str], others: Sequence[str])
 
     Raises:
       ConfigError: a pattern names nothing, the baseline is of several settings, or nothing is left to compare with it.
-      WorkspaceError: a run's file is damaged.
+      WorkspaceError: a file of a run that is compared is damaged.
     """
     finished = candidates.finished_runs(workspace)
     of_baseline = _named(finished, baseline, "baseline", workspace)
     baselines, left_out = candidates.rows_of(of_baseline)
+    if not baselines:
+        raise ConfigError(f"--baseline={','.join(baseline)}: {left_out[0]}")
     if len(baselines) > 1:
         several = ", ".join(row.runs[0].run.path.name for row in baselines)
         raise ConfigError(
@@ -57,10 +59,13 @@ def choose(workspace: Workspace, baseline: Sequence[str], others: Sequence[str])
         )
     (row,) = baselines
     rest = [result for result in _named(finished, others, "runs", workspace) if result not in of_baseline]
-    found, repeated = candidates.rows_of(rest, taken=[row.name])
-    flaws = {other.name: _flaw(row, other) for other in found}
+    rows, repeated = candidates.rows_of(rest, taken=[row.name])
+    if any(other.name == row.name for other in rows):
+        # A run's own name is as tables name the baseline's row.
+        row = RowResult(row.runs[0].run.path.name, row.runs)
+    flaws = {other.name: _flaw(row, other) for other in rows}
     left_out += [*repeated, *(f"{name} is left out: {flaw}." for name, flaw in flaws.items() if flaw)]
-    kept = tuple(other for other in found if not flaws[other.name])
+    kept = tuple(other for other in rows if not flaws[other.name])
     if not kept:
         raise ConfigError(
             f"--runs={','.join(others)} leaves nothing to set against {row.name}; train a run that changes something"
@@ -105,7 +110,8 @@ def _flaw(baseline: RowResult, row: RowResult) -> str:
         return "it has the baseline's settings"
     if not all(ranks.is_of_same_images(baseline.ranks[0]) for ranks in row.ranks):
         return "it was measured on other test images"
-    return ""
+    different = results.different_input([baseline, row])
+    return f"it was trained on another version of {different[0]}" if different else ""
 
 
 def _value(setting: object) -> str:

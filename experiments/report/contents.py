@@ -17,8 +17,8 @@ from cmr.evaluation import results_table
 from cmr.trained import final_evaluation, finished_run
 from cmr.trained.finished_run import FinishedRun
 from cmr.workspace.paths import Workspace
-from experiments.ablations import files as ablation_files
 from experiments.claims import files as claim_files
+from experiments.comparisons import files as comparison_files
 from experiments.margin_sweep import plot, text
 from experiments.margin_sweep.points import Sweep
 from experiments.report import curves, examples, pictures
@@ -74,7 +74,7 @@ def gather(
         table=_safe(html.to_html, parts.table),
         beyond=_safe(html.to_html, parts.beyond),
         claims=_safe(claim_files.to_html, parts.claims),
-        ablations=_safe(ablation_files.to_html, parts.ablations),
+        ablations=_safe(comparison_files.to_html, parts.ablations),
         curves=[_curves(row) for row in _trained(measured)],
         margin=_margin(parts.sweep) if parts.sweep else None,
         retrieval=retrieval,

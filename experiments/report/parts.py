@@ -9,8 +9,8 @@ from cmr import shell
 from cmr.errors import DataError, WorkspaceError
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
-from experiments.ablations.results import Ablations
 from experiments.claims.comparing import Claims
+from experiments.comparisons.results import Comparisons
 from experiments.margin_sweep.points import Sweep
 from experiments.tables import paper
 from experiments.tables.table import ResultTable
@@ -45,7 +45,7 @@ class Parts:
     table: ResultTable | None
     claims: Claims | None
     beyond: ResultTable | None
-    ablations: Ablations | None
+    ablations: Comparisons | None
     sweep: Sweep | None
     rows: dict[str, list[RowResult]]
     absent: tuple[Absent, ...]
@@ -96,7 +96,7 @@ def read_parts(workspace: Workspace) -> Parts:
         "ablations.json",
         "The ablations",
         f"experiments.ablations --row={row}",
-        Ablations.from_json,
+        Comparisons.from_json,
     )
     sweep = reader.read(
         "margin_sweep.json",

@@ -36,6 +36,7 @@ def template_values(table: ResultTable) -> dict[str, Any]:
     """What table.html.jinja and page.html.jinja name, for pages that hold more than the table."""
     return {
         "table": table,
+        "notes": texts.notes(table),
         "groups": texts.groups(table),
         "anchor": anchor(table.title),
         "direction_titles": DIRECTION_TITLES,

@@ -24,7 +24,7 @@ def to_markdown(table: ResultTable) -> str:
         for text in rows:
             line = [_label(text.row), *(_cell(cell) for cell in text.cells), text.time, text.memory]
             lines.append(line[: len(header)])
-    parts = [f"# {escaped(table.title)}", escaped(" ".join(table.notes)), aligned(header, lines)]
+    parts = [f"# {escaped(table.title)}", escaped(" ".join(texts.notes(table))), aligned(header, lines)]
     intervals = [
         [in_cell(text.row.label + text.row.marks), *(cell.interval for cell in text.cells)]
         for text in texts.with_intervals(table)

@@ -35,9 +35,6 @@ _STILL_RISING_FOOTNOTE = (
     f"{STILL_RISING_MARK} marks a row of which a run was at its best on validation in its last epoch: it was still "
     "rising, and more epochs may raise it."
 )
-_COST_SENTENCE = (
-    "Time and memory: of a run's training and measuring, on the machine that did it, which others may have kept busy."
-)
 _INTERVAL_SENTENCE = "In brackets: the 95% bootstrap interval over the test images, the gallery kept whole."
 # What `texts.row_texts` does.
 _BOLD_SENTENCE = (
@@ -217,8 +214,7 @@ def _build(
     for row, sentences in zip(rows, of_rows, strict=True):
         numbers = footnotes.numbers([sentence for sentence in sentences if sentence not in shared])
         table_rows.append(_our_row(row, descriptions.get(row.name, ""), numbers))
-    cost = [_COST_SENTENCE] if any(row.seconds is not None for row in table_rows) else []
-    notes = [measured_on, *shared, *bold, *cost, *further_notes]
+    notes = [measured_on, *shared, *bold, *further_notes]
     return ResultTable(title, dataset, tuple(table_rows), tuple(notes), tuple(footnotes.sentences))
 
 

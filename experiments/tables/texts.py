@@ -5,6 +5,11 @@ import itertools
 
 from experiments.tables.table import COLUMNS, OURS, RANDOM, ResultTable, TableRow
 
+_COST_SENTENCE = (
+    "Time and memory: of a run's own training and measuring, not of the features, captioner or runs that it reads, on "
+    "the machine that did it, which others may have kept busy."
+)
+
 
 @dataclasses.dataclass(frozen=True)
 class CellText:
@@ -71,6 +76,11 @@ def row_texts(table: ResultTable) -> list[RowText]:
 def with_intervals(table: ResultTable) -> list[RowText]:
     """The rows that have intervals."""
     return [text for text in row_texts(table) if text.has_intervals]
+
+
+def notes(table: ResultTable) -> list[str]:
+    """The sentences above a table that shows what runs cost."""
+    return [*table.notes, *([_COST_SENTENCE] if has_costs(table) else [])]
 
 
 def has_costs(table: ResultTable) -> bool:

@@ -6,6 +6,7 @@ import re
 import statistics
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+from cmr.errors import WorkspaceError
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.trainings import queue
@@ -50,12 +51,16 @@ def rows_of(runs: Sequence[RunResult], taken: Collection[str] = ()) -> tuple[lis
 
     Returns:
       the rows, each of the name that an experiment gave it or, where two have that, of its first run; and a sentence
-      for each run that is left out, for another one has its settings and seed.
+      for each run that is left out, for it can't be read or another one has its settings and seed.
     """
     grouped: dict[str, dict[int, RunResult]] = {}
     left_out = []
     for result in runs:
-        of_seeds = grouped.setdefault(settings_but_seed(result), {})
+        try:
+            of_seeds = grouped.setdefault(settings_but_seed(result), {})
+        except WorkspaceError as error:
+            left_out.append(f"{result.run.path.name} is left out: {error}.")
+            continue
         first = of_seeds.setdefault(result.run_config.train.seed, result)
         if first is not result:
             names = result.run.path.name, first.run.path.name
@@ -76,7 +81,7 @@ def _finished(workspace: Workspace, is_candidate: Callable[[str], bool]) -> Iter
 
 
 def of_whole_split(rows: Sequence[RowResult]) -> list[RowResult]:
-    """The rows that are validated on as many images as any is: among fewer ones all ranks are higher."""
+    """The rows that are validated on as many images as any is: among fewer ones ranks are better."""
     numbers = [min(result.kept_val.sentence_retrieval.num_queries for result in row.runs) for row in rows]
     return [row for row, number in zip(rows, numbers, strict=True) if number == max(numbers)]
 

@@ -94,7 +94,7 @@ def num_weights(values: FlagValues, workspace: Workspace, num_words: int) -> int
 def _seconds_by_sizes(workspace: Workspace) -> dict[Hashable, list[float]]:
     """Seconds that each run took which was trained here, by the sizes that make a run slow or fast.
 
-    Of runs of cmr.train those from the first file to the last one; without weights it was trained elsewhere.
+    Of older runs of cmr.train those from the first file to the last one; without weights it was trained elsewhere.
     """
     took: dict[Hashable, list[float]] = {}
     for path in workspace.run_dir("").glob("*"):

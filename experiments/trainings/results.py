@@ -197,10 +197,22 @@ def read_trained_row(name: str, trainings: Sequence[Training], workspace_dir: pa
 def check_same_inputs(rows: Sequence[RowResult]) -> None:
     """Refuses rows that were trained on different versions of the same captions, vocabulary or features.
 
-    Features that another machine extracted, equal but for rounding, are the same.
-
     Raises:
       WorkspaceError: naming two of the runs.
+    """
+    different = different_input(rows)
+    if different:
+        name, first, second = different
+        raise WorkspaceError(
+            f"{first} and {second} were trained on different versions of {name}; remove the older one and give the "
+            "command again"
+        )
+
+
+def different_input(rows: Sequence[RowResult]) -> tuple[str, pathlib.Path, pathlib.Path] | None:
+    """What two runs have read different versions of, and which two; None where there are none.
+
+    Features that another machine extracted, equal but for rounding, are the same.
     """
     read = [
         (result.run.path, name, found)
@@ -215,7 +227,5 @@ def check_same_inputs(rows: Sequence[RowResult]) -> None:
         best = whole.get(found.sha256, found)
         run, known = first.setdefault(name, (path, best))
         if not known.is_same(best):
-            raise WorkspaceError(
-                f"{run} and {path} were trained on different versions of {name}; remove the older one and give the "
-                "command again"
-            )
+            return name, run, path
+    return None

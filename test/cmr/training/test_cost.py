@@ -68,6 +68,14 @@ def test_a_block_is_counted(run, clock):
     assert cost.total(run)["seconds"] == 2.5
 
 
+def test_a_block_that_is_stopped_counts(run, clock):
+    with pytest.raises(KeyboardInterrupt), cost.counted(run):
+        clock.now += 2.5
+        raise KeyboardInterrupt
+
+    assert cost.total(run)["seconds"] == 2.5
+
+
 def test_the_memory_is_that_of_the_largest_process(run):
     kept(run, 0.0, peak_memory_mb=1e9)
     Cost(run).keep()

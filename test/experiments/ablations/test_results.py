@@ -7,8 +7,9 @@ import pytest
 
 from cmr.errors import DataError, WorkspaceError
 from cmr.evaluation.bootstrap import holm, paired_difference, resample
-from experiments.ablations.results import Ablations, measure
+from experiments.ablations.results import measure
 from experiments.ablations.variants import VARIANTS as KNOWN
+from experiments.comparisons.results import Comparisons
 from experiments.tables.differences import MEASURES
 from experiments.trainings.arms import plan_arms
 from experiments.trainings.results import read_row
@@ -102,13 +103,13 @@ def test_what_was_left_out_is_said(ablations):
 
 
 def test_json_reads_back_exactly(ablations):
-    assert Ablations.from_json(ablations.to_json()) == ablations
+    assert Comparisons.from_json(ablations.to_json()) == ablations
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"table": {}, "comparisons": [], "left_out": []}'])
 def test_other_json_is_refused(text):
     with pytest.raises(DataError, match=r"give the command again|build it again"):
-        Ablations.from_json(text)
+        Comparisons.from_json(text)
 
 
 def test_one_seed_has_no_deviation(tmp_path):

@@ -11,8 +11,8 @@ from tiny_runs import run_main
 from cmr.evaluation.query_ranks import QueryRanks
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
-from experiments.ablations.results import Ablations
 from experiments.against import __main__ as against
+from experiments.comparisons.results import Comparisons
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def set_against(workspace, *arguments):
 
 
 def comparisons(workspace, stem):
-    return Ablations.from_json((workspace.experiments_dir / f"{stem}.json").read_text()).comparisons
+    return Comparisons.from_json((workspace.experiments_dir / f"{stem}.json").read_text()).comparisons
 
 
 def test_each_row_says_what_it_changes_and_what_came_of_it(workspace):
@@ -98,13 +98,54 @@ def test_what_can_not_be_compared_is_one_sentence(workspace, arguments, message)
     assert re.search(message, ended.stderr)
 
 
-def test_runs_on_other_versions_of_the_sentences_are_refused(workspace):
+def left_out(workspace, ended, run, reason):
+    """Whether a run is left out, for that reason, where another one is compared."""
+    assert ended.returncode == 0, ended.stderr
+    assert [each.name for each in comparisons(workspace, "against-base")] == ["base", "mine"]
+    return f"{run} is left out: {reason}" in ended.stdout
+
+
+def test_a_row_that_was_trained_on_other_sentences_is_left_out(workspace):
     write(workspace, "base")
-    write(workspace, "other", captions="another", margin=0.2)
+    write(workspace, "mine", margin=0.2)
+    write(workspace, "other", captions="another", margin=0.3)
 
     ended = set_against(workspace, "--baseline=base")
 
-    assert "trained on different versions of captions.csv" in ended.stderr
+    assert left_out(workspace, ended, "other", "it was trained on another version of captions.csv.")
+
+
+def test_a_run_that_can_not_be_read_is_left_out(workspace):
+    write(workspace, "base")
+    write(workspace, "mine", margin=0.2)
+    write(workspace, "torn", margin=0.3)
+    Run(workspace.run_dir("torn")).config_json.write_text("{")
+
+    ended = set_against(workspace, "--baseline=base")
+
+    assert left_out(workspace, ended, "torn", f"{workspace.run_dir('torn')}/config.json")
+
+
+def test_a_baseline_that_can_not_be_read_is_one_sentence(workspace):
+    write(workspace, "base")
+    write(workspace, "mine", margin=0.2)
+    Run(workspace.run_dir("base")).config_json.write_text("{")
+
+    ended = set_against(workspace, "--baseline=base")
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "--baseline=base: base is left out: " in ended.stderr
+
+
+def test_a_run_that_is_called_as_the_baselines_row_is_told_from_it(workspace):
+    write(workspace, "fusion-seed0-01234567")
+    write(workspace, "fusion", margin=0.2)
+
+    ended = set_against(workspace, "--baseline=fusion-seed0-*", "--runs=fusion")
+
+    assert ended.returncode == 0, ended.stderr
+    names = [each.name for each in comparisons(workspace, "against-fusion-seed0-01234567")]
+    assert names == ["fusion-seed0-01234567", "fusion"]
 
 
 def test_runs_are_named_as_tables_name_their_rows_too(workspace):
@@ -155,8 +196,7 @@ def test_a_row_that_was_measured_on_other_images_is_left_out(workspace):
 
     ended = set_against(workspace, "--baseline=base")
 
-    assert [each.name for each in comparisons(workspace, "against-base")] == ["base", "mine"]
-    assert "small is left out: it was measured on other test images." in ended.stdout
+    assert left_out(workspace, ended, "small", "it was measured on other test images.")
 
 
 def test_a_row_that_was_validated_on_fewer_images_has_no_validation_sum(workspace):

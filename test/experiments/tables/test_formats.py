@@ -110,6 +110,8 @@ def test_what_a_run_cost_stands_beside_its_numbers(seconds, megabytes, time, mem
     assert [cell.strip() for cell in in_markdown["known"][-2:]] == [time, memory]
     assert not any(cell.strip(" |") for cell in in_markdown["unknown"][-2:])
     assert f"{time}, {memory}" in html.to_html(table)
+    said = [each(table).count("Time and memory: ") for each in (markdown.to_markdown, html.to_html, latex.to_latex)]
+    assert said == [1, 1, 0]
     assert csv.to_frame(table)["seconds"].tolist()[0] == seconds
 
 

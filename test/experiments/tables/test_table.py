@@ -166,7 +166,6 @@ def test_a_rows_cost_is_the_mean_time_and_the_most_memory_of_its_runs(tmp_path):
 
     ours = row_of(table, "vse")
     assert (ours.seconds, ours.peak_memory_mb) == (20.0, 900.0)
-    assert any(note.startswith("Time and memory: ") for note in table.notes)
 
 
 def test_where_one_run_does_not_tell_its_cost_that_of_the_row_is_not_known(tmp_path):

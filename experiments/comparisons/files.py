@@ -1,38 +1,38 @@
-"""An ablation as files of every format: the table of its rows, and beneath it each row less the baseline."""
+"""Rows against a baseline as files of every format: their table, and beneath it each row less the baseline."""
 
 import os
 from typing import Any
 
 import pandas as pd
 
-from experiments.ablations import texts
-from experiments.ablations.results import Ablations, Comparison
+from experiments.comparisons import texts
+from experiments.comparisons.results import Comparison, Comparisons
 from experiments.tables import csv, differences, formats, html, latex, markdown, table, templates
 
 _TITLE = "Each row less the baseline, on test"
 
 
-def to_html(ablations: Ablations) -> str:
+def to_html(compared: Comparisons) -> str:
     """Two `<figure>`s, to be put into a page that has table.css and differences.css, or its own style.
 
     Raises:
       ConfigError: the package jinja2 is missing.
     """
-    compared = templates.html("ablations/differences.html.jinja", **_template_values(ablations))
-    return html.to_html(ablations.table) + compared
+    less_baseline = templates.html("comparisons/differences.html.jinja", **_template_values(compared))
+    return html.to_html(compared.table) + less_baseline
 
 
-def to_page(ablations: Ablations) -> str:
+def to_page(compared: Comparisons) -> str:
     """A whole page that holds both tables and reads nothing else.
 
     Raises:
       ConfigError: the package jinja2 is missing.
     """
-    values = {**html.template_values(ablations.table), **_template_values(ablations)}
-    return templates.html("ablations/page.html.jinja", **values)
+    values = {**html.template_values(compared.table), **_template_values(compared)}
+    return templates.html("comparisons/page.html.jinja", **values)
 
 
-def to_markdown(ablations: Ablations) -> str:
+def to_markdown(compared: Comparisons) -> str:
     """Both tables, the notes as a list."""
     width = len(differences.MEASURES)
     lines = [
@@ -40,47 +40,47 @@ def to_markdown(ablations: Ablations) -> str:
             *map(markdown.in_cell, (row.name, row.description, *row.scores)),
             *(map(str, row.differences) if row.differences else [""] * width),
         ]
-        for row in texts.rows(ablations)
+        for row in texts.rows(compared)
     ]
     parts = [
         f"## {_TITLE}",
         markdown.aligned(texts.COLUMNS, lines, num_left=2),
-        "\n".join(f"- {markdown.escaped(note)}" for note in ablations.notes),
+        "\n".join(f"- {markdown.escaped(note)}" for note in compared.notes),
     ]
-    return markdown.to_markdown(ablations.table) + "\n" + "\n\n".join(parts) + "\n"
+    return markdown.to_markdown(compared.table) + "\n" + "\n\n".join(parts) + "\n"
 
 
-def to_latex(ablations: Ablations) -> str:
+def to_latex(compared: Comparisons) -> str:
     """Two `table*` floats; the differences' intervals and p in small print.
 
     Raises:
       ConfigError: the package jinja2 is missing.
     """
-    compared = templates.latex("ablations/differences.tex.jinja", **_template_values(ablations))
-    return latex.to_latex(ablations.table) + "\n" + compared
+    less_baseline = templates.latex("comparisons/differences.tex.jinja", **_template_values(compared))
+    return latex.to_latex(compared.table) + "\n" + less_baseline
 
 
-def _template_values(ablations: Ablations) -> dict[str, Any]:
+def _template_values(compared: Comparisons) -> dict[str, Any]:
     """What differences.html.jinja and differences.tex.jinja name. In them a description has no column of its own."""
     return {
         "title": _TITLE,
         "columns": [column for column in texts.COLUMNS if column != texts.DESCRIPTION],
-        "rows": list(texts.rows(ablations)),
+        "rows": list(texts.rows(compared)),
         "num_differences": len(differences.MEASURES),
-        "notes": ablations.notes,
+        "notes": compared.notes,
     }
 
 
-def to_csv(ablations: Ablations) -> str:
+def to_csv(compared: Comparisons) -> str:
     """For programs, unrounded: a line a row of ours.
 
     Columns row, description, flags, `<validation|test>_sum_<mean|std>`, for each measure
     `<measure>_<estimate|low|high|p_value|corrected_p>` (empty for the baseline), then those of `csv.to_frame`.
     """
-    frame = csv.to_frame(ablations.table)
+    frame = csv.to_frame(compared.table)
     ours = frame[frame["kind"] == table.OURS].drop(columns=["kind", "description"]).reset_index(drop=True)
-    compared = pd.DataFrame([_csv_line(each) for each in ablations.comparisons])
-    return pd.concat([compared, ours], axis=1).to_csv(index=False, lineterminator="\n")
+    less_baseline = pd.DataFrame([_csv_line(each) for each in compared.comparisons])
+    return pd.concat([less_baseline, ours], axis=1).to_csv(index=False, lineterminator="\n")
 
 
 def _csv_line(comparison: Comparison) -> dict:
@@ -100,14 +100,14 @@ _FORMATS = {
     ".csv": to_csv,
     ".tex": to_latex,
     ".html": to_page,
-    ".json": Ablations.to_json,
+    ".json": Comparisons.to_json,
 }
 
 
-def write_all(ablations: Ablations, path_without_ending: str | os.PathLike) -> None:
-    """Writes `.md`, `.csv`, `.tex`, `.html` (a page of its own) and `.json`, which `Ablations.from_json` reads.
+def write_all(compared: Comparisons, path_without_ending: str | os.PathLike) -> None:
+    """Writes `.md`, `.csv`, `.tex`, `.html` (a page of its own) and `.json`, which `Comparisons.from_json` reads.
 
     Raises:
       ConfigError: the package jinja2 is missing; nothing is written.
     """
-    formats.write_formats(ablations, _FORMATS, path_without_ending)
+    formats.write_formats(compared, _FORMATS, path_without_ending)

@@ -1,10 +1,10 @@
-"""What stands in the cells of an ablation's comparisons, the same in every format to be read."""
+"""What stands in the cells of comparisons with a baseline, the same in every format to be read."""
 
 import dataclasses
 import itertools
 from collections.abc import Iterator
 
-from experiments.ablations.results import Ablations, SumOverSeeds
+from experiments.comparisons.results import Comparisons, SumOverSeeds
 from experiments.tables import differences
 from experiments.tables.differences import Difference, DifferenceText
 
@@ -43,9 +43,9 @@ class ComparisonText:
         return list(itertools.zip_longest(*(each.small for each in self.differences), fillvalue=""))
 
 
-def rows(ablations: Ablations) -> Iterator[ComparisonText]:
+def rows(compared: Comparisons) -> Iterator[ComparisonText]:
     """The texts of every row, the baseline's first."""
-    for each in ablations.comparisons:
+    for each in compared.comparisons:
         yield ComparisonText(
             each.name,
             each.description,

@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 import pandas as pd
 import pytest
 
-from experiments.ablations import files
-from experiments.ablations.results import Ablations, Comparison, SumOverSeeds
+from experiments.comparisons import files
+from experiments.comparisons.results import Comparison, Comparisons, SumOverSeeds
 from experiments.tables import table
 from experiments.tables.differences import MEASURES, Difference
 from experiments.tables.table import Cell, ResultTable, TableRow
@@ -35,7 +35,7 @@ def table_row(label, kind=table.OURS):
 @pytest.fixture
 def ablations():
     differences = [difference(-3.24, -5.0, -1.26, 0.025), difference(0.04, -1.0, 1.0), difference(-0.04, -1.0, 1.0)]
-    return Ablations(
+    return Comparisons(
         ResultTable(
             "Ablations of fusion: scenes",
             "scenes",
@@ -108,7 +108,7 @@ def test_the_page_reads_nothing_else(ablations):
     page = files.to_page(ablations)
 
     assert ".results-table {" in page
-    assert ".ablation-differences " in page
+    assert ".baseline-differences " in page
     assert not re.search(r"src=|<link|@import|url\(", page)
 
 
@@ -136,4 +136,4 @@ def test_all_formats_are_written_and_json_reads_back(ablations, tmp_path):
     written = {path.suffix for path in (tmp_path / "experiments").iterdir()}
     assert written == {".md", ".csv", ".tex", ".html", ".json"}
     text = (tmp_path / "experiments" / "ablations.json").read_text(encoding="utf-8")
-    assert Ablations.from_json(text) == ablations
+    assert Comparisons.from_json(text) == ablations
