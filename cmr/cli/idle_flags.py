@@ -1,7 +1,8 @@
 """Flags of cmr.train that were typed and are not read by the training that the other flags ask for.
 
-Those of flagfiles are not looked at: a row's file names all of its settings, and an overlay turns some of them off. (An
-experiment gives its trainings every flag as if it were typed; what is said of those stands in their logs.)
+Those of flagfiles are not looked at: a row's file names all of its settings, and an overlay turns some of them off; and
+none that has the value it would have anyway, as in the commands of cards. (An experiment gives its trainings every flag
+as if it were typed; what is said of those stands in their logs.)
 """
 
 import dataclasses
@@ -11,7 +12,7 @@ from absl import flags
 from absl.flags import FlagValues
 
 from cmr import config
-from cmr.cli import training_flags
+from cmr.cli import datasets, training_flags
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +101,7 @@ def warnings(values: FlagValues, arguments: Sequence[str]) -> list[str]:
       values: cmr.train's, parsed, the data set's defaults applied.
       arguments: of the command, as they were typed.
     """
-    typed = dict.fromkeys(_names(values, arguments))
+    typed = dict.fromkeys(name for name in _names(values, arguments) if not _is_default(values, name))
     rules = (*_of_phases(values), *_RULES)
     broken = [(name, rule) for name in typed for rule in rules if name in rule.names and not rule.holds(values)]
     # Of several rules the first one is said.
@@ -116,6 +117,11 @@ def _names(values: FlagValues, arguments: Sequence[str]) -> Iterator[str]:
             yield name
         elif negated in values and isinstance(values[negated], flags.BooleanFlag):
             yield negated
+
+
+def _is_default(values: FlagValues, name: str) -> bool:
+    of_dataset = datasets.DEFAULTS[values.dataset.partition(":")[0]].get(name)
+    return values[name].value in (values[name].default, of_dataset)
 
 
 def _of_phases(values: FlagValues) -> list[_Rule]:

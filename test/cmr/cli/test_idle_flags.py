@@ -23,7 +23,6 @@ def warnings(*typed, flagfile=()):
         (["--min_ngram_count=2"], "ngrams in --text_levels"),
         (["--ngram_dropout=0.1", "--text_levels=gru,words"], "ngrams in --text_levels"),
         (["--bidirectional", "--text_levels=ngrams"], "gru in --text_levels"),
-        (["--nobidirectional", "--text_levels=words"], "gru in --text_levels"),
         (["--word_dim=9", "--text_levels=ngrams"], "gru or words in --text_levels"),
         (["--vgg_layer=pool5_avg", "--model=single"], "--model=vse or fusion"),
         (["--image_features=mine", "--model=vse"], "--model=single or fusion"),
@@ -76,6 +75,18 @@ def test_a_flag_that_is_read_is_not(typed):
 
 def test_what_a_flagfile_sets_is_not():
     assert warnings("--loss=softmax", flagfile=["--margin=0.3"]) == []
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["--margin=0.7", "--loss=softmax"],
+        ["--nobidirectional", "--text_levels=words"],
+        ["--image_model=inception_v3", "--model=vse"],
+    ],
+)
+def test_one_with_the_value_that_it_has_anyway_is_not(typed):
+    assert warnings(*typed) == []
 
 
 def test_flags_are_named_in_the_order_of_typing_each_once():
