@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from cmr.config import ComparatorRunConfig
-from cmr.errors import ConfigError
+from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace import runs
 from cmr.workspace.paths import Workspace
 from experiments.comparisons.results import Change
@@ -108,7 +108,11 @@ def _flaw(baseline: RowResult, row: RowResult) -> str:
     """Why a row can't be set against the baseline; "" where it can."""
     if settings_but_seed(row.runs[0]) == settings_but_seed(baseline.runs[0]):
         return "it has the baseline's settings"
-    if not all(ranks.is_of_same_images(baseline.ranks[0]) for ranks in row.ranks):
+    try:
+        of_row = row.ranks
+    except WorkspaceError as error:
+        return str(error)
+    if not all(ranks.is_of_same_images(baseline.ranks[0]) for ranks in of_row):
         return "it was measured on other test images"
     different = results.different_input([baseline, row])
     return f"it was trained on another version of {different[0]}" if different else ""

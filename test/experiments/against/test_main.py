@@ -115,15 +115,16 @@ def test_a_row_that_was_trained_on_other_sentences_is_left_out(workspace):
     assert left_out(workspace, ended, "other", "it was trained on another version of captions.csv.")
 
 
-def test_a_run_that_can_not_be_read_is_left_out(workspace):
+@pytest.mark.parametrize("file", ["config.json", "test_ranks.npz"])
+def test_a_run_that_can_not_be_read_is_left_out(workspace, file):
     write(workspace, "base")
     write(workspace, "mine", margin=0.2)
     write(workspace, "torn", margin=0.3)
-    Run(workspace.run_dir("torn")).config_json.write_text("{")
+    (workspace.run_dir("torn") / file).write_text("{")
 
     ended = set_against(workspace, "--baseline=base")
 
-    assert left_out(workspace, ended, "torn", f"{workspace.run_dir('torn')}/config.json")
+    assert left_out(workspace, ended, "torn", f"{workspace.run_dir('torn')}/{file}")
 
 
 def test_a_baseline_that_can_not_be_read_is_one_sentence(workspace):
