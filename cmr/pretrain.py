@@ -101,7 +101,7 @@ def _print_next(setup, captioner) -> None:
         tuned = f"--weights={setup.path / cnn.CNN_KERAS}", f"--features_name={captioner.features}"
         print(f"next: {shell.python_command('data_prep.extract', *where, '--cnn=image', *tuned)}")
     reused = f"--image_features={captioner.features}", f"--captioner={setup.path}"
-    usual = feature_names.of_vgg(datasets.DEFAULTS[FLAGS.dataset.partition(":")[0]]["vgg_model"], "fc7")
+    usual = feature_names.of_vgg(datasets.usual(FLAGS.dataset)["vgg_model"], "fc7")
     # Without the features that fusion reads too it would only say that they are missing.
     has_both = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset).features_dir(usual).exists()
     alone = () if has_both else ("--model=single",)

@@ -200,7 +200,7 @@ def take_sizes(values: flags.FlagValues, model: CaptionerConfig) -> None:
                 f"with ({getattr(model, name)}); leave it out"
             )
         values[flag].value = getattr(model, name)
-    usual = datasets.DEFAULTS[values.dataset.partition(":")[0]]["feature_norm"]
+    usual = datasets.usual(values.dataset)["feature_norm"]
     for flag, idle in (("feature_norm", usual), ("feature_whitening", CaptionerTrainConfig.feature_whitening)):
         if values[flag].present and values[flag].value != idle:
             raise ConfigError(f"--{flag} is of a captioner's first phase; leave it out")

@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+from typing import Any
 
 from absl import flags
 
@@ -55,9 +56,14 @@ DEFAULTS = {
 }
 
 
+def usual(dataset: str) -> dict[str, Any]:
+    """The defaults of a data set as `--dataset` names it, by flag."""
+    return DEFAULTS[dataset.partition(":")[0]]
+
+
 def captioner_rate(dataset: str) -> float:
     """Adam's rate for a captioner's first phase; no flag has this default, since other optimizers have other rates."""
-    return DEFAULTS[dataset.partition(":")[0]]["captioner_rate"]
+    return usual(dataset)["captioner_rate"]
 
 
 # Data sets of any size, by the name before the colon. With few training images they take the scenes' small networks and
@@ -85,9 +91,8 @@ def apply_defaults(values: flags.FlagValues, training_images: int | None = None)
     Returns:
       the names of the flags that were set.
     """
-    name = values.dataset.partition(":")[0]
-    defaults = DEFAULTS[name]
-    if name in OF_ANY_SIZE and training_images is not None and training_images < FEW_IMAGES:
+    defaults = usual(values.dataset)
+    if values.dataset.partition(":")[0] in OF_ANY_SIZE and training_images is not None and training_images < FEW_IMAGES:
         defaults = {**defaults, **OF_FEW_IMAGES}
     left_open = [flag for flag in defaults if flag in values and values[flag].value is None]
     for flag in left_open:

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from absl import flags
 from absl.flags import FlagValues
 
-from cmr import config
 from cmr.cli import datasets, training_flags
+from cmr.config import ModelConfig
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,16 +30,16 @@ class _Rule:
     holds: Callable[[FlagValues], bool]
 
 
-def _reads(values: FlagValues, place: int) -> bool:
-    """Whether the model reads X_vgg (0) or X_img (1)."""
-    return bool(config.features_read(values.model, "vgg", "image")[place])
+def _model(values: FlagValues) -> ModelConfig:
+    """The model, to ask what it reads."""
+    return ModelConfig(values.model, 0, 0, 0)
 
 
 def _takes_usual_features(values: FlagValues) -> bool:
     """Whether features that the model reads are those of the CNN flags."""
-    read = _reads(values, place=0), _reads(values, place=1)
-    named = bool(values.vgg_features), bool(values.image_features)
-    return any(reads and not is_named for reads, is_named in zip(read, named, strict=True))
+    model = _model(values)
+    usual_vgg = model.reads_vgg and not values.vgg_features
+    return usual_vgg or (model.reads_image_features and not values.image_features)
 
 
 _OF_IMAGE_FEATURES = (
@@ -55,19 +55,15 @@ _RULES = (
         ("bidirectional", "gru_reset_after", "text_pooling"), "gru in --text_levels", lambda values: _has(values, "gru")
     ),
     _Rule(("word_dim", "word_dropout"), "gru or words in --text_levels", lambda values: values.text_levels != "ngrams"),
-    _Rule(("vgg_model", "vgg_layer", "vgg_features"), "--model=vse or fusion", lambda values: _reads(values, place=0)),
-    _Rule(
-        _OF_IMAGE_FEATURES,
-        "--model=single or fusion",
-        lambda values: _reads(values, place=1),
-    ),
+    _Rule(("vgg_model", "vgg_layer", "vgg_features"), "--model=vse or fusion", lambda values: _model(values).reads_vgg),
+    _Rule(_OF_IMAGE_FEATURES, "--model=single or fusion", lambda values: _model(values).reads_image_features),
     _Rule(
         ("allow_leak",),
         "--image_embedding=captioner or --word_vectors",
         lambda values: (
             bool(values.word_vectors)
             # By default it is a captioner, where there is one.
-            or (_reads(values, place=1) and values.image_embedding in (None, "captioner"))
+            or (_model(values).reads_image_features and values.image_embedding in (None, "captioner"))
         ),
     ),
     _Rule(
@@ -120,8 +116,7 @@ def _names(values: FlagValues, arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _is_default(values: FlagValues, name: str) -> bool:
-    of_dataset = datasets.DEFAULTS[values.dataset.partition(":")[0]].get(name)
-    return values[name].value in (values[name].default, of_dataset)
+    return values[name].value in (values[name].default, datasets.usual(values.dataset).get(name))
 
 
 def _of_phases(values: FlagValues) -> list[_Rule]:

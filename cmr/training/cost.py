@@ -10,10 +10,7 @@ import time
 from collections.abc import Iterator
 
 from cmr.workspace import json_files
-from cmr.workspace.json_kinds import Number, Record
-from cmr.workspace.runs import Run
-
-_KIND = Record({"seconds": Number(at_least=0), "peak_memory_mb": Number(at_least=0)})
+from cmr.workspace.runs import COST, Run
 
 
 class Cost:
@@ -79,14 +76,14 @@ def total(run: Run) -> dict[str, float]:
         return {}
     parts = [_read(phase) for phase in phases]
     return {
-        "seconds": round(sum(part["seconds"] for part in parts), 1),
-        "peak_memory_mb": round(max(part["peak_memory_mb"] for part in parts), 1),
+        "seconds": sum(part["seconds"] for part in parts),
+        "peak_memory_mb": max(part["peak_memory_mb"] for part in parts),
     }
 
 
 def _read(run: Run) -> dict[str, float]:
     return json_files.read_workspace_json(
-        run.cost_json, _KIND, "remove it; what the run has cost so far is then forgotten"
+        run.cost_json, COST, "remove it; what the run has cost so far is then forgotten"
     )
 
 

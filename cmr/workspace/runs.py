@@ -61,6 +61,9 @@ PERPLEXITY = Record(
 
 _SUM_OF_RECALLS = Record({"sum_of_recalls": Number(0, 600)})
 
+# Of cost.json, and of metrics.json, where it may not be known.
+COST = Record({"seconds": Number(at_least=0), "peak_memory_mb": Number(at_least=0)})
+
 # An ensemble has members in the place of flags, seed and checksums.
 _METRICS = Record(
     {"test": BOTH_DIRECTIONS, "features": Text(), "notes": Listed(Text())},
@@ -78,7 +81,7 @@ _METRICS = Record(
         "python": Text(),
         "git_commit": Nullable(Text()),
         "members": Listed(Text()),
-        "cost": Record({}, {"seconds": Number(at_least=0), "peak_memory_mb": Number(at_least=0)}),
+        "cost": Record({}, COST.required),
         # Of older runs of cmr.compare: of fitting alone, in the last process.
         "seconds": Number(),
         "peak_memory_mb": Number(),

@@ -193,7 +193,7 @@ def _next(workspace: Workspace, made: dict[str, str], all_images: pd.DataFrame) 
 
     if FLAGS.limit:
         return shell.python_command(*_given("limit", *shard_flags.NAMES))
-    usual = datasets.DEFAULTS[FLAGS.dataset.partition(":")[0]]
+    usual = datasets.usual(FLAGS.dataset)
     defaults = {
         "vgg": feature_names.of_vgg(usual["vgg_model"], FLAGS["vgg_layer"].default),
         "image": feature_names.of_image(usual["image_model"]),

@@ -12,9 +12,6 @@ from data_prep.extract import efficientnet_lite, grid, stages, weight_files
 from data_prep.extract.cnn_description import PAPER_IMAGE, PAPER_VGG, CnnDescription
 from data_prep.extract.layers import FEATURES, Layer
 
-VGG_SIZE = feature_names.OWN_SIZES["vgg16"]
-INCEPTION_SIZE = feature_names.OWN_SIZES["inception_v3"]
-
 _VGG_LAYERS = {"fc6": "fc1", "fc7": "fc2"}
 
 # The layers, or outputs, at the end of each stage, the last one first; a stage is what lies between two steps to a
@@ -42,7 +39,7 @@ def vgg(
     Raises:
       ConfigError: it has fewer stages.
     """
-    layer, size = output.name or layer, size or VGG_SIZE
+    layer, size = output.name or layer, size or feature_names.OWN_SIZES[model_name]
     _check_stages(output, _VGG_STAGES, model_name)
     module = getattr(keras.applications, model_name)
     network = {"vgg16": keras.applications.VGG16, "vgg19": keras.applications.VGG19}[model_name]
@@ -81,7 +78,8 @@ def _top_hint(layer: str) -> str:
 
 def inception_v3(weights: str, seed: int, crops: int, output: Layer = FEATURES, size: int = 0) -> CnnDescription:
     """Inception v3's 2048-d pool from Keras applications: X_img (Eq. 3); or `output`, as in `vgg`, and so `size`."""
-    size = size or INCEPTION_SIZE
+    own_size = feature_names.OWN_SIZES["inception_v3"]
+    size = size or own_size
     _check_stages(output, _INCEPTION_STAGES, "inception_v3")
 
     def build() -> keras.Model:
@@ -107,7 +105,7 @@ def inception_v3(weights: str, seed: int, crops: int, output: Layer = FEATURES, 
     name = feature_names.of_image("inception_v3", "", crops, weights, output.name, size)
     layer, of_paper = output.name or "pool", output.of_paper or PAPER_IMAGE
     # The paper reads the pool of pictures of the network's own size.
-    stand_in = output.stand_in or (PAPER_IMAGE if output.stages > 1 or size != INCEPTION_SIZE else "")
+    stand_in = output.stand_in or (PAPER_IMAGE if output.stages > 1 or size != own_size else "")
     return _described(name, "inception_v3", layer, weights, seed, size, stand_in, of_paper, build)
 
 
