@@ -16,7 +16,7 @@ from cmr.errors import ConfigError
 from cmr.retrieval.phase import Phase
 from cmr.retrieval.setup import RunSetup
 from cmr.retrieval.summaries import SilentRecorder
-from cmr.text_pretraining import sentence_pairs
+from cmr.text_pretraining import phase_settings, sentence_pairs, taking_over
 from cmr.text_pretraining.recorder import TextRecorder
 from cmr.text_pretraining.trainer import TextTrainer
 from cmr.training import loop
@@ -54,19 +54,8 @@ class TextPhase(Phase):
 
     @property
     def config(self) -> TrainConfig:
-        """The phase's settings: the run's, but for negatives, which are the batch's, and for its course.
-
-        It goes through all of its epochs: the run's patience may change while it goes on, and its weights must not.
-        """
-        epochs = self.setup.run_config.text_pretraining.sentence_epochs
-        return dataclasses.replace(
-            self.setup.run_config.train,
-            max_epochs=epochs,
-            patience=epochs,
-            negatives="batch",
-            warm_up_epochs=0,
-            decay_epochs=0,
-        )
+        """The phase's settings."""
+        return phase_settings.train_config(self.setup.run_config)
 
     def check_training(self, run: Run, num_replicas: int) -> None:
         """Refuses what can't be trained, before anything of it is written.
@@ -111,21 +100,30 @@ class TextPhase(Phase):
         return self._sentences[0].tokens
 
     def begin(self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, flags_text: str) -> None:
-        """Gives the text encoder what it learns from sentences alone, which is trained where it has not ended."""
+        """Gives the text encoder what it learns from sentences alone.
+
+        That is trained where it has not ended, and no other run has ended the same.
+        """
         workers = Workers(strategy)
         if workers.chiefs(float(self._is_over(run))):
             return
-        phase, recorder = run.text_phase, SilentRecorder()
+        phase, recorder, taken_from = run.text_phase, SilentRecorder(), None
         if workers.is_chief:
+            taken_from = taking_over.take_over(run, self.setup.run_config)
             phase.path.mkdir(exist_ok=True)
             recorder = TextRecorder(run.tensorboard_dir / "text", flags_text, "pairs_per_second")
         sentences, left_out = self._sentences
-        print(
-            f"the text encoder learns first, from {sentences.num_captions:,} sentences of {sentences.num_images:,} "
-            f"images of the training split and of {', '.join(self.others)}; left out: {left_out:,} images of theirs, "
-            "which are measured on here",
-            flush=True,
-        )
+        if taken_from:
+            print(
+                f"what the text encoder learns first, from sentences, is taken over from {taken_from.path}", flush=True
+            )
+        else:
+            print(
+                f"the text encoder learns first, from {sentences.num_captions:,} sentences of {sentences.num_images:,} "
+                f"images of the training split and of {', '.join(self.others)}; left out: {left_out:,} images of "
+                "theirs, which are measured on here",
+                flush=True,
+            )
         TextTrainer(model, self.config, strategy, phase, sentences, self.setup.inputs.split("val"), recorder).fit()
         encoder = model.get_layer("text_encoder")
         if workers.is_chief:

@@ -117,6 +117,13 @@ def workspaces(tmp_path_factory):
     return workspace
 
 
+def without_runs(workspace, root):
+    """A copy of a workspace in which nothing has been trained."""
+    copied = Workspace(root / "workspace", "scenes")
+    shutil.copytree(workspace.root, copied.root, ignore=shutil.ignore_patterns("runs"))
+    return copied
+
+
 def test_a_run_begins_with_what_its_text_encoder_learnt_and_says_so(workspaces):
     flags = *place(workspaces), *TINY, "--model=vse", "--sentences_of=flickr30k", "--sentence_epochs=2"
 
@@ -159,6 +166,44 @@ def test_a_phase_that_is_stopped_between_its_own_end_and_the_first_state_of_the_
     np.testing.assert_equal(stopped_trainings.arrays(again.best_weights), weights)
 
 
+def test_a_phase_that_another_run_has_been_through_is_taken_over_and_changes_no_number(workspaces, tmp_path):
+    flags = *TINY, "--model=vse", "--sentences_of=flickr30k", "--sentence_epochs=2", "--word_dropout=0.2"
+    flags = *flags, "--loss=softmax", "--average_weights=0.5", "--max_epochs=2"
+    other_pictures = "--vgg_features=scene_cnn-layout", "--run_name=layout"
+    alone, beside = (without_runs(workspaces, tmp_path / name) for name in ("alone", "beside"))
+
+    first = call_command("cmr.train", *place(beside), *flags, "--run_name=objects")
+    ended = [call_command("cmr.train", *place(each), *flags, *other_pictures) for each in (alone, beside)]
+
+    assert [each.returncode for each in (first, *ended)] == [0, 0, 0], first.stderr + ended[0].stderr + ended[1].stderr
+    taken = f"is taken over from {beside.run_dir('objects')}"
+    assert [taken in each.stdout for each in (first, *ended)] == [False, False, True]
+    trained, copied = (Run(each.run_dir("layout")) for each in (alone, beside))
+    assert trained.read_history() == copied.read_history()
+    np.testing.assert_equal(
+        stopped_trainings.arrays(copied.best_weights), stopped_trainings.arrays(trained.best_weights)
+    )
+    # Its cost is what the phase has cost, though this run has not spent it.
+    assert copied.read_metrics()["cost"]["seconds"] > read_json(copied.text_phase.cost_json)["seconds"] > 0
+
+
+@pytest.mark.parametrize("lost", ["checkpoints", "text/checkpoints", "text/best.weights.h5", "config.json"])
+def test_the_phase_of_a_run_that_has_not_the_whole_of_it_is_not_taken_over(workspaces, tmp_path, lost):
+    workspace = without_runs(workspaces, tmp_path)
+    flags = *place(workspace), *TINY, "--model=vse", "--sentences_of=flickr30k", "--sentence_epochs=1", "--max_epochs=1"
+    assert call_command("cmr.train", *flags, "--run_name=first").returncode == 0
+    path = workspace.run_dir("first") / lost
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.write_bytes(b"{}")
+
+    ended = call_command("cmr.train", *flags, "--run_name=second")
+
+    assert ended.returncode == 0, ended.stderr
+    assert "the text encoder learns first" in ended.stdout
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -182,8 +227,7 @@ def test_what_can_not_be_learnt_from_is_refused_before_anything_is_written(works
 
 
 def test_words_that_no_training_sentence_says_are_named_where_nothing_teaches_them(workspaces, tmp_path):
-    workspace = Workspace(tmp_path / "workspace", "scenes")
-    shutil.copytree(workspaces.root, workspace.root, ignore=shutil.ignore_patterns("runs"))
+    workspace = without_runs(workspaces, tmp_path)
     with open(workspace.vocabulary_txt, "a", encoding="utf-8") as file:
         file.write("giraffe\t0\nzebra\t0\n")
     others = workspace.root / "flickr30k" / "captions.csv"
@@ -197,21 +241,23 @@ def test_words_that_no_training_sentence_says_are_named_where_nothing_teaches_th
         assert f"warning: no sentence to learn from says {number} of the vocabulary's words" in each.stdout
 
 
-def test_two_devices_learn_from_the_pairs_that_one_learns_from(workspaces):
+def test_two_devices_learn_from_the_pairs_that_one_learns_from(workspaces, tmp_path):
     # Whose halves pad their sentences to lengths of their own. At a low rate: Adam makes more of the rounding of small
     # gradients, the more the further it steps.
     phase = "--sentences_of=flickr30k", "--sentence_epochs=2", "--dropout=0", "--batch_size=14", "--max_epochs=1"
     phase = *phase, "--learning_rate=0.003"
-    flags = *place(workspaces), *TINY, "--model=vse", *phase
+    flags = *TINY, "--model=vse", *phase
     devices = "--strategy=mirrored", "--logical_cpus=2"
+    # Apart, lest one takes over what the other has learnt.
+    elsewhere = without_runs(workspaces, tmp_path)
 
     one, two = (
-        run_command("cmr.train", *flags, f"--run_name={name}", *given)
-        for name, given in (("one", ()), ("two", devices))
+        run_command("cmr.train", *place(where), *flags, *given)
+        for where, given in ((workspaces, ("--run_name=one",)), (elsewhere, ("--run_name=two", *devices)))
     )
 
     assert (one.returncode, two.returncode) == (0, 0), one.stderr + two.stderr
-    first, second = (Run(workspaces.run_dir(name)) for name in ("one", "two"))
+    first, second = Run(workspaces.run_dir("one")), Run(elsewhere.run_dir("two"))
     for phase_of in (lambda run: run.text_phase, lambda run: run):
         losses = [[row["loss"] for row in phase_of(run).read_history()] for run in (first, second)]
         np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
@@ -221,8 +267,7 @@ def test_two_devices_learn_from_the_pairs_that_one_learns_from(workspaces):
 def test_another_data_set_without_one_of_its_files_is_refused_with_the_command_that_makes_it(
     workspaces, tmp_path, lost
 ):
-    copied = Workspace(tmp_path / "workspace", "scenes")
-    shutil.copytree(workspaces.root, copied.root, ignore=shutil.ignore_patterns("runs"))
+    copied = without_runs(workspaces, tmp_path)
     (copied.root / "flickr30k" / lost).unlink()
 
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse", "--sentences_of=flickr30k")
@@ -232,8 +277,7 @@ def test_another_data_set_without_one_of_its_files_is_refused_with_the_command_t
 
 
 def test_a_damaged_table_of_another_data_set_ends_in_one_sentence(workspaces, tmp_path):
-    copied = Workspace(tmp_path / "workspace", "scenes")
-    shutil.copytree(workspaces.root, copied.root, ignore=shutil.ignore_patterns("runs"))
+    copied = without_runs(workspaces, tmp_path)
     (copied.root / "flickr30k" / "captions.csv").write_text('"image_id"\n')
 
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse", "--sentences_of=flickr30k")
