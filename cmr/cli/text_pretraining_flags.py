@@ -9,8 +9,8 @@ def text_pretraining_flags() -> None:
         "sentences_of",
         "Other data sets of the workspace whose sentences the text encoder learns from before the model sees an image, "
         "beside the training split's: two sentences of one image are to be near each other. They need no pictures "
-        "(data_prep.prepare --pictures=optional). Images that are measured on are left out. A run beside this one that has "
-        "learnt the same, whatever its pictures' features, is learnt from no second time: what it has come to is copied.",
+        "(data_prep.prepare --pictures=optional). Images that are measured on are left out. Where another run "
+        "of the data set has learnt the same from them, whatever its pictures' features, that is taken over.",
     )
     flag_kinds.define_count(
         "sentence_epochs",
