@@ -196,7 +196,10 @@ def _row(default: str, what: str) -> None:
 @command.flag_group("Candidates")
 def ensemble_flags() -> None:
     flags.DEFINE_list(
-        "candidates", ["*"], "Patterns of names below runs/; only finished runs that an experiment has trained count."
+        "candidates",
+        ["*"],
+        "Names below runs/ of finished runs or, as tables print them, of rows; or patterns of them. Those without "
+        "weights are left out.",
     )
     flag_kinds.define_count("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)
     flags.DEFINE_multi_enum(

@@ -1,7 +1,6 @@
 """Which runs are set against which, and what each changes."""
 
 import dataclasses
-import fnmatch
 import re
 from collections.abc import Sequence
 
@@ -11,8 +10,8 @@ from cmr.workspace import runs
 from cmr.workspace.paths import Workspace
 from experiments.comparisons.results import Change
 from experiments.trainings import candidates, results
-from experiments.trainings.candidates import row_name, settings_but_seed
-from experiments.trainings.results import RowResult, RunResult
+from experiments.trainings.candidates import settings_but_seed
+from experiments.trainings.results import RowResult
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +47,7 @@ def choose(workspace: Workspace, baseline: Sequence[str], others: Sequence[str])
       WorkspaceError: a file of a run that is compared is damaged.
     """
     finished = candidates.finished_runs(workspace)
-    of_baseline = _named(finished, baseline, "baseline", workspace)
+    of_baseline = candidates.named(finished, baseline, "baseline", workspace)
     baselines, left_out = candidates.rows_of(of_baseline)
     if not baselines:
         raise ConfigError(f"--baseline={','.join(baseline)}: {left_out[0]}")
@@ -58,7 +57,7 @@ def choose(workspace: Workspace, baseline: Sequence[str], others: Sequence[str])
             f"--baseline={','.join(baseline)} names runs of several settings ({several}); give those of one"
         )
     (row,) = baselines
-    rest = [result for result in _named(finished, others, "runs", workspace) if result not in of_baseline]
+    rest = [result for result in candidates.named(finished, others, "runs", workspace) if result not in of_baseline]
     rows, repeated = candidates.rows_of(rest, taken=[row.name])
     if any(other.name == row.name for other in rows):
         # A run's own name is as tables name the baseline's row.
@@ -89,19 +88,6 @@ def change(baseline: RowResult, row: RowResult) -> Change:
     }
     changed = {name: " → ".join(values) for name, values in settings.items() if len(set(values)) > 1}
     return Change(f"{', '.join(f'{name} {values}' for name, values in changed.items())}; {number}.", tuple(changed))
-
-
-def _named(finished: Sequence[RunResult], patterns: Sequence[str], flag: str, workspace: Workspace) -> list[RunResult]:
-    def names(result: RunResult, pattern: str) -> bool:
-        own = result.run.path.name
-        return any(fnmatch.fnmatchcase(name, pattern) for name in (own, row_name(own)))
-
-    for pattern in patterns:
-        if not any(names(result, pattern) for result in finished):
-            raise ConfigError(
-                f"--{flag}: {pattern} names no finished run of cmr.train or cmr.compare in {workspace.run_dir('')}"
-            )
-    return [result for result in finished if any(names(result, pattern) for pattern in patterns)]
 
 
 def _flaw(baseline: RowResult, row: RowResult) -> str:

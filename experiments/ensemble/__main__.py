@@ -7,7 +7,6 @@ The ensemble's similarity is the mean of its members' cosines; members are taken
 recalls rises. The files are <workspace_dir>/<dataset>/experiments/beyond.md, .csv, .tex, .html and .json.
 """
 
-import fnmatch
 import pathlib
 
 from absl import flags
@@ -34,17 +33,17 @@ def main() -> None:
 
     extras.check_installed("jinja2")
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
-    rows = candidates.find_rows(workspace, _is_candidate)
-    if not rows:
+    finished = candidates.named(candidates.finished_runs(workspace), FLAGS.candidates, "candidates", workspace)
+    able = [result for result in finished if result.run.has_answers]
+    if not able:
         raise ConfigError(
-            f"{workspace.run_dir('')} has no finished run that --candidates={','.join(FLAGS.candidates)} names; train "
-            "some with experiments.reproduce or experiments.ablations"
+            f"none of the runs that --candidates={','.join(FLAGS.candidates)} names has its weights, as those of an "
+            "archive have none; train one of them"
         )
-    results.check_same_inputs(rows)
-    found, rows = rows, candidates.of_whole_split(rows)
-    left_out = sorted({row.name for row in found} - {row.name for row in rows})
-    if left_out:
-        print(f"left out, for they are validated on a part of the split: {', '.join(left_out)}")
+    found, left_out = candidates.rows_of(able)
+    results.check_same_inputs(found)
+    rows = candidates.of_whole_split(found)
+    _say_left_out(finished, able, found, rows, left_out)
     if "train" in FLAGS.query_banks:
         _check_banks(rows)
     best = max(rows, key=candidates.mean_validation)
@@ -75,8 +74,15 @@ def _check_banks(rows) -> None:
             )
 
 
-def _is_candidate(name: str) -> bool:
-    return any(fnmatch.fnmatchcase(name, pattern) for pattern in FLAGS.candidates)
+def _say_left_out(finished, able, found, rows, left_out) -> None:
+    without = [result.run.path.name for result in finished if result not in able]
+    if without:
+        print(f"left out, for they have no weights: {', '.join(without)}")
+    of_a_part = sorted({row.name for row in found} - {row.name for row in rows})
+    if of_a_part:
+        print(f"left out, for they are validated on a part of the split: {', '.join(of_a_part)}")
+    for sentence in left_out:
+        print(sentence)
 
 
 if __name__ == "__main__":

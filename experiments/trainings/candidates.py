@@ -1,12 +1,12 @@
 """The finished runs of a data set as rows: runs that differ in their seed alone stand together."""
 
-import collections
 import dataclasses
+import fnmatch
 import re
 import statistics
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 
-from cmr.errors import WorkspaceError
+from cmr.errors import ConfigError, WorkspaceError
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.trainings import queue
@@ -16,24 +16,35 @@ from experiments.trainings.results import RowResult, RunResult
 _RUN_NAME = re.compile(r"(?P<row>.+)-seed\d+-[0-9a-f]{8}")
 
 
-def find_rows(workspace: Workspace, is_candidate: Callable[[str], bool]) -> list[RowResult]:
-    """The finished runs that an experiment has trained, by row and, where its flags were changed, by settings.
-
-    Args:
-      workspace: of the data set.
-      is_candidate: whether a run of this name is wanted.
-    """
-    grouped = collections.defaultdict(list)
-    for result in _finished(workspace, is_candidate):
-        match = _RUN_NAME.fullmatch(result.run.path.name)
-        if match:
-            grouped[match["row"], settings_but_seed(result)].append(result)
-    return [RowResult(row, tuple(results)) for (row, _), results in grouped.items()]
-
-
 def finished_runs(workspace: Workspace) -> list[RunResult]:
     """The finished runs of cmr.train and cmr.compare, whatever their names, by name; an ensemble is none."""
-    return [result for result in _finished(workspace, lambda _: True) if result.run.config_json.exists()]
+    finished = [Run(path) for path in sorted(workspace.run_dir("").glob("*")) if queue.is_finished(Run(path))]
+    return [RunResult(run) for run in finished if run.config_json.exists()]
+
+
+def named(finished: Sequence[RunResult], patterns: Sequence[str], flag: str, workspace: Workspace) -> list[RunResult]:
+    """Those of some finished runs whose own name, or that of their row, a flag's patterns name.
+
+    Args:
+      finished: runs.
+      patterns: of names, such as `best_single-*`.
+      flag: whose patterns they are.
+      workspace: of the data set.
+
+    Raises:
+      ConfigError: a pattern names none.
+    """
+
+    def names(result: RunResult, pattern: str) -> bool:
+        own = result.run.path.name
+        return any(fnmatch.fnmatchcase(name, pattern) for name in (own, row_name(own)))
+
+    for pattern in patterns:
+        if not any(names(result, pattern) for result in finished):
+            raise ConfigError(
+                f"--{flag}: {pattern} names no finished run of cmr.train or cmr.compare in {workspace.run_dir('')}"
+            )
+    return [result for result in finished if any(names(result, pattern) for pattern in patterns)]
 
 
 def row_name(run_name: str) -> str:
@@ -72,12 +83,6 @@ def rows_of(runs: Sequence[RunResult], taken: Collection[str] = ()) -> tuple[lis
         for row, first in zip(of_rows, first_names, strict=True)
     ]
     return [RowResult(name, tuple(row.values())) for name, row in zip(names, grouped.values(), strict=True)], left_out
-
-
-def _finished(workspace: Workspace, is_candidate: Callable[[str], bool]) -> Iterator[RunResult]:
-    for path in sorted(workspace.run_dir("").glob("*")):
-        if is_candidate(path.name) and queue.is_finished(Run(path)):
-            yield RunResult(Run(path))
 
 
 def of_whole_split(rows: Sequence[RowResult]) -> list[RowResult]:

@@ -1,11 +1,13 @@
 """A table from its flagfiles: trained once, written in every format, told in one line what is wrong."""
 
 import re
+import shutil
 
 import pytest
 from tiny_runs import TINY, read_json, run_main
 from tiny_workspaces import make_workspace
 
+from cmr.workspace.paths import Workspace
 from experiments import reproduce
 from experiments.ensemble import __main__ as ensemble
 from experiments.tables.table import OURS, STAND_IN_MARK, ResultTable
@@ -128,6 +130,25 @@ def test_a_comparator_is_a_row_as_ours_are_and_may_be_of_an_ensemble(reproduced)
     assert "best row on validation: " in both.stdout
 
 
+def test_runs_of_any_name_may_be_of_an_ensemble_and_those_without_weights_are_left_out(reproduced, tmp_path):
+    workspace = Workspace(tmp_path / "workspace", "scenes")
+    shutil.copytree(reproduced[0].root, workspace.root, ignore=shutil.ignore_patterns("query_bank*", "ensemble*"))
+    (single,), (vse,) = (list(workspace.run_dir("").glob(f"{row}-seed0-????????")) for row in ("single", "vse_paper"))
+    vse.rename(workspace.run_dir("mine"))
+    shutil.copytree(workspace.run_dir("mine"), workspace.run_dir("mine_again"))
+    (single / "best.weights.h5").unlink()
+
+    ended = call(ensemble, f"--workspace_dir={workspace.root}", "--candidates=mine*,single")
+    none = call(ensemble, f"--workspace_dir={workspace.root}", "--candidates=single")
+
+    assert ended.returncode == 0, ended.stderr
+    assert f"left out, for they have no weights: {single.name}" in ended.stdout
+    assert "mine_again is left out: it has settings and seed of mine." in ended.stdout
+    assert "best row on validation: mine, " in ended.stdout
+    assert (none.returncode, none.stderr.count("\n")) == (1, 1)
+    assert "has its weights" in none.stderr
+
+
 @pytest.mark.parametrize(
     ("command", "flags", "message"),
     [
@@ -136,7 +157,7 @@ def test_a_comparator_is_a_row_as_ours_are_and_may_be_of_an_ensemble(reproduced)
         (reproduce, ["--overlay=nothing"], "nothing is no flagfile"),
         (reproduce, ["--table=1", "--overlay=stand_ins"], "--image_weights is missing"),
         (reproduce, ["--overlay={tmp_path}/wrong.flags"], "wrong.flags: flag --margin=7"),
-        (ensemble, ["--candidates=nothing"], "has no finished run that --candidates=nothing names"),
+        (ensemble, ["--candidates=nothing"], "--candidates: nothing names no finished run"),
     ],
 )
 def test_what_is_wrong_is_one_line_before_anything_is_written(tmp_path, command, flags, message):

@@ -21,9 +21,9 @@ def test_seeds_on_features_of_two_machines_are_one_row(tmp_path):
     for seed, captions in ((0, "a" * 64), (1, "b" * 64)):
         finished_runs.write(Run(workspace.run_dir(f"fusion-seed{seed}-0123abcd")), seed, captions=captions)
 
-    (found,) = candidates.find_rows(workspace, lambda _: True)
+    (found,), left_out = candidates.rows_of(candidates.finished_runs(workspace))
 
-    assert (found.name, len(found.runs)) == ("fusion", 2)
+    assert (found.name, len(found.runs), left_out) == ("fusion", 2, [])
 
 
 def test_rows_that_are_validated_on_a_part_of_the_split_are_left_out():
