@@ -63,16 +63,21 @@ def train(trainings: Sequence[Training], workspace_dir: pathlib.Path, jobs: int 
                     failures.append(_failure(training, workspace_dir, code))
                     if waiting or running:
                         print(failures[-1], flush=True)
-                done += 1
-                minutes = (time.monotonic() - started) / 60
-                left = minutes / done * (total - done)
-                print(f"{done} of {total} done in {minutes:.1f} min, about {left:.0f} min left", flush=True)
+                else:
+                    done += 1
+                print(_progress(done, len(failures), total, time.monotonic() - started), flush=True)
     finally:
         for process in running:
             child.stop(process)
     if failures:
         others = f"; the other {total - len(failures)} of {total} trainings are finished and kept" if total > 1 else ""
         raise CmrError("; ".join(failures) + others)
+
+
+def _progress(done: int, failed: int, total: int, seconds: float) -> str:
+    """How far a queue is, and how long the rest takes at the pace of what it has trained."""
+    said = f"{done} of {total} done" + (f", {failed} failed," if failed else "") + f" in {seconds / 60:.1f} min"
+    return f"{said}, about {seconds / 60 / done * (total - done - failed):.0f} min left" if done else said
 
 
 def log_path(training: Training, workspace_dir: pathlib.Path) -> pathlib.Path:

@@ -110,4 +110,4 @@ def test_what_fails_keeps_no_other_from_being_trained(record, tmp_path, capsys, 
     assert str(failed.value).endswith("the other 2 of 4 trainings are finished and kept")
     said = capsys.readouterr().out
     assert "margin must be smaller" in said
-    assert "4 of 4 done" in said
+    assert "2 of 4 done, 2 failed, in " in said
