@@ -197,9 +197,9 @@ def _row(default: str, what: str) -> None:
 def ensemble_flags() -> None:
     flags.DEFINE_list(
         "candidates",
-        ["*"],
-        "Names below runs/ of finished runs or, as tables print them, of rows; or patterns of them. Those without "
-        "weights are left out.",
+        ["*-seed*"],
+        "Names below runs/ of finished runs or, as tables print them, of rows; or patterns of them. By default those "
+        "that an experiment has trained. Runs without weights are left out.",
     )
     flag_kinds.define_count("max_members", 8, "Runs of the ensemble at most.", lower_bound=1)
     flags.DEFINE_multi_enum(

@@ -261,7 +261,8 @@ _PHASES = ((finetune_flags, "finetune_cnn", ("max_pixels",)), (text_pretraining_
 
 def without_effect(values: flags.FlagValues) -> frozenset[str]:
     """The flags that say nothing of a training of cmr.train: runs have the names that they had before those came."""
-    names = set()
+    # What is copied is what would have been trained.
+    names = {"sentences_from"}
     # cmr.compare has no such flag.
     if "train_images" in values and not values.train_images:
         names.add("train_images")

@@ -33,9 +33,11 @@ class TextPhase(Phase):
 
     Attributes:
       others: captions.csv of the other data sets, by their names.
+      source: a run that has been through the same phase, which is taken over; None where it is trained.
     """
 
     others: dict[str, pathlib.Path]
+    source: Run | None = None
 
     @classmethod
     def from_flags(cls, values: flags.FlagValues) -> "TextPhase":
@@ -50,7 +52,8 @@ class TextPhase(Phase):
         sums = {name: files_sha256([path]) for name, path in others.items()}
         config = TextPretrainingConfig(sums, values.sentence_epochs)
         run_config = dataclasses.replace(setup.run_config, text_pretraining=config)
-        return cls(dataclasses.replace(setup, run_config=run_config), others)
+        source = Run(pathlib.Path(values.sentences_from)) if values.sentences_from else None
+        return cls(dataclasses.replace(setup, run_config=run_config), others, source)
 
     @property
     def config(self) -> TrainConfig:
@@ -63,11 +66,13 @@ class TextPhase(Phase):
         Raises:
           WorkspaceError: a split is too small, or a table of sentences is damaged.
           ConfigError: the batches can't be shared out to the replicas; the sentences make no batch of pairs, or no pair
-            to validate with.
+            to validate with; or the phase of another run can't be taken over.
         """
         super().check_training(run, num_replicas)
         if self._is_over(run):
             return
+        if self._is_to_take_over(run):
+            taking_over.check(self.source, self.setup.run_config)
         pairs, batch_size = sentence_pairs.num_pairs(self._sentences[0]), self.config.batch_size
         if pairs < batch_size:
             raise ConfigError(
@@ -92,6 +97,10 @@ class TextPhase(Phase):
         """Whether a run has begun to learn from images, as far as this process sees its folder."""
         return loop.last_state(run) is not None
 
+    def _is_to_take_over(self, run: Run) -> bool:
+        """Whether a run takes over another one's phase: it has begun none of its own."""
+        return self.source is not None and not run.text_phase.path.exists()
+
     def num_untaught(self, run: Run) -> int:
         """None where the phase is over, which has said it; its sentences are not read again for that."""
         return 0 if self._is_over(run) else super().num_untaught(run)
@@ -100,23 +109,20 @@ class TextPhase(Phase):
         return self._sentences[0].tokens
 
     def begin(self, model: keras.Model, strategy: tf.distribute.Strategy, run: Run, flags_text: str) -> None:
-        """Gives the text encoder what it learns from sentences alone.
-
-        That is trained where it has not ended, and no other run has ended the same.
-        """
+        """Gives the text encoder what it learns from sentences alone, which is trained where it has not ended."""
         workers = Workers(strategy)
         if workers.chiefs(float(self._is_over(run))):
             return
-        phase, recorder, taken_from = run.text_phase, SilentRecorder(), None
-        if workers.is_chief:
-            taken_from = taking_over.take_over(run, self.setup.run_config)
+        is_taken_over = bool(workers.chiefs(float(self._is_to_take_over(run))))
+        phase, recorder = run.text_phase, SilentRecorder()
+        if workers.is_chief and is_taken_over:
+            taking_over.take_over(self.source, run)
+        elif workers.is_chief:
             phase.path.mkdir(exist_ok=True)
             recorder = TextRecorder(run.tensorboard_dir / "text", flags_text, "pairs_per_second")
         sentences, left_out = self._sentences
-        if taken_from:
-            print(
-                f"what the text encoder learns first, from sentences, is taken over from {taken_from.path}", flush=True
-            )
+        if is_taken_over:
+            print(f"what the text encoder learns first, from sentences, is that of {self.source.path}", flush=True)
         else:
             print(
                 f"the text encoder learns first, from {sentences.num_captions:,} sentences of {sentences.num_images:,} "

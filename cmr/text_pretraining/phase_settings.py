@@ -25,7 +25,7 @@ def train_config(run_config: RunConfig) -> TrainConfig:
     )
 
 
-def decisive(run_config: RunConfig) -> RunConfig:
+def deciding(run_config: RunConfig) -> RunConfig:
     """The settings on which the phase's weights depend: the run's without its features and its course behind the phase.
 
     What the text encoder draws does not depend on how many values an image's features have.

@@ -1,47 +1,71 @@
 """A phase that another run has been through already, taken over in the place of training it again."""
 
-import contextlib
 import shutil
 
+import tensorflow as tf
+
 from cmr.config import RunConfig
-from cmr.errors import WorkspaceError
+from cmr.errors import ConfigError, WorkspaceError
 from cmr.text_pretraining import phase_settings
 from cmr.training import loop
-from cmr.workspace import atomic_files
+from cmr.workspace import atomic_files, runs
 from cmr.workspace.runs import Run
 
 
-def take_over(run: Run, run_config: RunConfig) -> Run | None:
-    """Copies the phase of a run beside this one that would come to the same weights, unless this one has begun its own.
-
-    The copy is what training would have left: the weights, and the random numbers with which the model goes on.
+def check(source: Run, run_config: RunConfig) -> None:
+    """Refuses a run whose phase would not have come to the weights that one of these settings comes to.
 
     Args:
-      run: the run's folder.
-      run_config: its settings.
+      source: the run that has been through the phase.
+      run_config: of the run that is to take it over.
 
-    Returns:
-      The run whose phase it was; None where nothing was taken over.
+    Raises:
+      WorkspaceError: it is no run, or its phase is damaged.
+      ConfigError: it has no such phase, one of other settings, or one that has not ended.
     """
-    if run.text_phase.path.exists():
-        return None
-    wanted = phase_settings.decisive(run_config)
-    for path in sorted(run.path.parent.iterdir()):
-        other = Run(path)
-        # One that is damaged, or of another version or command, is none of this run's business.
-        with contextlib.suppress(WorkspaceError):
-            if _has_phase(other) and phase_settings.decisive(other.read_config()) == wanted:
-                with atomic_files.atomic_folder(run.text_phase.path) as copy:
-                    shutil.copytree(other.text_phase.path, copy)
-                return other
-    return None
+    config = source.read_config()
+    if config.text_pretraining is None:
+        raise ConfigError(
+            f"{source.path} has not learnt from sentences first; give a run with --sentences_of as --sentences_from"
+        )
+    different = runs.differences(phase_settings.deciding(config), phase_settings.deciding(run_config))
+    if different:
+        raise ConfigError(
+            f"{source.path} learnt from sentences first with other settings ({', '.join(different.values())}); leave "
+            "--sentences_from out"
+        )
+    if len(source.text_phase.read_history()) < config.text_pretraining.sentence_epochs:
+        raise ConfigError(f"{source.path} still learns from sentences; wait for it, or leave --sentences_from out")
+    source.text_phase.check_best_weights()
+    _check_state(source.text_phase)
 
 
-def _has_phase(run: Run) -> bool:
-    """Whether a run has the whole of one: it has begun to learn from images, and nothing of the phase is damaged."""
-    if not run.text_phase.path.is_dir() or run.read_config().text_pretraining is None:
-        return False
-    if loop.last_state(run) is None or loop.last_state(run.text_phase) is None:
-        return False
-    run.text_phase.check_best_weights()
-    return True
+def take_over(source: Run, run: Run) -> None:
+    """Copies the phase, which then is as training it would have left it: with the random numbers that follow, too.
+
+    Args:
+      source: the run that has been through it.
+      run: another one, which has not begun its own.
+    """
+    phase = source.text_phase.path
+    with atomic_files.atomic_folder(run.text_phase.path) as copy:
+        for path in sorted(phase.rglob("[!.]*")):
+            if path.is_file():
+                target = copy / path.relative_to(phase)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, target)
+
+
+def _check_state(phase: Run) -> None:
+    """Reads all of a training's last state, which has no checksum.
+
+    Raises:
+      WorkspaceError: it is missing or damaged.
+    """
+    try:
+        state = tf.train.load_checkpoint(loop.last_state(phase) or "")
+        for name in state.get_variable_to_shape_map():
+            state.get_tensor(name)
+    # TensorFlow reports a file that was cut as an IndexError, one that is missing as a ValueError.
+    except (WorkspaceError, ValueError, IndexError, tf.errors.OpError) as error:
+        raise WorkspaceError(f"{phase.checkpoints_dir} holds no whole state; leave --sentences_from out") from error

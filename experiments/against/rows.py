@@ -11,7 +11,7 @@ from cmr.workspace.paths import Workspace
 from experiments.comparisons.results import Change
 from experiments.trainings import candidates, results
 from experiments.trainings.candidates import settings_but_seed
-from experiments.trainings.results import RowResult
+from experiments.trainings.results import RowResult, RunResult
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +47,7 @@ def choose(workspace: Workspace, baseline: Sequence[str], others: Sequence[str])
       WorkspaceError: a file of a run that is compared is damaged.
     """
     finished = candidates.finished_runs(workspace)
-    of_baseline = candidates.named(finished, baseline, "baseline", workspace)
+    of_baseline = _named(finished, baseline, "baseline", workspace)
     baselines, left_out = candidates.rows_of(of_baseline)
     if not baselines:
         raise ConfigError(f"--baseline={','.join(baseline)}: {left_out[0]}")
@@ -57,7 +57,7 @@ def choose(workspace: Workspace, baseline: Sequence[str], others: Sequence[str])
             f"--baseline={','.join(baseline)} names runs of several settings ({several}); give those of one"
         )
     (row,) = baselines
-    rest = [result for result in candidates.named(finished, others, "runs", workspace) if result not in of_baseline]
+    rest = [result for result in _named(finished, others, "runs", workspace) if result not in of_baseline]
     rows, repeated = candidates.rows_of(rest, taken=[row.name])
     if any(other.name == row.name for other in rows):
         # A run's own name is as tables name the baseline's row.
@@ -88,6 +88,15 @@ def change(baseline: RowResult, row: RowResult) -> Change:
     }
     changed = {name: " → ".join(values) for name, values in settings.items() if len(set(values)) > 1}
     return Change(f"{', '.join(f'{name} {values}' for name, values in changed.items())}; {number}.", tuple(changed))
+
+
+def _named(finished: Sequence[RunResult], patterns: Sequence[str], flag: str, workspace: Workspace) -> list[RunResult]:
+    for pattern in patterns:
+        if not candidates.named(finished, [pattern]):
+            raise ConfigError(
+                f"--{flag}: {pattern} names no finished run of cmr.train or cmr.compare in {workspace.run_dir('')}"
+            )
+    return candidates.named(finished, patterns)
 
 
 def _flaw(baseline: RowResult, row: RowResult) -> str:

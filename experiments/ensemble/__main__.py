@@ -28,22 +28,12 @@ def main() -> None:
     from experiments.ensemble import measuring
     from experiments.tables import formats, markdown, paper
     from experiments.tables.table import build_table
-    from experiments.trainings import candidates, results
+    from experiments.trainings import candidates
     from experiments.trainings.results import RowResult
 
     extras.check_installed("jinja2")
     workspace = Workspace(pathlib.Path(FLAGS.workspace_dir), FLAGS.dataset)
-    finished = candidates.named(candidates.finished_runs(workspace), FLAGS.candidates, "candidates", workspace)
-    able = [result for result in finished if result.run.has_answers]
-    if not able:
-        raise ConfigError(
-            f"none of the runs that --candidates={','.join(FLAGS.candidates)} names has its weights, as those of an "
-            "archive have none; train one of them"
-        )
-    found, left_out = candidates.rows_of(able)
-    results.check_same_inputs(found)
-    rows = candidates.of_whole_split(found)
-    _say_left_out(finished, able, found, rows, left_out)
+    rows = _candidates(workspace)
     if "train" in FLAGS.query_banks:
         _check_banks(rows)
     best = max(rows, key=candidates.mean_validation)
@@ -62,6 +52,32 @@ def main() -> None:
     print(f"\n{markdown.to_markdown(table)}\n\n{stem}.md, .csv, .tex, .html, .json")
 
 
+def _candidates(workspace):
+    """The rows that --candidates names and that can be members; says which others can't."""
+    from experiments.trainings import candidates, results
+
+    named = candidates.named(candidates.finished_runs(workspace), FLAGS.candidates)
+    if not named:
+        raise ConfigError(
+            f"{workspace.run_dir('')} has no finished run that --candidates={','.join(FLAGS.candidates)} names; train "
+            "some with experiments.reproduce or experiments.ablations"
+        )
+    answering = [result for result in named if result.run.has_answers]
+    of_split, left_out = candidates.rows_of(answering)
+    rows = candidates.of_whole_split(of_split)
+    silent = [result.run.path.name for result in named if result not in answering]
+    if silent:
+        left_out.append(f"Left out, for they have neither weights nor scores: {', '.join(silent)}.")
+    of_a_part = sorted({row.name for row in of_split} - {row.name for row in rows})
+    if of_a_part:
+        left_out.append(f"Left out, for they are validated on a part of the split: {', '.join(of_a_part)}.")
+    if not rows:
+        raise ConfigError(f"--candidates={','.join(FLAGS.candidates)}: {' '.join(left_out)}")
+    print("".join(f"{sentence}\n" for sentence in left_out), end="")
+    results.check_same_inputs(rows)
+    return rows
+
+
 def _check_banks(rows) -> None:
     from cmr.config import ComparatorRunConfig
 
@@ -72,17 +88,6 @@ def _check_banks(rows) -> None:
                 f"--query_banks=train needs embeddings of the training split, and {result.run.path.name} keeps none: "
                 "its system scores pairs, or it came without them; leave it out of --candidates"
             )
-
-
-def _say_left_out(finished, able, found, rows, left_out) -> None:
-    without = [result.run.path.name for result in finished if result not in able]
-    if without:
-        print(f"left out, for they have no weights: {', '.join(without)}")
-    of_a_part = sorted({row.name for row in found} - {row.name for row in rows})
-    if of_a_part:
-        print(f"left out, for they are validated on a part of the split: {', '.join(of_a_part)}")
-    for sentence in left_out:
-        print(sentence)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import re
 import statistics
 from collections.abc import Collection, Sequence
 
-from cmr.errors import ConfigError, WorkspaceError
+from cmr.errors import WorkspaceError
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from experiments.trainings import queue
@@ -22,29 +22,14 @@ def finished_runs(workspace: Workspace) -> list[RunResult]:
     return [RunResult(run) for run in finished if run.config_json.exists()]
 
 
-def named(finished: Sequence[RunResult], patterns: Sequence[str], flag: str, workspace: Workspace) -> list[RunResult]:
-    """Those of some finished runs whose own name, or that of their row, a flag's patterns name.
+def named(runs: Sequence[RunResult], patterns: Sequence[str]) -> list[RunResult]:
+    """The runs whose own name, or that of their row, one of some patterns is for, such as `best_single-*`."""
 
-    Args:
-      finished: runs.
-      patterns: of names, such as `best_single-*`.
-      flag: whose patterns they are.
-      workspace: of the data set.
-
-    Raises:
-      ConfigError: a pattern names none.
-    """
-
-    def names(result: RunResult, pattern: str) -> bool:
+    def is_named(result: RunResult) -> bool:
         own = result.run.path.name
-        return any(fnmatch.fnmatchcase(name, pattern) for name in (own, row_name(own)))
+        return any(fnmatch.fnmatchcase(name, pattern) for name in (own, row_name(own)) for pattern in patterns)
 
-    for pattern in patterns:
-        if not any(names(result, pattern) for result in finished):
-            raise ConfigError(
-                f"--{flag}: {pattern} names no finished run of cmr.train or cmr.compare in {workspace.run_dir('')}"
-            )
-    return [result for result in finished if any(names(result, pattern) for pattern in patterns)]
+    return [result for result in runs if is_named(result)]
 
 
 def row_name(run_name: str) -> str:

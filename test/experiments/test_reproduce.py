@@ -142,11 +142,11 @@ def test_runs_of_any_name_may_be_of_an_ensemble_and_those_without_weights_are_le
     none = call(ensemble, f"--workspace_dir={workspace.root}", "--candidates=single")
 
     assert ended.returncode == 0, ended.stderr
-    assert f"left out, for they have no weights: {single.name}" in ended.stdout
+    assert f"Left out, for they have neither weights nor scores: {single.name}." in ended.stdout
     assert "mine_again is left out: it has settings and seed of mine." in ended.stdout
     assert "best row on validation: mine, " in ended.stdout
     assert (none.returncode, none.stderr.count("\n")) == (1, 1)
-    assert "has its weights" in none.stderr
+    assert f"neither weights nor scores: {single.name}." in none.stderr
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_runs_of_any_name_may_be_of_an_ensemble_and_those_without_weights_are_le
         (reproduce, ["--overlay=nothing"], "nothing is no flagfile"),
         (reproduce, ["--table=1", "--overlay=stand_ins"], "--image_weights is missing"),
         (reproduce, ["--overlay={tmp_path}/wrong.flags"], "wrong.flags: flag --margin=7"),
-        (ensemble, ["--candidates=nothing"], "--candidates: nothing names no finished run"),
+        (ensemble, ["--candidates=nothing"], "has no finished run that --candidates=nothing names"),
     ],
 )
 def test_what_is_wrong_is_one_line_before_anything_is_written(tmp_path, command, flags, message):

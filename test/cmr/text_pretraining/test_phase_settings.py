@@ -40,7 +40,7 @@ def changed(**settings) -> RunConfig:
     ],
 )
 def test_what_only_images_are_learnt_from_with_leaves_it_as_it_is(settings):
-    assert phase_settings.decisive(changed(**settings)) == phase_settings.decisive(_RUN)
+    assert phase_settings.deciding(changed(**settings)) == phase_settings.deciding(_RUN)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_what_only_images_are_learnt_from_with_leaves_it_as_it_is(settings):
     ],
 )
 def test_all_else_makes_another_phase_of_it(settings):
-    assert phase_settings.decisive(changed(**settings)) != phase_settings.decisive(_RUN)
+    assert phase_settings.deciding(changed(**settings)) != phase_settings.deciding(_RUN)
 
 
 def test_it_goes_through_all_of_its_epochs_with_the_negatives_of_its_batches():

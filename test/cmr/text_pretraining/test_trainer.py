@@ -166,42 +166,105 @@ def test_a_phase_that_is_stopped_between_its_own_end_and_the_first_state_of_the_
     np.testing.assert_equal(stopped_trainings.arrays(again.best_weights), weights)
 
 
-def test_a_phase_that_another_run_has_been_through_is_taken_over_and_changes_no_number(workspaces, tmp_path):
-    flags = *TINY, "--model=vse", "--sentences_of=flickr30k", "--sentence_epochs=2", "--word_dropout=0.2"
-    flags = *flags, "--loss=softmax", "--average_weights=0.5", "--max_epochs=2"
-    other_pictures = "--vgg_features=scene_cnn-layout", "--run_name=layout"
-    alone, beside = (without_runs(workspaces, tmp_path / name) for name in ("alone", "beside"))
-
-    first = call_command("cmr.train", *place(beside), *flags, "--run_name=objects")
-    ended = [call_command("cmr.train", *place(each), *flags, *other_pictures) for each in (alone, beside)]
-
-    assert [each.returncode for each in (first, *ended)] == [0, 0, 0], first.stderr + ended[0].stderr + ended[1].stderr
-    taken = f"is taken over from {beside.run_dir('objects')}"
-    assert [taken in each.stdout for each in (first, *ended)] == [False, False, True]
-    trained, copied = (Run(each.run_dir("layout")) for each in (alone, beside))
-    assert trained.read_history() == copied.read_history()
-    np.testing.assert_equal(
-        stopped_trainings.arrays(copied.best_weights), stopped_trainings.arrays(trained.best_weights)
-    )
-    # Its cost is what the phase has cost, though this run has not spent it.
-    assert copied.read_metrics()["cost"]["seconds"] > read_json(copied.text_phase.cost_json)["seconds"] > 0
+_FIRST = "--model=vse", "--sentences_of=flickr30k", "--sentence_epochs=2", "--word_dropout=0.2", "--loss=softmax"
 
 
-@pytest.mark.parametrize("lost", ["checkpoints", "text/checkpoints", "text/best.weights.h5", "config.json"])
-def test_the_phase_of_a_run_that_has_not_the_whole_of_it_is_not_taken_over(workspaces, tmp_path, lost):
-    workspace = without_runs(workspaces, tmp_path)
-    flags = *place(workspace), *TINY, "--model=vse", "--sentences_of=flickr30k", "--sentence_epochs=1", "--max_epochs=1"
-    assert call_command("cmr.train", *flags, "--run_name=first").returncode == 0
-    path = workspace.run_dir("first") / lost
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.write_bytes(b"{}")
+@pytest.fixture(scope="module")
+def taught(workspaces):
+    """A run that has learnt from sentences first."""
+    assert call_command("cmr.train", *place(workspaces), *TINY, *_FIRST, "--run_name=taught").returncode == 0
+    return Run(workspaces.run_dir("taught"))
 
-    ended = call_command("cmr.train", *flags, "--run_name=second")
 
-    assert ended.returncode == 0, ended.stderr
-    assert "the text encoder learns first" in ended.stdout
+def test_a_run_that_takes_over_anothers_phase_is_the_run_that_would_have_trained_it(workspaces, taught):
+    flags = *place(workspaces), *TINY, *_FIRST, "--vgg_features=scene_cnn-layout", "--max_epochs=2", "--decay_epochs=0"
+
+    trained = call_command("cmr.train", *flags, "--run_name=trained")
+    copied = call_command("cmr.train", *flags, "--run_name=copied", f"--sentences_from={taught.path}")
+
+    assert (trained.returncode, copied.returncode) == (0, 0), trained.stderr + copied.stderr
+    assert f"is that of {taught.path}" in copied.stdout
+    first, second = (Run(workspaces.run_dir(name)) for name in ("trained", "copied"))
+    assert first.read_history() == second.read_history()
+    np.testing.assert_equal(stopped_trainings.arrays(second.best_weights), stopped_trainings.arrays(first.best_weights))
+    assert first.flags_txt.read_text().replace("trained", "copied") == second.flags_txt.read_text()
+    # What the phase has cost is of its cost.
+    assert second.read_metrics()["cost"]["seconds"] > read_json(taught.text_phase.cost_json)["seconds"] > 0
+
+
+def test_a_run_that_was_stopped_behind_the_copy_goes_on_without_its_source(workspaces, taught, tmp_path):
+    workspace, source = without_runs(workspaces, tmp_path), Run(tmp_path / "source")
+    shutil.copytree(taught.path, source.path)
+    flags = *place(workspace), *TINY, *_FIRST, "--max_epochs=1", "--run_name=copied", f"--sentences_from={source.path}"
+    assert call_command("cmr.train", *flags).returncode == 0
+    run = Run(workspace.run_dir("copied"))
+    weights = stopped_trainings.arrays(run.best_weights)
+    for path in (run.metrics_json, run.test_ranks_npz, run.history_json, run.best_weights, run.best_sha256):
+        path.unlink()
+    shutil.rmtree(run.checkpoints_dir)
+    shutil.rmtree(source.path)
+
+    resumed = call_command("cmr.train", *flags)
+
+    assert resumed.returncode == 0, resumed.stderr
+    np.testing.assert_equal(stopped_trainings.arrays(run.best_weights), weights)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def only(folder, pattern):
+    (path,) = folder.glob(pattern)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("damage", "given", "message"),
+    [
+        (lambda run: None, "--seed=3", "train.seed"),
+        (lambda run: None, "--gru_units=9", "model.gru_units"),
+        (lambda run: None, "--sentence_epochs=3", "text_pretraining.sentence_epochs"),
+        (lambda run: run.config_json.unlink(), "", "holds no run"),
+        (lambda run: shutil.rmtree(run.path), "", "holds no run"),
+        (
+            lambda run: run.text_phase.write_history(run.text_phase.read_history()[:1]),
+            "",
+            "still learns from sentences",
+        ),
+        (lambda run: shutil.rmtree(run.text_phase.path), "", "history.json"),
+        (lambda run: cut(run.text_phase.best_weights), "", "missing or damaged"),
+        (lambda run: shutil.rmtree(run.text_phase.checkpoints_dir), "", "holds no whole state"),
+        (lambda run: cut(only(run.text_phase.checkpoints_dir, "*.data-*")), "", "holds no whole state"),
+        (lambda run: only(run.text_phase.checkpoints_dir, "*.data-*").unlink(), "", "holds no whole state"),
+    ],
+)
+def test_a_phase_that_can_not_be_taken_over_is_refused_before_anything_is_written(
+    workspaces, taught, tmp_path, damage, given, message
+):
+    source = Run(tmp_path / "source")
+    shutil.copytree(taught.path, source.path)
+    damage(source)
+    flags = *place(workspaces), *TINY, *_FIRST, "--run_name=refused", f"--sentences_from={source.path}"
+
+    ended = call_command("cmr.train", *flags, *given.split())
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert message in ended.stderr
+    assert not workspaces.run_dir("refused").exists()
+
+
+def test_a_run_without_the_phase_has_none_to_take_over(workspaces, tmp_path):
+    flags = *place(workspaces), *TINY, "--model=vse", "--max_epochs=1"
+    assert call_command("cmr.train", *flags, "--run_name=plain").returncode == 0
+    source = f"--sentences_from={workspaces.run_dir('plain')}"
+
+    ended = call_command("cmr.train", *flags, "--sentences_of=flickr30k", source)
+    alone = call_command("cmr.train", *flags, source)
+
+    assert (ended.returncode, alone.returncode) == (1, 1)
+    assert "has not learnt from sentences first" in ended.stderr
+    assert "--sentences_from is of --sentences_of; give both" in alone.stderr
 
 
 @pytest.mark.parametrize(
@@ -241,23 +304,21 @@ def test_words_that_no_training_sentence_says_are_named_where_nothing_teaches_th
         assert f"warning: no sentence to learn from says {number} of the vocabulary's words" in each.stdout
 
 
-def test_two_devices_learn_from_the_pairs_that_one_learns_from(workspaces, tmp_path):
+def test_two_devices_learn_from_the_pairs_that_one_learns_from(workspaces):
     # Whose halves pad their sentences to lengths of their own. At a low rate: Adam makes more of the rounding of small
     # gradients, the more the further it steps.
     phase = "--sentences_of=flickr30k", "--sentence_epochs=2", "--dropout=0", "--batch_size=14", "--max_epochs=1"
     phase = *phase, "--learning_rate=0.003"
-    flags = *TINY, "--model=vse", *phase
+    flags = *place(workspaces), *TINY, "--model=vse", *phase
     devices = "--strategy=mirrored", "--logical_cpus=2"
-    # Apart, lest one takes over what the other has learnt.
-    elsewhere = without_runs(workspaces, tmp_path)
 
     one, two = (
-        run_command("cmr.train", *place(where), *flags, *given)
-        for where, given in ((workspaces, ("--run_name=one",)), (elsewhere, ("--run_name=two", *devices)))
+        run_command("cmr.train", *flags, f"--run_name={name}", *given)
+        for name, given in (("one", ()), ("two", devices))
     )
 
     assert (one.returncode, two.returncode) == (0, 0), one.stderr + two.stderr
-    first, second = Run(workspaces.run_dir("one")), Run(elsewhere.run_dir("two"))
+    first, second = (Run(workspaces.run_dir(name)) for name in ("one", "two"))
     for phase_of in (lambda run: run.text_phase, lambda run: run):
         losses = [[row["loss"] for row in phase_of(run).read_history()] for run in (first, second)]
         np.testing.assert_allclose(losses[0], losses[1], rtol=1e-5)
