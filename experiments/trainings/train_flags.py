@@ -20,6 +20,7 @@ WITHOUT_EFFECT = frozenset(
         "max_pixels",
         "print_model",
         "run_name",
+        "sentences_from",
         "strategy",
         "tensorflow_logs",
         "worker_timeout",

@@ -144,10 +144,19 @@ def test_a_run_of_one_phase_has_the_name_that_it_had_before_there_were_others(fl
 
 
 @pytest.mark.parametrize(
-    "flag", ["--worker_timeout=5", "--strategy=mirrored", "--logical_cpus=2", "--checkpoint_steps=3"]
+    "flag",
+    [
+        "--worker_timeout=5",
+        "--strategy=mirrored",
+        "--logical_cpus=2",
+        "--checkpoint_steps=3",
+        "--sentences_from=before",
+    ],
 )
 def test_how_and_where_it_is_trained_leaves_a_runs_name(flagfile, flag):
-    assert training(flagfile, flag).run_name == training(flagfile).run_name
+    of_two_phases = "--sentences_of=mscoco"
+
+    assert training(flagfile, of_two_phases, flag).run_name == training(flagfile, of_two_phases).run_name
 
 
 def test_a_flagfile_that_is_edited_later_changes_neither_the_run_nor_its_name(flagfile, tmp_path):
