@@ -48,6 +48,7 @@ def take_over(source: Run, run: Run) -> None:
       run: another one, which has not begun its own.
     """
     phase = source.text_phase.path
+    # File by file: copytree gathers what goes wrong, such as a full disk, into an error of its own.
     with atomic_files.atomic_folder(run.text_phase.path) as copy:
         for path in sorted(phase.rglob("[!.]*")):
             if path.is_file():
@@ -63,9 +64,9 @@ def _check_state(phase: Run) -> None:
       WorkspaceError: it is missing or damaged.
     """
     try:
-        state = tf.train.load_checkpoint(loop.last_state(phase) or "")
-        for name in state.get_variable_to_shape_map():
-            state.get_tensor(name)
-    # TensorFlow reports a file that was cut as an IndexError, one that is missing as a ValueError.
-    except (WorkspaceError, ValueError, IndexError, tf.errors.OpError) as error:
+        with loop.whole_state(phase):
+            state = tf.train.load_checkpoint(loop.last_state(phase) or "")
+            for name in state.get_variable_to_shape_map():
+                state.get_tensor(name)
+    except WorkspaceError as error:
         raise WorkspaceError(f"{phase.checkpoints_dir} holds no whole state; leave --sentences_from out") from error

@@ -62,10 +62,9 @@ def _candidates(workspace):
             f"{workspace.run_dir('')} has no finished run that --candidates={','.join(FLAGS.candidates)} names; train "
             "some with experiments.reproduce or experiments.ablations"
         )
-    answering = [result for result in named if result.run.has_answers]
-    of_split, left_out = candidates.rows_of(answering)
+    of_split, left_out = candidates.rows_of([result for result in named if result.run.has_answers])
     rows = candidates.of_whole_split(of_split)
-    silent = [result.run.path.name for result in named if result not in answering]
+    silent = [result.run.path.name for result in named if not result.run.has_answers]
     if silent:
         left_out.append(f"Left out, for they have neither weights nor scores: {', '.join(silent)}.")
     of_a_part = sorted({row.name for row in of_split} - {row.name for row in rows})

@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import re
-import shutil
 import subprocess
 import sys
 
@@ -22,13 +21,12 @@ from commands import ROOT, run_command
 from forked_workers import free_ports
 from tensorboard.backend.event_processing import event_accumulator
 from tiny_runs import TINY, call_command, place, read_json
-from tiny_workspaces import write_features
+from tiny_workspaces import without_runs, write_features
 
 from cmr import config
 from cmr.evaluation import results_table
 from cmr.training import distribution
 from cmr.workspace import captions, features
-from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary, tokenize
 
@@ -38,8 +36,7 @@ DIRECTIONS = ("sentence_retrieval", "image_retrieval")
 @pytest.fixture
 def copied(scenes_workspace, tmp_path):
     """The tiny workspace without runs, to be damaged."""
-    shutil.copytree(scenes_workspace.root, tmp_path / "workspace", ignore=shutil.ignore_patterns("runs"))
-    return Workspace(tmp_path / "workspace", "scenes")
+    return without_runs(scenes_workspace, tmp_path / "workspace")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from forked_workers import Fault, run_workers
 from tiny_runs import call_command, place, read_json
+from tiny_workspaces import without_runs
 
 from cmr.workspace import captions
 from cmr.workspace.features import FEATURES_NPY
@@ -35,10 +36,7 @@ LOSS_RTOL = 1e-4
 @pytest.fixture
 def disks(scenes_workspace, tmp_path):
     """Four machines' copies of the tiny workspace."""
-    copies = [Workspace(tmp_path / f"disk{number}", "scenes") for number in range(4)]
-    for copy in copies:
-        shutil.copytree(scenes_workspace.root, copy.root, ignore=shutil.ignore_patterns("runs"))
-    return copies
+    return [without_runs(scenes_workspace, tmp_path / f"disk{number}") for number in range(4)]
 
 
 def flags(disks, *others):
@@ -132,8 +130,7 @@ LISTING = "tensorflow.python.checkpoint.checkpoint_management:update_checkpoint_
 def whole_run(scenes_workspace, tmp_path_factory):
     """The losses of two workers that nothing befalls."""
     folder = tmp_path_factory.mktemp("whole")
-    workspace = Workspace(folder / "workspace", "scenes")
-    shutil.copytree(scenes_workspace.root, workspace.root, ignore=shutil.ignore_patterns("runs"))
+    workspace = without_runs(scenes_workspace, folder / "workspace")
     ended = run_workers(folder, flags([workspace] * 2))
     assert [worker.code for worker in ended] == [0, 0], ended[0].output
     return losses(workspace)

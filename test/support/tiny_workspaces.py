@@ -1,6 +1,7 @@
 """A tiny prepared data set, made in a moment: images whose features tell their sentences."""
 
 import pathlib
+import shutil
 
 import numpy as np
 import pandas as pd
@@ -44,6 +45,17 @@ def make_workspace(root: pathlib.Path, images: tuple[int, int, int] = (36, 9, 12
         write_features(workspace, name, ids, (np.array(vectors) @ random.normal(size=(18, dim))).astype(np.float32))
     workspace.write_description({"dataset": "scenes", "image_dir": "images"})
     return workspace
+
+
+def without_runs(workspace: Workspace, root: pathlib.Path) -> Workspace:
+    """Copies a workspace without what has been trained in it.
+
+    Args:
+      workspace: of one data set, or of others beside it.
+      root: of the copy, which is not there yet.
+    """
+    shutil.copytree(workspace.root, root, ignore=shutil.ignore_patterns("runs"))
+    return Workspace(root, workspace.dataset)
 
 
 def write_features(workspace: Workspace, name: str, image_ids: list[str], array: np.ndarray) -> None:

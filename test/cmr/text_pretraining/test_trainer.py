@@ -12,13 +12,12 @@ import tensorflow as tf
 import tiny_runs
 from commands import run_command
 from tiny_runs import TINY, call_command, place, read_json
-from tiny_workspaces import make_workspace
+from tiny_workspaces import make_workspace, without_runs
 
 from cmr.config import TrainConfig
 from cmr.retrieval.summaries import SilentRecorder
 from cmr.text_pretraining.trainer import TextTrainer, pair_model
 from cmr.trained import finished_run
-from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 
 # 3 steps an epoch of some 60 pairs.
@@ -117,13 +116,6 @@ def workspaces(tmp_path_factory):
     return workspace
 
 
-def without_runs(workspace, root):
-    """A copy of a workspace in which nothing has been trained."""
-    copied = Workspace(root / "workspace", "scenes")
-    shutil.copytree(workspace.root, copied.root, ignore=shutil.ignore_patterns("runs"))
-    return copied
-
-
 def test_a_run_begins_with_what_its_text_encoder_learnt_and_says_so(workspaces):
     flags = *place(workspaces), *TINY, "--model=vse", "--sentences_of=flickr30k", "--sentence_epochs=2"
 
@@ -193,7 +185,7 @@ def test_a_run_that_takes_over_anothers_phase_is_the_run_that_would_have_trained
 
 
 def test_a_run_that_was_stopped_behind_the_copy_goes_on_without_its_source(workspaces, taught, tmp_path):
-    workspace, source = without_runs(workspaces, tmp_path), Run(tmp_path / "source")
+    workspace, source = without_runs(workspaces, tmp_path / "workspace"), Run(tmp_path / "source")
     shutil.copytree(taught.path, source.path)
     flags = *place(workspace), *TINY, *_FIRST, "--max_epochs=1", "--run_name=copied", f"--sentences_from={source.path}"
     assert call_command("cmr.train", *flags).returncode == 0
@@ -254,7 +246,7 @@ def test_a_phase_that_can_not_be_taken_over_is_refused_before_anything_is_writte
     assert not workspaces.run_dir("refused").exists()
 
 
-def test_a_run_without_the_phase_has_none_to_take_over(workspaces, tmp_path):
+def test_a_run_without_the_phase_has_none_to_take_over(workspaces):
     flags = *place(workspaces), *TINY, "--model=vse", "--max_epochs=1"
     assert call_command("cmr.train", *flags, "--run_name=plain").returncode == 0
     source = f"--sentences_from={workspaces.run_dir('plain')}"
@@ -290,7 +282,7 @@ def test_what_can_not_be_learnt_from_is_refused_before_anything_is_written(works
 
 
 def test_words_that_no_training_sentence_says_are_named_where_nothing_teaches_them(workspaces, tmp_path):
-    workspace = without_runs(workspaces, tmp_path)
+    workspace = without_runs(workspaces, tmp_path / "workspace")
     with open(workspace.vocabulary_txt, "a", encoding="utf-8") as file:
         file.write("giraffe\t0\nzebra\t0\n")
     others = workspace.root / "flickr30k" / "captions.csv"
@@ -328,7 +320,7 @@ def test_two_devices_learn_from_the_pairs_that_one_learns_from(workspaces):
 def test_another_data_set_without_one_of_its_files_is_refused_with_the_command_that_makes_it(
     workspaces, tmp_path, lost
 ):
-    copied = without_runs(workspaces, tmp_path)
+    copied = without_runs(workspaces, tmp_path / "workspace")
     (copied.root / "flickr30k" / lost).unlink()
 
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse", "--sentences_of=flickr30k")
@@ -338,7 +330,7 @@ def test_another_data_set_without_one_of_its_files_is_refused_with_the_command_t
 
 
 def test_a_damaged_table_of_another_data_set_ends_in_one_sentence(workspaces, tmp_path):
-    copied = without_runs(workspaces, tmp_path)
+    copied = without_runs(workspaces, tmp_path / "workspace")
     (copied.root / "flickr30k" / "captions.csv").write_text('"image_id"\n')
 
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=vse", "--sentences_of=flickr30k")
