@@ -209,8 +209,23 @@ class TextPretrainingConfig:
     sentence_epochs: int
 
 
-# Settings of a run that has the phase.
-_PHASES = {"finetune": FinetuneConfig, "text_pretraining": TextPretrainingConfig}
+@dataclasses.dataclass(frozen=True)
+class DistillationConfig:
+    """How a run learns from other runs beside the pairs themselves (cmr/retrieval/losses.py).
+
+    Attributes:
+      teachers: name of a finished run -> SHA-256 of its best weights.
+      distillation_weight: share of the target that is the teachers', 0 to 1; the rest is the pair's.
+      distillation_temperature: what the teachers' similarities are divided by before their softmax.
+    """
+
+    teachers: dict[str, str]
+    distillation_weight: float = 0.5
+    distillation_temperature: float = 0.1
+
+
+# What a run may have beside its model and its training.
+_PARTS = {"finetune": FinetuneConfig, "text_pretraining": TextPretrainingConfig, "distillation": DistillationConfig}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,6 +249,7 @@ class RunConfig:
       train_images: images of the training split, the first ones, that it learnt from; 0: all of them.
       finetune: how the CNNs are trained too; None: they stay as they are.
       text_pretraining: how the text encoder learns first; None: with the model alone.
+      distillation: which runs it learns from too; None: from its own pairs alone.
     """
 
     dataset: str
@@ -251,6 +267,7 @@ class RunConfig:
     train_images: int = 0
     finetune: FinetuneConfig | None = None
     text_pretraining: TextPretrainingConfig | None = None
+    distillation: DistillationConfig | None = None
 
     @property
     def system(self) -> str:
@@ -270,7 +287,7 @@ class RunConfig:
         for name in ("ngrams", "word_vectors", "train_images"):
             if not values[name]:
                 del values[name]
-        for name in _PHASES:
+        for name in _PARTS:
             if values[name] is None:
                 del values[name]
         return json.dumps(values, indent=2, sort_keys=True) + "\n"
@@ -279,7 +296,7 @@ class RunConfig:
     def from_json(cls, text: str) -> "RunConfig":
         values = json.loads(text)
         parts = {"model": ModelConfig(**values["model"]), "train": TrainConfig(**values["train"])}
-        for name, kind in _PHASES.items():
+        for name, kind in _PARTS.items():
             if values.get(name) is not None:
                 parts[name] = kind(**values[name])
         return cls(**{**values, **parts})

@@ -4,6 +4,9 @@
 
 With --sentences_of=flickr30k the text encoder first learns from the sentences of another data set of the workspace.
 
+With --teachers=workspace/flickr8k/runs/a,workspace/flickr8k/runs/b the model also learns how similar those find the
+pairs of a batch.
+
 A run that was stopped goes on when the same command is given again; a finished one prints its table, or
 goes on too when --max_epochs or --patience allow it more epochs. A second phase trains the CNN too:
 
@@ -18,7 +21,7 @@ import sys
 from absl import flags
 
 from cmr import shell
-from cmr.cli import command, datasets, finetune_flags, idle_flags, training_flags
+from cmr.cli import command, datasets, distillation_flags, finetune_flags, idle_flags, training_flags
 
 FLAGS = flags.FLAGS
 
@@ -26,8 +29,9 @@ GROUPS = training_flags.GROUPS
 
 
 def check_flags() -> None:
-    """Takes over what a second phase has from its first one."""
+    """Takes over what a second phase has from its first one; then all flags are known."""
     finetune_flags.take_flags_of_run(FLAGS, GROUPS)
+    distillation_flags.check_start(FLAGS)
 
 
 def main() -> None:
@@ -38,7 +42,7 @@ def main() -> None:
         print(warning, flush=True)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus, FLAGS.worker_timeout)
     with cluster.told_who_is_gone(strategy):
-        _train(_kind_of_phase().from_flags(FLAGS), strategy)
+        _train(strategy)
 
 
 def _kind_of_phase():
@@ -51,12 +55,17 @@ def _kind_of_phase():
     return TextPhase if FLAGS.sentences_of else Phase
 
 
-def _train(phase, strategy) -> None:
+def _train(strategy) -> None:
     import keras
 
+    from cmr.distillation.teachers import Teachers
     from cmr.training.workers import Workers
     from cmr.workspace.runs import Run, default_run
 
+    teachers = Teachers.from_flags(FLAGS)
+    phase = _kind_of_phase().from_flags(FLAGS)
+    if teachers:
+        phase = teachers.teach(phase)
     setup, run_config = phase.setup, phase.setup.run_config
     workers = Workers(strategy)
     workers.check_equal(run_config)
@@ -82,7 +91,7 @@ def _train(phase, strategy) -> None:
         if workers.is_chief:
             _begin(run, setup, flags_text)
         if is_to_train:
-            _learn(phase, model, run, strategy, flags_text, workers.is_chief)
+            _learn(phase, teachers, model, run, strategy, flags_text, workers.is_chief)
         workers.part()
         if workers.is_chief:
             _measure(phase, run, flags_text)
@@ -97,7 +106,7 @@ def _begin(run, setup, flags_text: str) -> None:
         print(f"begun with other limits ({changed})", flush=True)
 
 
-def _learn(phase, model, run, strategy, flags_text: str, is_chief: bool) -> None:
+def _learn(phase, teachers, model, run, strategy, flags_text: str, is_chief: bool) -> None:
     from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
     from cmr.training import cost
 
@@ -108,6 +117,8 @@ def _learn(phase, model, run, strategy, flags_text: str, is_chief: bool) -> None
         f"{model.count_params():,} weights",
         flush=True,
     )
+    if teachers:
+        print(f"it learns also from what {', '.join(teachers.names)} say of them", flush=True)
     untaught = phase.num_untaught(run)
     if untaught:
         print(
@@ -120,9 +131,10 @@ def _learn(phase, model, run, strategy, flags_text: str, is_chief: bool) -> None
         run_config = phase.setup.run_config
         recorder = RetrievalRecorder(run.tensorboard_dir, flags_text, run_config, inputs.split("val"), inputs.image_dir)
     phase.begin(model, strategy, run, flags_text)
-    # Of a second phase it makes feature maps first.
+    # Teachers embed the training split first, and of a second phase feature maps are made.
     with cost.counted(run) if is_chief else contextlib.nullcontext():
-        trainer = phase.trainer(model, strategy, run, recorder)
+        rows = teachers.rows(phase, run, strategy) if teachers else None
+        trainer = phase.trainer(model, strategy, run, recorder, rows)
     trainer.fit()
 
 

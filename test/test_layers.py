@@ -23,7 +23,7 @@ LAYERS = (
     ("cmr.text_space",),
     ("cmr.retrieval",),
     ("cmr.trained", "cmr.text_pretraining"),
-    ("cmr.comparators", "cmr.gallery"),
+    ("cmr.comparators", "cmr.distillation", "cmr.gallery"),
     ("cmr.serving",),
     ("cmr commands",),
 )

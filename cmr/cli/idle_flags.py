@@ -98,7 +98,7 @@ def warnings(values: FlagValues, arguments: Sequence[str]) -> list[str]:
       arguments: of the command, as they were typed.
     """
     typed = dict.fromkeys(name for name in _names(values, arguments) if not _is_default(values, name))
-    rules = (*_of_phases(values), *_RULES)
+    rules = (*_added_later(values), *_RULES)
     broken = [(name, rule) for name in typed for rule in rules if name in rule.names and not rule.holds(values)]
     # Of several rules the first one is said.
     first = dict(reversed(broken))
@@ -119,10 +119,10 @@ def _is_default(values: FlagValues, name: str) -> bool:
     return values[name].value in (values[name].default, datasets.usual(values.dataset).get(name))
 
 
-def _of_phases(values: FlagValues) -> list[_Rule]:
+def _added_later(values: FlagValues) -> list[_Rule]:
     return [
         _Rule(tuple(names), f"--{switch}", lambda values, switch=switch: bool(values[switch].value))
-        for switch, names in training_flags.of_phases(values).items()
+        for switch, names in training_flags.added_later(values).items()
     ]
 
 

@@ -3,7 +3,7 @@
 from absl import flags
 
 from cmr import config
-from cmr.cli import command, datasets, finetune_flags, flag_kinds, text_pretraining_flags
+from cmr.cli import command, datasets, distillation_flags, finetune_flags, flag_kinds, text_pretraining_flags
 from cmr.cli import flags as cmr_flags
 from cmr.config import ModelConfig, RunConfig, TrainConfig
 
@@ -252,11 +252,16 @@ GROUPS = (
     cmr_flags.features_flags,
     cmr_flags.picture_flags,
     text_pretraining_flags.text_pretraining_flags,
+    distillation_flags.distillation_flags,
     finetune_flags.finetune_flags,
 )
 
-# Phases that came later: the module of their flags, the one that asks for the phase, and others that came with it.
-_PHASES = ((finetune_flags, "finetune_cnn", ("max_pixels",)), (text_pretraining_flags, "sentences_of", ()))
+# What came later: the module of its flags, the one that asks for it, and others that came with it.
+_ADDED_LATER = (
+    (finetune_flags, "finetune_cnn", ("max_pixels",)),
+    (text_pretraining_flags, "sentences_of", ()),
+    (distillation_flags, "teachers", ()),
+)
 
 
 def without_effect(values: flags.FlagValues) -> frozenset[str]:
@@ -266,16 +271,18 @@ def without_effect(values: flags.FlagValues) -> frozenset[str]:
     # cmr.compare has no such flag.
     if "train_images" in values and not values.train_images:
         names.add("train_images")
-    for switch, of_phase in of_phases(values).items():
+    for switch, others in added_later(values).items():
         if not values[switch].value:
-            names |= {switch, *of_phase}
+            names |= {switch, *others}
     return frozenset(names)
 
 
-def of_phases(values: flags.FlagValues) -> dict[str, frozenset[str]]:
-    """Flag that asks for a later phase -> the others that this phase alone reads; none of a command without it."""
+def added_later(values: flags.FlagValues) -> dict[str, frozenset[str]]:
+    """Flag that asks for what came later -> the others that this alone reads; none of a command without it."""
     by_module = values.flags_by_module_dict()
-    own = {switch: {flag.name for flag in by_module.get(module.__name__, ())} for module, switch, _ in _PHASES}
+    own = {switch: {flag.name for flag in by_module.get(module.__name__, ())} for module, switch, _ in _ADDED_LATER}
     return {
-        switch: frozenset({*own[switch], *others}.difference({switch})) for _, switch, others in _PHASES if own[switch]
+        switch: frozenset({*own[switch], *others}.difference({switch}))
+        for _, switch, others in _ADDED_LATER
+        if own[switch]
     }

@@ -10,5 +10,9 @@ CAPTION = "caption"
 # Which image a pair's is.
 IMAGE_ROW = "image_row"
 
+# What teachers say of a pair's image and of its sentence.
+TEACHER_IMAGE = "teacher_image"
+TEACHER_CAPTION = "teacher_caption"
+
 # In the place of an image's features, where its CNN is trained too.
 PICTURES = "pictures"

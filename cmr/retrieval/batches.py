@@ -9,6 +9,7 @@ from cmr.config import TrainConfig
 from cmr.data import input_names
 from cmr.data.examples import Examples
 from cmr.data.order import Schedule
+from cmr.data.teacher_rows import TeacherRows
 from cmr.errors import ConfigError
 
 
@@ -20,6 +21,7 @@ def training_batches(
     num_replicas: int,
     worker: int = 0,
     num_workers: int = 1,
+    teachers: TeacherRows | None = None,
 ) -> tf.data.Dataset:
     """One epoch's batches from a step on, cut for the replicas.
 
@@ -31,17 +33,19 @@ def training_batches(
       num_replicas: replicas of all workers; replica r takes the r-th part of each batch.
       worker: this process, from 0.
       num_workers: processes.
+      teachers: of the split; None without.
 
     Returns:
       A data set that yields, for each step, the parts of this worker's replicas one after the other: the model's inputs
-      and `image_row` `[pairs]` int32, queries first, negatives behind.
+      and `image_row` `[pairs]` int32, queries first, negatives behind; with teachers `teacher_image` and
+      `teacher_caption` `[pairs, dim]` float32 beside them.
     """
 
     def steps() -> Iterable[tuple[np.ndarray, ...]]:
         queries, negatives = schedule.epoch(epoch)
         return zip(queries[first_step:], negatives[first_step:], strict=True)
 
-    return for_replicas(steps, _reader(split), (), num_replicas, worker, num_workers)
+    return for_replicas(steps, _reader(split, teachers), (), num_replicas, worker, num_workers)
 
 
 def for_replicas(
@@ -79,23 +83,28 @@ def _part(rows: np.ndarray, replica: int, num_replicas: int) -> np.ndarray:
     return rows[replica * size : (replica + 1) * size]
 
 
-def _reader(split: Examples):
+def _reader(split: Examples, teachers: TeacherRows | None):
     """A tf.data stage: caption numbers to the tensors of their pairs."""
-    names = list(split.features)
+    specs = {
+        input_names.CAPTION: tf.TensorSpec([None, None], tf.int32),
+        input_names.IMAGE_ROW: tf.TensorSpec([None], tf.int32),
+    }
+    for name, rows in split.features.items():
+        specs[name] = tf.TensorSpec([None, *rows.row_shape], tf.as_dtype(rows.dtype))
+    if teachers:
+        of_teachers = tf.TensorSpec([None, teachers.dim], tf.float32)
+        specs |= {input_names.TEACHER_IMAGE: of_teachers, input_names.TEACHER_CAPTION: of_teachers}
 
     def read(captions: np.ndarray) -> list[np.ndarray]:
         images = split.image_of_caption[captions]
-        inputs = split.image_inputs(images)
-        return [split.padded(captions), images, *(inputs[name] for name in names)]
+        taught = teachers.take(images, captions) if teachers else ()
+        return [split.padded(captions), images, *split.image_inputs(images).values(), *taught]
 
     def stage(captions: tf.Tensor) -> dict[str, tf.Tensor]:
-        types = [tf.int32, tf.int32, *(tf.as_dtype(split.features[name].dtype) for name in names)]
-        caption, image_row, *features = tf.numpy_function(read, [captions], types, stateful=False)
-        batch = {input_names.CAPTION: tf.ensure_shape(caption, [None, None])}
-        batch[input_names.IMAGE_ROW] = tf.ensure_shape(image_row, [None])
-        for name, value in zip(names, features, strict=True):
-            batch[name] = tf.ensure_shape(value, [None, *split.features[name].row_shape])
-        return batch
+        values = tf.numpy_function(read, [captions], [spec.dtype for spec in specs.values()], stateful=False)
+        return {
+            name: tf.ensure_shape(value, spec.shape) for (name, spec), value in zip(specs.items(), values, strict=True)
+        }
 
     return stage
 

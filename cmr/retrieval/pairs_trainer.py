@@ -6,7 +6,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cmr.config import TrainConfig
+from cmr.config import DistillationConfig, TrainConfig
 from cmr.retrieval.step import TrainingStep
 from cmr.training import loop
 from cmr.training.loop import Limits, Recorder, TrainingLoop
@@ -27,6 +27,7 @@ class PairsTrainer:
       steps_per_epoch: batches of an epoch.
       cnns: trained too, see `TrainingStep`.
       cnn_rate: likewise.
+      distillation: likewise.
     """
 
     score_name = "sum of recalls"
@@ -43,6 +44,7 @@ class PairsTrainer:
         steps_per_epoch: int,
         cnns: Mapping[str, keras.Model] | None = None,
         cnn_rate: float = 1.0,
+        distillation: DistillationConfig | None = None,
     ):
         self._model = model
         self._config = config
@@ -50,7 +52,7 @@ class PairsTrainer:
         self._run = run
         self._recorder = recorder
         self._steps_per_epoch = steps_per_epoch
-        self._step = TrainingStep(model, config, strategy, steps_per_epoch, cnns, cnn_rate)
+        self._step = TrainingStep(model, config, strategy, steps_per_epoch, cnns, cnn_rate, distillation)
 
     def fit(self) -> None:
         """Trains until patience or epochs end; leaves the best weights in the folder."""

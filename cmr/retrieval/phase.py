@@ -7,6 +7,7 @@ import numpy as np
 import tensorflow as tf
 from absl import flags
 
+from cmr.data.teacher_rows import TeacherRows
 from cmr.retrieval.setup import RunSetup
 from cmr.retrieval.summaries import RetrievalRecorder, SilentRecorder
 from cmr.retrieval.trainer import Trainer
@@ -82,6 +83,7 @@ class Phase:
         strategy: tf.distribute.Strategy,
         run: Run,
         recorder: RetrievalRecorder | SilentRecorder,
+        teachers: TeacherRows | None = None,
     ) -> Trainer:
         """Makes the trainer of a model that has begun.
 
@@ -90,9 +92,21 @@ class Phase:
           strategy: of tf.distribute.
           run: the run's folder.
           recorder: what TensorBoard shows.
+          teachers: what those of the settings' distillation say of the training split.
         """
         train, val = (self.setup.inputs.split(split) for split in ("train", "val"))
-        return Trainer(model, self.setup.run_config.train, strategy, run, train, val, recorder)
+        run_config = self.setup.run_config
+        return Trainer(
+            model,
+            run_config.train,
+            strategy,
+            run,
+            train,
+            val,
+            recorder,
+            distillation=run_config.distillation,
+            teachers=teachers,
+        )
 
     def finish(self, run: Run) -> None:
         """Writes what the trained run is measured on, where that is not what it has read."""

@@ -10,6 +10,7 @@ from absl import flags
 
 from cmr.config import FinetuneConfig
 from cmr.data import input_names
+from cmr.data.teacher_rows import TeacherRows
 from cmr.errors import ConfigError
 from cmr.finetuning import blocks, cnn_in_training, tuned_features
 from cmr.finetuning.feature_maps import MapsMaker
@@ -61,7 +62,9 @@ class SecondPhase(Phase):
         kept = {name: getattr(before, name) for name in ("text_space", "captioner", "leak", "text_pretraining")}
         run_config = dataclasses.replace(setup.run_config, **kept)
         changed = {
-            name: text for name, text in runs.differences(before, run_config).items() if not name.startswith("train.")
+            name: text
+            for name, text in runs.differences(before, run_config).items()
+            if not name.startswith(("train.", "distillation."))
         }
         learnt = before.text_pretraining
         if values.sentences_of and (
@@ -116,6 +119,7 @@ class SecondPhase(Phase):
         strategy: tf.distribute.Strategy,
         run: Run,
         recorder: RetrievalRecorder | SilentRecorder,
+        teachers: TeacherRows | None = None,
     ) -> Trainer:
         """Makes the trainer of model and CNNs.
 
@@ -133,6 +137,8 @@ class SecondPhase(Phase):
             recorder,
             self.tuned_cnns(strategy),
             run_config.finetune.finetune_rate,
+            run_config.distillation,
+            teachers,
         )
         trainer.take_temperature(self.begins_with)
         return trainer

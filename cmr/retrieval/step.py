@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import keras
 import tensorflow as tf
 
-from cmr.config import TrainConfig
+from cmr.config import DistillationConfig, TrainConfig
 from cmr.data import input_names
 from cmr.finetuning import cnn_in_training
 from cmr.retrieval.losses import ContrastiveLoss, PairwiseRankingLoss
@@ -15,6 +15,11 @@ from cmr.training import rates
 from cmr.training.adam import FusedAdam
 
 Loss = PairwiseRankingLoss | ContrastiveLoss
+
+_OF_TEACHERS = (input_names.TEACHER_IMAGE, input_names.TEACHER_CAPTION)
+
+# What a batch holds that the model does not read.
+_BESIDE_INPUTS = (input_names.IMAGE_ROW, *_OF_TEACHERS)
 
 
 def batch_loss(
@@ -30,17 +35,24 @@ def batch_loss(
       model: of `model.retrieval_model`.
       ranking_loss: made for the strategy's number of replicas.
       batch: the model's inputs and `image_row` `[pairs]` int32; pair i is caption i with its image. The first
-        `num_queries` pairs are queries, the others the negatives of `--negatives=epoch`.
+        `num_queries` pairs are queries, the others the negatives of `--negatives=epoch`. `teacher_image` and
+        `teacher_caption` `[pairs, any]` float32 where teachers have embedded them.
       num_queries: queries on this replica.
       negatives: `epoch`, `batch` or `hardest`.
 
     Returns:
       A float32 scalar. Summed over the replicas it is the loss of the whole batch.
     """
-    inputs = {name: value for name, value in batch.items() if name != input_names.IMAGE_ROW}
+    inputs = {name: value for name, value in batch.items() if name not in _BESIDE_INPUTS}
     embeddings = model(inputs, training=True)
     return loss_of_embeddings(
-        ranking_loss, embeddings["image"], embeddings["caption"], batch[input_names.IMAGE_ROW], num_queries, negatives
+        ranking_loss,
+        embeddings["image"],
+        embeddings["caption"],
+        batch[input_names.IMAGE_ROW],
+        num_queries,
+        negatives,
+        tuple(batch[name] for name in _OF_TEACHERS if name in batch),
     )
 
 
@@ -51,6 +63,7 @@ def loss_of_embeddings(
     image_rows: tf.Tensor,
     num_queries: int,
     negatives: str,
+    of_teachers: Sequence[tf.Tensor] = (),
 ) -> tf.Tensor:
     """The loss of pairs that are embedded already.
 
@@ -61,24 +74,35 @@ def loss_of_embeddings(
       image_rows: `[pairs]` int32, which image it is; equal rows are never negatives of each other.
       num_queries: queries on this replica.
       negatives: `epoch`, `batch` or `hardest`.
+      of_teachers: the same images and captions as teachers embed them, for a `ContrastiveLoss`; none without.
 
     Returns:
       A float32 scalar.
     """
     queries = slice(0, num_queries)
     candidates = slice(num_queries, None) if negatives == "epoch" else queries
-    candidate_images, candidate_captions, candidate_rows = _gather(
-        images[candidates], captions[candidates], image_rows[candidates]
-    )
-    positives = tf.reduce_sum(images[queries] * captions[queries], axis=1)
-    negative_captions = tf.matmul(images[queries], candidate_captions, transpose_b=True)
-    negative_images = tf.matmul(captions[queries], candidate_images, transpose_b=True)
+    positives, negative_captions, negative_images = _similarities(images, captions, queries, candidates)
+    (candidate_rows,) = _gather(image_rows[candidates])
     mask = different_image(image_rows[queries], candidate_rows)
     captions_mask = images_mask = mask
     if negatives == "hardest":
         captions_mask = hardest(negative_captions, mask)
         images_mask = hardest(negative_images, mask)
-    return ranking_loss(positives, negative_captions, negative_images, captions_mask, images_mask)
+    similarities = positives, negative_captions, negative_images
+    taught = [_similarities(*of_teachers, queries, candidates)] if of_teachers else []
+    return ranking_loss(*similarities, captions_mask, images_mask, *taught)
+
+
+def _similarities(
+    images: tf.Tensor, captions: tf.Tensor, queries: slice, candidates: slice
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Of each query's own pair `[queries]`, of its image to the candidate captions, of its caption to the images."""
+    candidate_images, candidate_captions = _gather(images[candidates], captions[candidates])
+    return (
+        tf.reduce_sum(images[queries] * captions[queries], axis=1),
+        tf.matmul(images[queries], candidate_captions, transpose_b=True),
+        tf.matmul(captions[queries], candidate_images, transpose_b=True),
+    )
 
 
 def _gather(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -89,9 +113,12 @@ def _gather(*tensors: tf.Tensor) -> tuple[tf.Tensor, ...]:
     return tuple(context.all_gather(tensor, axis=0) for tensor in tensors)
 
 
-def _loss(config: TrainConfig, num_replicas: int) -> Loss:
+def _loss(config: TrainConfig, num_replicas: int, distillation: DistillationConfig | None) -> Loss:
     if config.loss == "softmax":
-        return ContrastiveLoss(config.reduction, num_replicas)
+        taught = ()
+        if distillation:
+            taught = distillation.distillation_weight, distillation.distillation_temperature
+        return ContrastiveLoss(config.reduction, num_replicas, *taught)
     return PairwiseRankingLoss(config.margin, config.reduction, num_replicas)
 
 
@@ -126,6 +153,7 @@ class TrainingStep:
       cnns: input name of the image encoder -> the CNN, or the part of one, that is trained too; batches have under this
         name what it reads.
       cnn_rate: share of the rate that is theirs.
+      distillation: how teachers count, whose embeddings batches have then; None without.
 
     Attributes:
       loss: of the batch; one with a temperature trains it with the model.
@@ -141,6 +169,7 @@ class TrainingStep:
         steps_per_epoch: int,
         cnns: Mapping[str, keras.Model] | None = None,
         cnn_rate: float = 1.0,
+        distillation: DistillationConfig | None = None,
     ):
         self._model = model
         self._cnns = cnns or {}
@@ -150,7 +179,7 @@ class TrainingStep:
         self._warm_up_steps = config.warm_up_epochs * steps_per_epoch
         self._functions: dict[str, Callable] = {}
         with strategy.scope():
-            self.loss = _loss(config, self._num_replicas)
+            self.loss = _loss(config, self._num_replicas, distillation)
             own = [*model.trainable_variables, *self.loss.trainable_variables]
             of_cnns = [variable for cnn in self._cnns.values() for variable in cnn.trainable_variables]
             self.variables = own + of_cnns

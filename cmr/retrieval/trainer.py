@@ -6,9 +6,10 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from cmr.config import TrainConfig
+from cmr.config import DistillationConfig, TrainConfig
 from cmr.data.examples import Examples
 from cmr.data.order import Schedule
+from cmr.data.teacher_rows import TeacherRows
 from cmr.evaluation import encoding
 from cmr.evaluation.encoding import SplitEmbedder
 from cmr.finetuning.cnn_in_training import with_data_errors
@@ -34,6 +35,8 @@ class Trainer(PairsTrainer):
       recorder: what TensorBoard shows.
       tuned_cnns: trained too; None: the features are taken as they are.
       cnn_rate: share of the learning rate that is theirs.
+      distillation: how the teachers count; None without.
+      teachers: what they say of the training split.
     """
 
     def __init__(
@@ -47,15 +50,19 @@ class Trainer(PairsTrainer):
         recorder: RetrievalRecorder | SilentRecorder,
         tuned_cnns: TunedCnns | None = None,
         cnn_rate: float = 1.0,
+        distillation: DistillationConfig | None = None,
+        teachers: TeacherRows | None = None,
     ):
         check_replicas(config, strategy.num_replicas_in_sync)
         self._train = train
         self._val = val
         self._tuned_cnns = tuned_cnns
+        self._teachers = teachers
         self._schedule = Schedule(train.lengths, config)
         self._embedder = SplitEmbedder(model)
         parts = tuned_cnns.parts if tuned_cnns else {}
-        super().__init__(model, config, strategy, run, recorder, self._schedule.steps_per_epoch, parts, cnn_rate)
+        steps = self._schedule.steps_per_epoch
+        super().__init__(model, config, strategy, run, recorder, steps, parts, cnn_rate, distillation)
 
     def take_temperature(self, begins_with: Run) -> None:
         """Takes over the temperature that another run's loss has learnt; its weights hold none.
@@ -87,7 +94,9 @@ class Trainer(PairsTrainer):
         self, epoch: int, first_step: int, num_replicas: int, worker: int, num_workers: int
     ) -> tf.data.Dataset:
         train = self._tuned_cnns.training_split(epoch) if self._tuned_cnns else self._train
-        return training_batches(train, self._schedule, epoch, first_step, num_replicas, worker, num_workers)
+        return training_batches(
+            train, self._schedule, epoch, first_step, num_replicas, worker, num_workers, self._teachers
+        )
 
     def validate(self, epoch: int) -> Validation:
         """Measures both directions on the validation split."""

@@ -26,7 +26,7 @@ def train_config(run_config: RunConfig) -> TrainConfig:
 
 
 def deciding(run_config: RunConfig) -> RunConfig:
-    """The settings on which the phase's weights depend: the run's without its features and its course behind the phase.
+    """The settings on which the phase's weights depend: the run's without its features and what comes behind the phase.
 
     What the text encoder draws does not depend on how many values an image's features have.
 
@@ -40,5 +40,7 @@ def deciding(run_config: RunConfig) -> RunConfig:
         train=dataclasses.replace(train_config(run_config), checkpoint_steps=0),
         vgg_features="",
         image_features="",
+        leak="",
+        distillation=None,
         checksums={name: value for name, value in run_config.checksums.items() if name not in of_features},
     )

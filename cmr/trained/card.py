@@ -1,15 +1,14 @@
 """The card of a model: what it was trained on, how good it is, and what it is bad at, as Markdown."""
 
-import pathlib
 from collections.abc import Sequence
 
-from cmr import shell
 from cmr.config import RunConfig
+from cmr.errors import WorkspaceError
 from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
+from cmr.trained import finished_run, made_by
 from cmr.trained.finished_run import FinishedRun
 from cmr.trained.hub_correction import HubCorrection
-from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
 
@@ -37,24 +36,6 @@ _CNN_LICENCES = {
     "inception_v3": "Inception v3's weights (Keras Applications, ImageNet) are under the Apache License 2.0.",
 }
 _UNKNOWN_LICENCE = "not known to this project; ask whoever made the data set."
-
-# How a run was called, where it lies and how it was run decide none of its numbers.
-_SAYS_NOTHING = frozenset(
-    (
-        "checkpoint_steps",
-        "logical_cpus",
-        "noprint_model",
-        "print_model",
-        "run_name",
-        "strategy",
-        "worker_timeout",
-        "workspace_dir",
-    )
-)
-
-_COLUMNS = 100
-
-_BEGINS_WITH = "--finetune_from="
 
 _BAD_AT = (
     "words that its training sentences do not hold: they are not heard, and search says which",
@@ -89,8 +70,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         f"- Words: {_words(finished.inputs.vocabulary)}{_ngrams(config)}.",
         f"- Features: {metrics['features']}.",
         *(f"- {note}" for note in metrics["notes"]),
-        *_data_licences(config),
-        *(f"- {each}" for each in _cnn_licences(finished)),
+        *_licences(finished, made_by.runs_behind(metrics["flags"])),
         "",
         "## Test split",
         "",
@@ -107,7 +87,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "",
         "## Made by",
         "",
-        *(f"    {line}" for line in _commands(metrics["flags"], config.dataset)),
+        *(f"    {line}" for line in made_by.commands(metrics["flags"], config.dataset)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -123,50 +103,28 @@ def search_remark(before: RetrievalMetrics, after: RetrievalMetrics, correction:
     )
 
 
-def _data_licences(config: RunConfig) -> list[str]:
-    others = config.text_pretraining.sentences_of if config.text_pretraining else ()
+def _licences(finished: FinishedRun, behind: Sequence[Run]) -> list[str]:
+    """Of the data and the CNNs of a run and of those that it stems from."""
+    opened, unknown = [finished], []
+    for run in behind:
+        try:
+            opened.append(finished_run.open_run(run.path))
+        # Removed since, or without what it has read.
+        except WorkspaceError:
+            unknown.append(run.path.name)
+    pretrainings = [each.config.text_pretraining for each in opened if each.config.text_pretraining]
+    others = dict.fromkeys(name for pretraining in pretrainings for name in pretraining.sentences_of)
+    models = dict.fromkeys(features.extractor["model"] for each in opened for features in each.inputs.features.values())
     return [
-        f"- Licence of the data: {_LICENCES.get(config.dataset, _UNKNOWN_LICENCE)}",
-        *(f"- Licence of the sentences of {name}: {_LICENCES.get(name, _UNKNOWN_LICENCE)}" for name in others),
+        f"- Licence of the data: {_licence_of_data(finished.config.dataset)}",
+        *(f"- Licence of the sentences of {name}: {_licence_of_data(name)}" for name in others),
+        *(f"- {_CNN_LICENCES[model]}" for model in models if model in _CNN_LICENCES),
+        *(f"- It stems from the run {name}, whose data and licences are not known here any more." for name in unknown),
     ]
 
 
-def _cnn_licences(finished: FinishedRun) -> list[str]:
-    models = [features.extractor["model"] for features in finished.inputs.features.values()]
-    return [_CNN_LICENCES[model] for model in dict.fromkeys(models) if model in _CNN_LICENCES]
-
-
-def _commands(flags: Sequence[str], dataset: str) -> list[str]:
-    """The command of a run, from its flags; of one that tuned a CNN, first that of the run that it went on from."""
-    begins_with = next((flag for flag in flags if flag.startswith(_BEGINS_WITH)), None)
-    if begins_with is None:
-        return _command(flags)
-    first = Run(pathlib.Path(begins_with.removeprefix(_BEGINS_WITH)))
-    before = first.flags_txt.read_text(encoding="utf-8").splitlines() if first.flags_txt.exists() else []
-    # Flags that are not given are that run's. Whoever reads this has it elsewhere.
-    changed = [flag for flag in flags if flag not in (*before, begins_with)]
-    runs_dir = Workspace(pathlib.Path("workspace"), dataset).run_dir(first.path.name)
-    return [
-        *(_command(before, f"--run_name={first.path.name}") if before else ()),
-        *_command(changed, f"{_BEGINS_WITH}{runs_dir}"),
-    ]
-
-
-def _command(flags: Sequence[str], *last: str) -> list[str]:
-    """A command of flags, those that say something and then the last ones, on lines that a shell takes as one."""
-    names = [flag.lstrip("-").partition("=")[0] for flag in flags]
-    # A flag that is set to nothing is as good as left out.
-    given = [flag for flag, name in zip(flags, names, strict=True) if name not in _SAYS_NOTHING and flag[-1] != "="]
-    given += last
-    lines = [shell.python_command("cmr.train")]
-    for flag in given:
-        word = shell.typed(flag)
-        if len(lines[-1]) + len(word) > _COLUMNS:
-            lines[-1] += " \\"
-            lines.append(f"    {word}")
-        else:
-            lines[-1] += f" {word}"
-    return lines
+def _licence_of_data(name: str) -> str:
+    return _LICENCES.get(name, _UNKNOWN_LICENCE)
 
 
 def loss_remark(kept: BothDirections, packed: BothDirections, dtype: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from cmr.config import RunConfig
+from cmr.config import DistillationConfig, RunConfig
 from cmr.data import input_names
 from cmr.data.inputs import Inputs
 from cmr.evaluation import bootstrap, encoding, metrics, results_table, similarities
@@ -187,7 +187,17 @@ def _notes(run_config: RunConfig, inputs: Inputs) -> list[str]:
             "The text encoder learnt first from sentences alone, pairs of one image, of the training split and of "
             f"{names} without the images that are measured on."
         )
+    if run_config.distillation:
+        notes.append(_distillation_note(run_config.distillation))
     return [*notes, run_config.leak] if run_config.leak else notes
+
+
+def _distillation_note(distillation: DistillationConfig) -> str:
+    return (
+        f"It learnt also how similar {', '.join(distillation.teachers)} find images and sentences of the training "
+        f"split, by their mean cosine: {distillation.distillation_weight:.0%} of the target, at the temperature "
+        f"{distillation.distillation_temperature:g}."
+    )
 
 
 def _text_space_notes(run_config: RunConfig) -> list[str]:

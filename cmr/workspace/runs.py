@@ -148,6 +148,14 @@ class Run:
         """
         return self.path / "features" / input_name / tuned_features_name(features)
 
+    def teacher_dir(self, name: str) -> pathlib.Path:
+        """Folder of what a teacher says of the training split.
+
+        Args:
+          name: of the teacher's run.
+        """
+        return self.path / "teachers" / name
+
     @property
     def tensorboard_dir(self) -> pathlib.Path:
         return self.path / "tensorboard"

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from cmr.data import teacher_rows
 from cmr.data.examples import Examples
 from cmr.evaluation import similarities
 from cmr.evaluation.encoding import Embeddings
@@ -34,10 +35,9 @@ def mean_cosine(members: Sequence[Embeddings]) -> Embeddings:
     Returns:
       The vectors side by side, divided by the root of their number: unit vectors again.
     """
-    scale = np.float32(len(members) ** -0.5)
     return Embeddings(
-        np.concatenate([member.images for member in members], axis=1) * scale,
-        np.concatenate([member.captions for member in members], axis=1) * scale,
+        teacher_rows.side_by_side([member.images for member in members]),
+        teacher_rows.side_by_side([member.captions for member in members]),
     )
 
 

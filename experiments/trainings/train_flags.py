@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from absl import flags
 
-from cmr.cli import command, datasets, finetune_flags, flagfiles, training_flags
+from cmr.cli import command, datasets, distillation_flags, finetune_flags, flagfiles, training_flags
 from cmr.comparators.settings import flag_groups
 from cmr.comparators.settings.registry import SETTINGS
 from cmr.errors import ConfigError
@@ -68,6 +68,7 @@ def read(paths: Sequence[pathlib.Path], further: Sequence[str]) -> flags.FlagVal
         raise ConfigError(f"no flag of {', '.join(map(str, paths))} names a --dataset; put it into {paths[0]}")
     if program == TRAIN:
         finetune_flags.check_start(values)
+        distillation_flags.check_start(values)
     datasets.apply_defaults(values)
     return values
 

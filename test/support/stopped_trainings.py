@@ -31,6 +31,7 @@ def check_that_stopping_changes_nothing(
     model: dict[str, object] | None = None,
     train: dict[str, object] | None = None,
     ngrams: Ngrams | None = None,
+    **others: object,
 ) -> None:
     """Asserts that a training stopped before its 4th and its 8th step ends as one that went through.
 
@@ -41,15 +42,16 @@ def check_that_stopping_changes_nothing(
       model: changed settings of the model.
       train: changed settings of the training.
       ngrams: for a model that reads them.
+      others: further arguments of the trainer.
     """
     whole, stopped = Run(path / "whole"), Run(path / "stopped")
-    fit(whole, inputs, model, train, ngrams)
+    fit(whole, inputs, model, train, ngrams, **others)
     # The second time it goes on behind the second step, whose state was saved.
     for steps in (4, 6):
         with patch.context() as stopping, pytest.raises(KeyboardInterrupt):
             stop_before(steps, stopping)
-            fit(stopped, inputs, model, train, ngrams)
-    fit(stopped, inputs, model, train, ngrams)
+            fit(stopped, inputs, model, train, ngrams, **others)
+    fit(stopped, inputs, model, train, ngrams, **others)
 
     assert tiny_runs.read_json(stopped.history_json) == tiny_runs.read_json(whole.history_json)
     expected, kept = arrays(whole.best_weights), arrays(stopped.best_weights)
@@ -69,6 +71,7 @@ def fit(
     model: dict[str, object] | None = None,
     train: dict[str, object] | None = None,
     ngrams: Ngrams | None = None,
+    **others: object,
 ) -> keras.Model:
     """Trains the tiny model, or goes on with it; arguments as above. Returns it with its last weights."""
     built, strategy = new_model(model, ngrams), tf.distribute.get_strategy()
@@ -77,7 +80,7 @@ def fit(
     # So few steps take less time than it takes to compile one; TensorFlow warns that its data sets stay compiled.
     tf.config.run_functions_eagerly(True)
     try:
-        Trainer(built, settings, strategy, run, *splits, SilentRecorder()).fit()
+        Trainer(built, settings, strategy, run, *splits, SilentRecorder(), **others).fit()
     finally:
         tf.config.run_functions_eagerly(False)
     return built

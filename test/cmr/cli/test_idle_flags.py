@@ -42,6 +42,7 @@ def warnings(*typed, flagfile=()):
         (["--image_model=hub", "--image_features=mine"], "features that --image_features does not name"),
         (["--sentence_epochs=3"], "--sentences_of"),
         (["--finetune_blocks=4"], "--finetune_cnn"),
+        (["--distillation_weight=0.2"], "--teachers"),
         (["--worker_timeout=9"], "--strategy=multi_worker"),
     ],
 )
@@ -67,6 +68,7 @@ def test_a_flag_that_is_not_read_is_named_with_what_it_is_of(typed, condition):
         ["--crops=10", "--vgg_features=mine"],
         ["--text_space_dim=9"],
         ["--sentence_epochs=3", "--sentences_of=flickr30k"],
+        ["--distillation_temperature=0.2", "--teachers=there", "--loss=softmax"],
     ],
 )
 def test_a_flag_that_is_read_is_not(typed):

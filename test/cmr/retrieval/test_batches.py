@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+import random_teachers
 
 from cmr.config import TrainConfig
 from cmr.data.order import Schedule
@@ -35,9 +36,9 @@ def train(scenes_inputs):
     return scenes_inputs.split("train")
 
 
-def read(train, first_step=0, num_replicas=1, worker=0, num_workers=1, **changed):
+def read(train, first_step=0, num_replicas=1, worker=0, num_workers=1, teachers=None, **changed):
     schedule = schedule_of(train.lengths, **changed)
-    dataset = batches.training_batches(train, schedule, 1, first_step, num_replicas, worker, num_workers)
+    dataset = batches.training_batches(train, schedule, 1, first_step, num_replicas, worker, num_workers, teachers)
     return list(dataset.as_numpy_iterator())
 
 
@@ -61,6 +62,24 @@ def test_a_batch_holds_the_words_features_and_images_of_its_queries_then_of_its_
         np.testing.assert_array_equal(batch["image_row"], images)
         for name, features in train.image_inputs(images).items():
             np.testing.assert_array_equal(batch[name], features)
+
+
+@pytest.mark.parametrize("num_replicas", [1, 2])
+def test_beside_a_pair_stands_what_teachers_say_of_it_and_the_rest_is_as_without_them(train, num_replicas):
+    teachers = random_teachers.rows_of(train)
+
+    plain, taught = read(train, num_replicas=num_replicas), read(train, num_replicas=num_replicas, teachers=teachers)
+
+    queries, negatives = schedule_of(train.lengths).epoch(1)
+    size = 20 // num_replicas
+    for step, parts in enumerate(zip(*(taught[replica::num_replicas] for replica in range(num_replicas)), strict=True)):
+        for replica, part in enumerate(parts):
+            own = slice(replica * size, (replica + 1) * size)
+            captions = np.concatenate([queries[step][own], negatives[step][own]])
+            images, sentences = teachers.take(train.image_of_caption[captions], captions)
+            np.testing.assert_array_equal(part.pop("teacher_image"), images)
+            np.testing.assert_array_equal(part.pop("teacher_caption"), sentences)
+    assert_same_batches(taught, plain)
 
 
 @pytest.mark.parametrize("first_step", [1, 3, 6, 7])

@@ -5,10 +5,11 @@ import itertools
 import keras
 import numpy as np
 import pytest
+import random_teachers
 import tensorflow as tf
 
 from cmr import config
-from cmr.config import ModelConfig, TrainConfig
+from cmr.config import DistillationConfig, ModelConfig, TrainConfig
 from cmr.data import input_names
 from cmr.data.order import Schedule
 from cmr.retrieval import batches
@@ -18,6 +19,8 @@ from cmr.retrieval.step import TrainingStep, batch_loss
 from cmr.training import distribution
 
 STEPS_PER_EPOCH = 3
+
+TAUGHT = DistillationConfig({}, 0.3, 0.2)
 
 
 @pytest.fixture(scope="module")
@@ -63,23 +66,25 @@ def new_model(train):
     )
 
 
-def distributed_batches(train, settings, strategy):
+def distributed_batches(train, settings, strategy, teachers=None):
     schedule = Schedule(train.lengths, settings)
     return strategy.distribute_datasets_from_function(
-        lambda context: batches.training_batches(train, schedule, 0, 0, strategy.num_replicas_in_sync)
+        lambda context: batches.training_batches(
+            train, schedule, 0, 0, strategy.num_replicas_in_sync, teachers=teachers
+        )
     )
 
 
-def train_steps(train, settings, strategy, steps, optimizer=None):
+def train_steps(train, settings, strategy, steps, optimizer=None, teachers=None):
     """Losses of some steps, and how far they moved each weight that is trained."""
     with strategy.scope():
         model = new_model(train)
-        step = TrainingStep(model, settings, strategy, STEPS_PER_EPOCH)
+        step = TrainingStep(model, settings, strategy, STEPS_PER_EPOCH, distillation=teachers and TAUGHT)
         if optimizer:
             step.optimizer = optimizer()
             step.optimizer.build(step.variables)
     before = [weight.numpy() for weight in step.variables]
-    iterator = iter(distributed_batches(train, settings, strategy))
+    iterator = iter(distributed_batches(train, settings, strategy, teachers))
     losses = [float(step(next(iterator))) for _ in range(steps)]
     moved = [weight.numpy() - old for weight, old in zip(step.variables, before, strict=True)]
     return losses, moved
@@ -97,15 +102,17 @@ def plain_gradient_descent():
     return SummedDescent(1.0)
 
 
-def plain_loss_and_gradient(train, settings):
+def plain_loss_and_gradient(train, settings, teachers=None):
     """The whole batch on one device, without strategy, clipping or optimizer."""
     model = new_model(train)
     loss_of_batch = {
         "hinge": lambda: PairwiseRankingLoss(settings.margin, settings.reduction),
-        "softmax": lambda: ContrastiveLoss(settings.reduction),
+        "softmax": lambda: ContrastiveLoss(
+            settings.reduction, 1, TAUGHT.distillation_weight, TAUGHT.distillation_temperature
+        ),
     }[settings.loss]()
     schedule = Schedule(train.lengths, settings)
-    batch = next(iter(batches.training_batches(train, schedule, 0, 0, 1)))
+    batch = next(iter(batches.training_batches(train, schedule, 0, 0, 1, teachers=teachers)))
     with tf.GradientTape() as tape:
         loss = batch_loss(model, loss_of_batch, batch, settings.batch_size, settings.negatives)
     gradient = tape.gradient(loss, [*model.trainable_variables, *loss_of_batch.trainable_variables])
@@ -117,14 +124,22 @@ def global_norm(arrays):
 
 
 @pytest.mark.parametrize(
-    ("loss", "negatives", "reduction"),
-    [*itertools.product(["hinge"], config.NEGATIVES, config.REDUCTIONS), ("softmax", "batch", "mean")],
+    ("loss", "negatives", "reduction", "is_taught"),
+    [
+        *itertools.product(["hinge"], config.NEGATIVES, config.REDUCTIONS, [False]),
+        ("softmax", "batch", "mean", False),
+        ("softmax", "epoch", "sum", True),
+        ("softmax", "batch", "mean", True),
+    ],
 )
-def test_two_replicas_of_20_compute_the_loss_and_gradient_of_one_of_40(train, strategies, loss, negatives, reduction):
+def test_two_replicas_of_20_compute_the_loss_and_gradient_of_one_of_40(
+    train, strategies, loss, negatives, reduction, is_taught
+):
     settings = train_config(loss=loss, negatives=negatives, reduction=reduction)
-    expected_loss, expected_gradient = plain_loss_and_gradient(train, settings)
+    teachers = random_teachers.rows_of(train) if is_taught else None
+    expected_loss, expected_gradient = plain_loss_and_gradient(train, settings, teachers)
 
-    (measured,), moved = train_steps(train, settings, strategies[2], 1, plain_gradient_descent)
+    (measured,), moved = train_steps(train, settings, strategies[2], 1, plain_gradient_descent, teachers)
 
     assert expected_loss > 0
     np.testing.assert_allclose(measured, expected_loss, rtol=1e-5)

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from cmr.config import ModelConfig, RunConfig, TextPretrainingConfig, TrainConfig
+from cmr.config import DistillationConfig, ModelConfig, RunConfig, TextPretrainingConfig, TrainConfig
 from cmr.text_pretraining import phase_settings
 
 _RUN = RunConfig(
@@ -37,6 +37,7 @@ def changed(**settings) -> RunConfig:
         {"train": {"max_epochs": 3, "patience": 1, "decay_epochs": 2, "checkpoint_steps": 7}},
         {"train": {"negatives": "hardest", "warm_up_epochs": 2}},
         {"train": {"num_negatives": 9}},
+        {"distillation": DistillationConfig({"stages-0": "f"}), "leak": "Its teacher has seen some."},
     ],
 )
 def test_what_only_images_are_learnt_from_with_leaves_it_as_it_is(settings):

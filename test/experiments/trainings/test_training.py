@@ -128,19 +128,23 @@ def test_every_flag_of_cmr_train_counts_but_for_those_without_effect(flagfile):
     without_effect = train_flags.WITHOUT_EFFECT | training_flags.without_effect(one_phase)
     assert of_train - set(train_flags.counting(one_phase)) <= without_effect
     all_phases = training(
-        flagfile, "--finetune_cnn", "--finetune_from=before", "--sentences_of=mscoco", "--train_images=9"
+        flagfile,
+        *("--finetune_cnn", "--finetune_from=before", "--sentences_of=mscoco", "--train_images=9"),
+        *("--teachers=others", "--loss=softmax"),
     ).values
     assert of_train - set(train_flags.counting(all_phases)) <= train_flags.WITHOUT_EFFECT
 
 
 def test_a_run_of_one_phase_has_the_name_that_it_had_before_there_were_others(flagfile):
-    of_others = (), ("--finetune_blocks=0",), ("--max_pixels=9",), ("--sentence_epochs=9",), ("--train_images=0",)
-    names = {training(flagfile, *given).run_name for given in of_others}
+    of_others = "--finetune_blocks=0", "--max_pixels=9", "--sentence_epochs=9", "--train_images=0"
+    names = {training(flagfile, given).run_name for given in (*of_others, "--distillation_weight=0.9")}
 
     assert names == {training(flagfile).run_name}
     assert training(flagfile, "--finetune_cnn", "--finetune_from=before").run_name not in names
     assert training(flagfile, "--sentences_of=mscoco").run_name not in names
     assert training(flagfile, "--train_images=9").run_name not in names
+    taught = training(flagfile, "--loss=softmax", "--teachers=others").run_name
+    assert taught not in (*names, training(flagfile, "--loss=softmax").run_name)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +173,11 @@ def test_a_flagfile_that_is_edited_later_changes_neither_the_run_nor_its_name(fl
     assert f"--run_name={name}" in arguments
     assert not any(argument.startswith("--flagfile") for argument in arguments)
     assert train_flags.counting(train_flags.read([], arguments)) == before
+
+
+def test_teachers_need_a_loss_with_targets(flagfile):
+    with pytest.raises(ConfigError, match="--teachers teach by --loss=softmax"):
+        _ = training(flagfile, "--teachers=others").values
 
 
 def test_a_second_phase_needs_the_run_that_it_begins_with(flagfile):

@@ -1,0 +1,1 @@
+"""Learning from finished runs beside the pairs themselves: what teachers say of the training split."""

@@ -1,0 +1,79 @@
+"""runs/<name>/teachers/: the training split as each teacher embeds it, made once and read in every epoch."""
+
+import functools
+import pathlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from cmr import progress
+from cmr.data.teacher_rows import TeacherRows
+from cmr.evaluation.encoding import SplitEmbedder
+from cmr.trained.finished_run import FinishedRun
+from cmr.workspace.partial_rows import PartialRows
+from cmr.workspace.runs import Run
+from cmr.workspace.stored_rows import StoredRows
+
+_DTYPE = np.dtype("<f2")
+
+# Rows between two saves: some seconds' work, and enough for sentences of one length to stand together.
+_BLOCK = 4096
+
+
+def teacher_rows(teachers: Sequence[FinishedRun], run: Run, num_images: int) -> TeacherRows:
+    """Reads what teachers say of the first images of the training split; makes what is not there yet.
+
+    Args:
+      teachers: who have read at least as many.
+      run: the folder of the run that learns from them.
+      num_images: how many.
+
+    Raises:
+      WorkspaceError: a teacher's weights are missing or damaged.
+    """
+    sides = [_sides(teacher, run.teacher_dir(teacher.run.path.name), num_images) for teacher in teachers]
+    return TeacherRows(*zip(*sides, strict=True))
+
+
+def _sides(teacher: FinishedRun, folder: pathlib.Path, num_images: int) -> tuple[StoredRows, StoredRows]:
+    """The images and the sentences as one teacher embeds them."""
+    split = teacher.inputs.split("train").first_images(num_images)
+    name = teacher.run.path.name
+
+    @functools.cache
+    def embedder() -> SplitEmbedder:
+        return SplitEmbedder(teacher.model())
+
+    def side(file_name: str, ids: Sequence[str], unit: str, embed: Callable[[np.ndarray], np.ndarray]) -> StoredRows:
+        path, dim = folder / file_name, teacher.config.model.gru_units
+        if not _is_whole(path, (len(ids), dim)):
+            rows = PartialRows(path, {"file": file_name}, ids, (dim,), _DTYPE)
+            with progress.progress_bar(len(ids), unit, f"{unit}s by {name}", rows.rows) as bar:
+                _fill(rows, len(ids), embed, bar.update)
+        return StoredRows(path)
+
+    images = side("images.npy", split.image_ids, "image", lambda rows: embedder().embed_images(split, rows))
+    captions = side("captions.npy", split.captions, "sentence", lambda rows: embedder().embed_captions(split, rows))
+    return images, captions
+
+
+def _is_whole(path: pathlib.Path, shape: tuple[int, int]) -> bool:
+    try:
+        stored = StoredRows(path)
+    # Missing or damaged, it is made again.
+    except ValueError:
+        return False
+    return stored.shape == shape and stored.dtype == _DTYPE
+
+
+def _fill(
+    rows: PartialRows, count: int, embed: Callable[[np.ndarray], np.ndarray], added: Callable[[int], object]
+) -> None:
+    with rows.open():
+        while rows.rows < count:
+            block = np.arange(rows.rows, min(rows.rows + _BLOCK, count))
+            rows.append(embed(block), ())
+            rows.save()
+            added(len(block))
+    rows.finish()
+    rows.forget()

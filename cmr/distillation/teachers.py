@@ -1,0 +1,113 @@
+"""The finished runs that a training learns from, and what a run's settings say of them."""
+
+import dataclasses
+import functools
+from typing import TypeVar
+
+import tensorflow as tf
+from absl import flags
+
+from cmr import config
+from cmr.config import DistillationConfig
+from cmr.data.inputs import Inputs
+from cmr.data.teacher_rows import TeacherRows
+from cmr.distillation import embedding
+from cmr.errors import ConfigError
+from cmr.retrieval.phase import Phase
+from cmr.trained import finished_run
+from cmr.trained.finished_run import FinishedRun
+from cmr.training.workers import Workers
+from cmr.workspace import runs
+from cmr.workspace.runs import Run
+
+# What a split's images and sentences, and their order, follow from.
+_SENTENCES = "captions.csv"
+
+AnyPhase = TypeVar("AnyPhase", bound=Phase)
+
+
+@dataclasses.dataclass(frozen=True)
+class Teachers:
+    """One teacher or more, whose mean cosine counts.
+
+    Attributes:
+      runs: their finished runs.
+      distillation: how they count.
+    """
+
+    runs: tuple[FinishedRun, ...]
+    distillation: DistillationConfig
+
+    @property
+    def names(self) -> list[str]:
+        """Of their runs, as given."""
+        return [teacher.run.path.name for teacher in self.runs]
+
+    @classmethod
+    def from_flags(cls, values: flags.FlagValues) -> "Teachers | None":
+        """Opens the runs that --teachers names; None where it names none.
+
+        Raises:
+          WorkspaceError: one is no finished run, has no model, or is damaged.
+          ConfigError: two of them have the same name.
+        """
+        if not values.teachers:
+            return None
+        opened = [finished_run.open_run(path) for path in values.teachers]
+        names = [teacher.run.path.name for teacher in opened]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise ConfigError(f"--teachers names {twice} twice; name each run once, and rename one of two of that name")
+        for teacher in opened:
+            teacher.check_model()
+            teacher.run.check_best_weights()
+        sums = {teacher.run.path.name: runs.weights_sha256(teacher.run) for teacher in opened}
+        return cls(tuple(opened), config.from_values(DistillationConfig, values, teachers=sums))
+
+    def teach(self, phase: AnyPhase) -> AnyPhase:
+        """The same phase with the teachers in its settings.
+
+        Args:
+          phase: of the run that is to learn from them.
+
+        Raises:
+          ConfigError: a teacher has not read the same sentences, or fewer images than the run learns from.
+        """
+        setup = phase.setup
+        for teacher in self.runs:
+            _check_same_pairs(teacher, setup.inputs)
+        # What they have seen of the images that are measured on, the run learns from them.
+        leaks = dict.fromkeys([setup.run_config.leak, *(teacher.config.leak for teacher in self.runs)])
+        run_config = dataclasses.replace(
+            setup.run_config, distillation=self.distillation, leak=" ".join(filter(None, leaks))
+        )
+        return dataclasses.replace(phase, setup=dataclasses.replace(setup, run_config=run_config))
+
+    def rows(self, phase: Phase, run: Run, strategy: tf.distribute.Strategy) -> TeacherRows:
+        """What they say of the training split; what of it is not in the run's folder is made first.
+
+        Args:
+          phase: of `teach`.
+          run: the run's folder.
+          strategy: of tf.distribute.
+
+        Raises:
+          WorkspaceError: a teacher's weights are missing or damaged.
+        """
+        number = phase.setup.inputs.split("train").num_images
+        make = functools.partial(embedding.teacher_rows, self.runs, run, number)
+        return Workers(strategy).in_turn(make)
+
+
+def _check_same_pairs(teacher: FinishedRun, inputs: Inputs) -> None:
+    if teacher.inputs.checksums[_SENTENCES] != inputs.checksums[_SENTENCES]:
+        raise ConfigError(
+            f"{teacher.run.path} has read other sentences than those of --dataset; give --teachers of the same data "
+            "set, prepared in the same way"
+        )
+    images, wanted = (each.split("train").num_images for each in (teacher.inputs, inputs))
+    if images < wanted:
+        raise ConfigError(
+            f"{teacher.run.path} has read {images:,} training images and this run reads {wanted:,}; give --teachers of "
+            "as many, or lower --train_images"
+        )
