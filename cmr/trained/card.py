@@ -9,7 +9,6 @@ from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.trained import finished_run, made_by
 from cmr.trained.finished_run import FinishedRun
 from cmr.trained.hub_correction import HubCorrection
-from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
 
 # What the publishers say of their data; a model that learnt from them is no freer than they are.
@@ -58,6 +57,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
     chance = _numbers(metrics["random_ranking"]["image_retrieval"])
     splits = [results_table.SplitCounts(name, *sizes) for name, sizes in finished.inputs.split_sizes().items()]
     title = results_table.dataset_title(config.dataset)
+    behind, unknown = _behind(metrics["flags"])
     lines = [
         f"# {finished.run.path.name}: {config.model.model} on {title}",
         "",
@@ -70,7 +70,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         f"- Words: {_words(finished.inputs.vocabulary)}{_ngrams(config)}.",
         f"- Features: {metrics['features']}.",
         *(f"- {note}" for note in metrics["notes"]),
-        *_licences(finished, made_by.runs_behind(metrics["flags"])),
+        *_licences(finished, behind, unknown),
         "",
         "## Test split",
         "",
@@ -87,6 +87,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "",
         "## Made by",
         "",
+        *(f"    {line}" for line in _extractions((*behind, finished), config.dataset)),
         *(f"    {line}" for line in made_by.commands(metrics["flags"], config.dataset)),
     ]
     return "\n".join(lines) + "\n"
@@ -103,24 +104,40 @@ def search_remark(before: RetrievalMetrics, after: RetrievalMetrics, correction:
     )
 
 
-def _licences(finished: FinishedRun, behind: Sequence[Run]) -> list[str]:
-    """Of the data and the CNNs of a run and of those that it stems from."""
-    opened, unknown = [finished], []
-    for run in behind:
+def _behind(flags: Sequence[str]) -> tuple[list[FinishedRun], list[str]]:
+    """The runs that a run stems from, and the names of those that can't be opened any more."""
+    opened, unknown = [], []
+    for run in made_by.runs_behind(flags):
         try:
             opened.append(finished_run.open_run(run.path))
         # Removed since, or without what it has read.
         except WorkspaceError:
             unknown.append(run.path.name)
-    pretrainings = [each.config.text_pretraining for each in opened if each.config.text_pretraining]
+    return opened, unknown
+
+
+def _licences(finished: FinishedRun, behind: Sequence[FinishedRun], unknown: Sequence[str]) -> list[str]:
+    """Of the data and the CNNs of a run and of those that it stems from."""
+    runs = finished, *behind
+    pretrainings = [run.config.text_pretraining for run in runs if run.config.text_pretraining]
     others = dict.fromkeys(name for pretraining in pretrainings for name in pretraining.sentences_of)
-    models = dict.fromkeys(features.extractor["model"] for each in opened for features in each.inputs.features.values())
+    models = dict.fromkeys(extractor["model"] for extractor in _extractors(runs))
     return [
         f"- Licence of the data: {_licence_of_data(finished.config.dataset)}",
         *(f"- Licence of the sentences of {name}: {_licence_of_data(name)}" for name in others),
         *(f"- {_CNN_LICENCES[model]}" for model in models if model in _CNN_LICENCES),
         *(f"- It stems from the run {name}, whose data and licences are not known here any more." for name in unknown),
     ]
+
+
+def _extractors(runs: Sequence[FinishedRun]) -> list[dict]:
+    return [features.extractor for run in runs for features in run.inputs.features.values()]
+
+
+def _extractions(runs: Sequence[FinishedRun], dataset: str) -> list[str]:
+    """The lines of the commands that extract what the runs read; what one of them has tuned its own command makes."""
+    commands = [tuple(made_by.extraction(extractor, dataset)) for extractor in _extractors(runs)]
+    return [line for command in dict.fromkeys(commands) for line in command]
 
 
 def _licence_of_data(name: str) -> str:

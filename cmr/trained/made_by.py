@@ -1,9 +1,11 @@
-"""The commands that make a run again, from the flags that it keeps: those of the runs that it stems from come first."""
+"""The commands that make a run again, from what it keeps; also those of its features, and of what it stems from."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from cmr import shell
+from cmr.workspace import feature_names
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 
@@ -42,8 +44,35 @@ def runs_behind(flags: Sequence[str]) -> list[Run]:
     return list(behind.values())
 
 
+def extraction(extractor: Mapping[str, Any], dataset: str) -> list[str]:
+    """The lines of the command that extracts features again.
+
+    Args:
+      extractor: extractor.json of the features.
+      dataset: their data set.
+
+    Returns:
+      No lines for features of other CNNs, imported ones, and those of a CNN that a run has tuned.
+    """
+    name, model, crops = extractor["name"], extractor["model"], extractor.get("crops")
+    layer, size = feature_names.layer_and_size(name)
+    if model.startswith("vgg"):
+        usual = "" if layer else extractor.get("layer", "")
+        cnn = ["--cnn=vgg", f"--vgg_model={model}", *([f"--vgg_layer={usual}"] if usual else [])]
+        own_name = feature_names.of_vgg(model, layer or usual, crops or 1, size=size)
+    else:
+        cnn = ["--cnn=image", f"--image_model={model}"]
+        own_name = feature_names.of_image(model, crops=crops or 1, layer=layer, size=size)
+    if model not in feature_names.OWN_SIZES or crops is None or name != own_name:
+        return []
+    of_pictures = [*feature_names.layer_flags(layer), *([f"--input_size={size}"] if size else [])]
+    several = [f"--crops={crops}"] if crops != 1 else []
+    flags = [f"--dataset={dataset}", *cnn, *of_pictures, *several, f"--weights={extractor['weights']}"]
+    return _lines("data_prep.extract", flags)
+
+
 def commands(flags: Sequence[str], dataset: str) -> list[str]:
-    """The lines of the commands that make a run again.
+    """The lines of the commands that train a run again.
 
     Args:
       flags: of the run, as `flags.txt` has them.
@@ -83,8 +112,12 @@ def _command(flags: Sequence[str], dataset: str, *last: str) -> list[str]:
             elsewhere.append(f"{name}={','.join(places)}")
         else:
             given.append(flag)
-    lines = [shell.python_command("cmr.train")]
-    for flag in (*given, *elsewhere, *last):
+    return _lines("cmr.train", (*given, *elsewhere, *last))
+
+
+def _lines(module: str, flags: Sequence[str]) -> list[str]:
+    lines = [shell.python_command(module)]
+    for flag in flags:
         word = shell.typed(flag)
         if len(lines[-1]) + len(word) > _COLUMNS:
             lines[-1] += " \\"

@@ -38,6 +38,16 @@ def layer_and_size(name: str) -> tuple[str, int]:
     return said["layer"] or "", int(said["size"] or 0)
 
 
+def layer_flags(layer: str) -> tuple[str, ...]:
+    """Flags of data_prep.extract for a layer as these names say it: `grid4x4`, `predictions`, `stages3`; "" without."""
+    if layer.startswith("stages"):
+        return (f"--stages={layer.removeprefix('stages')}",)
+    if layer.startswith("grid"):
+        side = layer.removeprefix("grid").partition("x")[0]
+        return "--grid", *([f"--grid_side={side}"] if side else [])
+    return (f"--{layer}",) if layer else ()
+
+
 def _suffix(model: str, crops: int, weights: str, size: int) -> str:
     of_pictures = "" if crops == 1 else f"-{crops}crop"
     if size and size != OWN_SIZES.get(model):

@@ -144,7 +144,11 @@ def _extraction(values: flags.FlagValues, name: str, sources: Sources) -> tuple[
       ConfigError: the CNN's weights can't be had.
     """
     layer, size = feature_names.layer_and_size(name)
-    of_pictures = *_layer_flags(layer), *([f"--input_size={size}"] if size else []), f"--crops={values.crops}"
+    of_pictures = (
+        *feature_names.layer_flags(layer),
+        *([f"--input_size={size}"] if size else []),
+        f"--crops={values.crops}",
+    )
     crops = int(values.crops)
     if name == feature_names.of_image(values.image_model, values.hub_module, crops, layer=layer, size=size):
         weights.check_image(values, sources.image_weights)
@@ -157,16 +161,6 @@ def _extraction(values: flags.FlagValues, name: str, sources: Sources) -> tuple[
         cnn = "--cnn=vgg", f"--vgg_model={values.vgg_model}", *usual
         return *cnn, *of_pictures, f"--weights={sources.vgg_weights}"
     return ()
-
-
-def _layer_flags(layer: str) -> tuple[str, ...]:
-    """Flags of data_prep.extract for a layer as names of features say it: `grid4x4`, `predictions`, `stages3`."""
-    if layer.startswith("stages"):
-        return (f"--stages={layer.removeprefix('stages')}",)
-    if layer.startswith("grid"):
-        side = layer.removeprefix("grid").partition("x")[0]
-        return "--grid", *([f"--grid_side={side}"] if side else [])
-    return (f"--{layer}",) if layer else ()
 
 
 def _lacks_vgg(training: Training, workspace_dir: pathlib.Path) -> bool:
