@@ -459,6 +459,9 @@ def test_a_refusal_in_a_process_of_its_own_is_one_line_too(copied):
     ],
 )
 def test_a_flag_that_does_not_fit_the_workspace_is_one_line(copied, arguments, sentence):
+    # Devices are known from TensorFlow's first use on, whichever test comes first.
+    tf.config.list_logical_devices()
+
     ended = call_command("cmr.train", *place(copied), *TINY, "--model=single", *arguments)
 
     assert_one_line(ended, sentence)
