@@ -20,7 +20,6 @@ WITHOUT_EFFECT = frozenset(
         "max_pixels",
         "print_model",
         "run_name",
-        "sentences_from",
         "strategy",
         "tensorflow_logs",
         "worker_timeout",
