@@ -187,6 +187,7 @@ class FinetuneConfig:
       finetune_blocks: blocks at a CNN's end that are trained; 0: all.
       finetune_rate: share of the learning rate that is the CNNs'.
       finetune_crops: crops of a picture that are read in turn; 0: each is drawn anew.
+      taught_by: the teachers of that run, as of `DistillationConfig`; empty where it had none.
     """
 
     begins_with: str
@@ -194,6 +195,7 @@ class FinetuneConfig:
     finetune_blocks: int
     finetune_rate: float
     finetune_crops: int
+    taught_by: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -287,6 +289,8 @@ class RunConfig:
         for name in ("ngrams", "word_vectors", "train_images"):
             if not values[name]:
                 del values[name]
+        if self.finetune and not self.finetune.taught_by:
+            del values["finetune"]["taught_by"]
         for name in _PARTS:
             if values[name] is None:
                 del values[name]

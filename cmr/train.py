@@ -133,7 +133,7 @@ def _learn(phase, teachers, model, run, strategy, flags_text: str, is_chief: boo
     phase.begin(model, strategy, run, flags_text)
     # Teachers embed the training split first, and of a second phase feature maps are made.
     with cost.counted(run) if is_chief else contextlib.nullcontext():
-        rows = teachers.rows(phase, run, strategy) if teachers else None
+        rows = teachers.rows(run, strategy) if teachers else None
         trainer = phase.trainer(model, strategy, run, recorder, rows)
     trainer.fit()
 

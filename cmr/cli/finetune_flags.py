@@ -10,8 +10,8 @@ from cmr.cli.command import FlagGroup
 from cmr.errors import ConfigError
 from cmr.workspace.runs import Run
 
-# What a run is called and how it is run are not handed on from one to another.
-_OWN = frozenset(("run_name", "workspace_dir", "strategy", "logical_cpus", "worker_timeout", "print_model"))
+# What a run is called, how it is run, and who teaches it are not handed on from one to another.
+_OWN = frozenset(("run_name", "workspace_dir", "strategy", "logical_cpus", "worker_timeout", "print_model", "teachers"))
 
 
 @command.flag_group("Training the CNN too")
@@ -20,7 +20,7 @@ def finetune_flags() -> None:
         "finetune_cnn",
         False,
         "Second phase: go on from the weights of --finetune_from and train its CNN too, from the pictures, with batch "
-        "normalisation frozen. Flags that are not given are that run's.",
+        "normalisation frozen. Flags that are not given are that run's, but for --teachers.",
     )
     flag_kinds.define_path(
         "finetune_from", "", "Folder of the finished run, its CNN as extracted, that --finetune_cnn begins with."

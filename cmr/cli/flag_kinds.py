@@ -32,10 +32,10 @@ def _expanded(path: str) -> str:
 
 
 class PathListParser(flags.ListParser):
-    """Paths, with commas between them."""
+    """Paths, with commas between them, and maybe one behind the last."""
 
     def parse(self, argument: str | list[str]) -> list[str]:
-        return [_expanded(path) for path in super().parse(argument)]
+        return [_expanded(path) for path in super().parse(argument) if path]
 
 
 class FiniteParser(flags.FloatParser):

@@ -137,7 +137,8 @@ def text_space_flags() -> None:
     flags.DEFINE_bool(
         "allow_leak",
         False,
-        "Take a captioner that learnt from images of the val or test split, as an ablation; every table says it.",
+        "Take a captioner, word vectors or teachers that learnt from the val or test split, as an ablation; every "
+        "table says it.",
     )
     define_text_space_dim()
     flags.DEFINE_bool(

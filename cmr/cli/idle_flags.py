@@ -59,9 +59,10 @@ _RULES = (
     _Rule(_OF_IMAGE_FEATURES, "--model=single or fusion", lambda values: _model(values).reads_image_features),
     _Rule(
         ("allow_leak",),
-        "--image_embedding=captioner or --word_vectors",
+        "--image_embedding=captioner, --word_vectors or --teachers",
         lambda values: (
             bool(values.word_vectors)
+            or bool(values.teachers)
             # By default it is a captioner, where there is one.
             or (_model(values).reads_image_features and values.image_embedding in (None, "captioner"))
         ),

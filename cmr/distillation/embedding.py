@@ -10,6 +10,7 @@ from cmr import progress
 from cmr.data.teacher_rows import TeacherRows
 from cmr.evaluation.encoding import SplitEmbedder
 from cmr.trained.finished_run import FinishedRun
+from cmr.workspace import runs
 from cmr.workspace.partial_rows import PartialRows
 from cmr.workspace.runs import Run
 from cmr.workspace.stored_rows import StoredRows
@@ -20,24 +21,24 @@ _DTYPE = np.dtype("<f2")
 _BLOCK = 4096
 
 
-def teacher_rows(teachers: Sequence[FinishedRun], run: Run, num_images: int) -> TeacherRows:
-    """Reads what teachers say of the first images of the training split; makes what is not there yet.
+def teacher_rows(teachers: Sequence[FinishedRun], run: Run) -> TeacherRows:
+    """Reads what teachers say of the training split; makes what is not there yet.
 
     Args:
-      teachers: who have read at least as many.
+      teachers: finished runs.
       run: the folder of the run that learns from them.
-      num_images: how many.
 
     Raises:
       WorkspaceError: a teacher's weights are missing or damaged.
     """
-    sides = [_sides(teacher, run.teacher_dir(teacher.run.path.name), num_images) for teacher in teachers]
+    folders = [run.teacher_dir(teacher.run.path.name, runs.weights_sha256(teacher.run)) for teacher in teachers]
+    sides = [_sides(teacher, folder) for teacher, folder in zip(teachers, folders, strict=True)]
     return TeacherRows(*zip(*sides, strict=True))
 
 
-def _sides(teacher: FinishedRun, folder: pathlib.Path, num_images: int) -> tuple[StoredRows, StoredRows]:
+def _sides(teacher: FinishedRun, folder: pathlib.Path) -> tuple[StoredRows, StoredRows]:
     """The images and the sentences as one teacher embeds them."""
-    split = teacher.inputs.split("train").first_images(num_images)
+    split = teacher.inputs.split("train")
     name = teacher.run.path.name
 
     @functools.cache

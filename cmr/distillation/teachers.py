@@ -12,7 +12,7 @@ from cmr.config import DistillationConfig
 from cmr.data.inputs import Inputs
 from cmr.data.teacher_rows import TeacherRows
 from cmr.distillation import embedding
-from cmr.errors import ConfigError
+from cmr.errors import ConfigError, WorkspaceError
 from cmr.retrieval.phase import Phase
 from cmr.trained import finished_run
 from cmr.trained.finished_run import FinishedRun
@@ -48,19 +48,16 @@ class Teachers:
         """Opens the runs that --teachers names; None where it names none.
 
         Raises:
-          WorkspaceError: one is no finished run, has no model, or is damaged.
-          ConfigError: two of them have the same name.
+          ConfigError: one is no finished run, has no model, is damaged, or learnt from what is measured on; or two of
+            them have the same name.
         """
         if not values.teachers:
             return None
-        opened = [finished_run.open_run(path) for path in values.teachers]
+        opened = [_opened(path, values.allow_leak) for path in values.teachers]
         names = [teacher.run.path.name for teacher in opened]
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
             raise ConfigError(f"--teachers names {twice} twice; name each run once, and rename one of two of that name")
-        for teacher in opened:
-            teacher.check_model()
-            teacher.run.check_best_weights()
         sums = {teacher.run.path.name: runs.weights_sha256(teacher.run) for teacher in opened}
         return cls(tuple(opened), config.from_values(DistillationConfig, values, teachers=sums))
 
@@ -71,32 +68,43 @@ class Teachers:
           phase: of the run that is to learn from them.
 
         Raises:
-          ConfigError: a teacher has not read the same sentences, or fewer images than the run learns from.
+          ConfigError: a teacher has not read the same images and sentences.
         """
         setup = phase.setup
         for teacher in self.runs:
             _check_same_pairs(teacher, setup.inputs)
         # What they have seen of the images that are measured on, the run learns from them.
-        leaks = dict.fromkeys([setup.run_config.leak, *(teacher.config.leak for teacher in self.runs)])
-        run_config = dataclasses.replace(
-            setup.run_config, distillation=self.distillation, leak=" ".join(filter(None, leaks))
-        )
+        leaks = [f"Of its teacher {each.run.path.name}: {each.config.leak}" for each in self.runs if each.config.leak]
+        leak = " ".join(filter(None, [setup.run_config.leak, *leaks]))
+        run_config = dataclasses.replace(setup.run_config, distillation=self.distillation, leak=leak)
         return dataclasses.replace(phase, setup=dataclasses.replace(setup, run_config=run_config))
 
-    def rows(self, phase: Phase, run: Run, strategy: tf.distribute.Strategy) -> TeacherRows:
+    def rows(self, run: Run, strategy: tf.distribute.Strategy) -> TeacherRows:
         """What they say of the training split; what of it is not in the run's folder is made first.
 
         Args:
-          phase: of `teach`.
           run: the run's folder.
           strategy: of tf.distribute.
 
         Raises:
           WorkspaceError: a teacher's weights are missing or damaged.
         """
-        number = phase.setup.inputs.split("train").num_images
-        make = functools.partial(embedding.teacher_rows, self.runs, run, number)
-        return Workers(strategy).in_turn(make)
+        return Workers(strategy).in_turn(functools.partial(embedding.teacher_rows, self.runs, run))
+
+
+def _opened(path: str, allow_leak: bool) -> FinishedRun:
+    try:
+        teacher = finished_run.open_run(path)
+        teacher.check_model()
+        teacher.run.check_best_weights()
+    except WorkspaceError as error:
+        raise ConfigError(f"--teachers names {path}, which can't teach: {error}") from error
+    if teacher.config.leak and not allow_leak:
+        raise ConfigError(
+            f"--teachers names {path}, of which is said: {teacher.config.leak} Give one that has not seen the answers, "
+            "or --allow_leak for a deliberate ablation"
+        )
+    return teacher
 
 
 def _check_same_pairs(teacher: FinishedRun, inputs: Inputs) -> None:
@@ -105,9 +113,10 @@ def _check_same_pairs(teacher: FinishedRun, inputs: Inputs) -> None:
             f"{teacher.run.path} has read other sentences than those of --dataset; give --teachers of the same data "
             "set, prepared in the same way"
         )
+    # A teacher of more images would teach what is in none of the run's own.
     images, wanted = (each.split("train").num_images for each in (teacher.inputs, inputs))
-    if images < wanted:
+    if images != wanted:
         raise ConfigError(
             f"{teacher.run.path} has read {images:,} training images and this run reads {wanted:,}; give --teachers of "
-            "as many, or lower --train_images"
+            "as many, or another --train_images"
         )

@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from cmr.config import DistillationConfig
+
 # CLIP's: the similarities are multiplied by 1 / 0.07 at first and never by more than 100.
 _FIRST_SCALE = 1 / 0.07
 _LARGEST_SCALE = 100.0
@@ -100,8 +102,8 @@ class ContrastiveLoss(keras.layers.Layer):
         self,
         reduction: str = "sum",
         num_replicas: int = 1,
-        distillation_weight: float = 0.5,
-        distillation_temperature: float = 0.1,
+        distillation_weight: float = DistillationConfig.distillation_weight,
+        distillation_temperature: float = DistillationConfig.distillation_temperature,
         **kwargs,
     ):
         super().__init__(**kwargs)

@@ -9,6 +9,7 @@ from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
 from cmr.trained import finished_run, made_by
 from cmr.trained.finished_run import FinishedRun
 from cmr.trained.hub_correction import HubCorrection
+from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
 
 # What the publishers say of their data; a model that learnt from them is no freer than they are.
@@ -57,7 +58,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
     chance = _numbers(metrics["random_ranking"]["image_retrieval"])
     splits = [results_table.SplitCounts(name, *sizes) for name, sizes in finished.inputs.split_sizes().items()]
     title = results_table.dataset_title(config.dataset)
-    behind, unknown = _behind(metrics["flags"])
+    behind, unknown = _behind(finished.run)
     lines = [
         f"# {finished.run.path.name}: {config.model.model} on {title}",
         "",
@@ -88,7 +89,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "## Made by",
         "",
         *(f"    {line}" for line in _extractions((*behind, finished), config.dataset)),
-        *(f"    {line}" for line in made_by.commands(metrics["flags"], config.dataset)),
+        *(f"    {line}" for line in made_by.commands(finished.run)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -104,15 +105,16 @@ def search_remark(before: RetrievalMetrics, after: RetrievalMetrics, correction:
     )
 
 
-def _behind(flags: Sequence[str]) -> tuple[list[FinishedRun], list[str]]:
+def _behind(run: Run) -> tuple[list[FinishedRun], list[str]]:
     """The runs that a run stems from, and the names of those that can't be opened any more."""
-    opened, unknown = [], []
-    for run in made_by.runs_behind(flags):
+    known, unknown = made_by.runs_behind(run)
+    opened = []
+    for each in known:
         try:
-            opened.append(finished_run.open_run(run.path))
-        # Removed since, or without what it has read.
+            opened.append(finished_run.open_run(each.path))
+        # What it has read may have gone since.
         except WorkspaceError:
-            unknown.append(run.path.name)
+            unknown.append(each.path.name)
     return opened, unknown
 
 

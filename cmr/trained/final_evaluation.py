@@ -220,7 +220,9 @@ def _finetune_notes(run_config: RunConfig, inputs: Inputs) -> list[str]:
     names = " and ".join(inputs.features[name].name for name in run_config.finetune.cnns)
     blocks = run_config.finetune.finetune_blocks
     which = "was trained too" if blocks == 0 else f"was trained too, its last {blocks} blocks"
-    return [f"The CNN of {names} {which}, from the training split's pictures; measured on whole pictures."]
+    notes = [f"The CNN of {names} {which}, from the training split's pictures; measured on whole pictures."]
+    teachers = run_config.finetune.taught_by
+    return [*notes, f"The run that it went on from had learnt also from {', '.join(teachers)}."] if teachers else notes
 
 
 def git_commit() -> str | None:

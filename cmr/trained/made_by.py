@@ -7,7 +7,7 @@ from typing import Any
 from cmr import shell
 from cmr.workspace import feature_names
 from cmr.workspace.paths import Workspace
-from cmr.workspace.runs import Run
+from cmr.workspace.runs import Run, weights_sha256
 
 # How a run was called, where it lies and how it was run decide none of its numbers.
 _SAYS_NOTHING = frozenset(
@@ -30,18 +30,44 @@ _TEACHERS = "--teachers"
 _COLUMNS = 100
 
 
-def runs_behind(flags: Sequence[str]) -> list[Run]:
-    """The runs that a run stems from, each behind those that it stems from itself; one that was removed too.
+def runs_behind(run: Run) -> tuple[list[Run], list[str]]:
+    """The runs that a run stems from, which its settings know by the sums of their weights.
 
     Args:
-      flags: of the run, as `flags.txt` has them.
+      run: its folder.
+
+    Returns:
+      Those that are where it was told, or beside it, each behind those that it stems from itself; and the names of
+      those that are not any more.
     """
-    behind = {}
-    for path in _named(flags, _BEGINS_WITH) + _named(flags, _TEACHERS):
-        run = Run(pathlib.Path(path))
-        behind |= {str(before.path): before for before in runs_behind(_flags_of(run))}
-        behind[path] = run
-    return list(behind.values())
+    known, unknown = {}, {}
+    for name, before in _stems_from(run).items():
+        if before is None:
+            unknown[name] = None
+            continue
+        runs, missing = runs_behind(before)
+        known |= {each.path: each for each in (*runs, before)}
+        unknown |= dict.fromkeys(missing)
+    return list(known.values()), list(unknown)
+
+
+def _stems_from(run: Run) -> dict[str, Run | None]:
+    """The run that it went on from and its teachers, by their names; None in the place of one that is not there."""
+    config, flags = run.read_config(), _flags_of(run)
+    first = _named(flags, _BEGINS_WITH)
+    sums = {_name(path): config.finetune.begins_with for path in first} if config.finetune else {}
+    teachers = config.distillation.teachers if config.distillation else {}
+    told = {_name(path): pathlib.Path(path) for path in (*first, *_named(flags, _TEACHERS))}
+    return {
+        name: _with_weights((told.get(name), run.path.parent / name), sha256)
+        for name, sha256 in (sums | teachers).items()
+    }
+
+
+def _with_weights(folders: Sequence[pathlib.Path | None], sha256: str) -> Run | None:
+    """The first run with these weights: another one may have taken its place since."""
+    runs_there = [Run(folder) for folder in folders if folder]
+    return next((run for run in runs_there if run.best_weights.exists() and weights_sha256(run) == sha256), None)
 
 
 def extraction(extractor: Mapping[str, Any], dataset: str) -> list[str]:
@@ -52,7 +78,7 @@ def extraction(extractor: Mapping[str, Any], dataset: str) -> list[str]:
       dataset: their data set.
 
     Returns:
-      No lines for features of other CNNs, imported ones, and those of a CNN that a run has tuned.
+      No lines for those whose name does not say all: of other CNNs and of CNNs that a run has tuned, and imported ones.
     """
     name, model, crops = extractor["name"], extractor["model"], extractor.get("crops")
     layer, size = feature_names.layer_and_size(name)
@@ -67,26 +93,23 @@ def extraction(extractor: Mapping[str, Any], dataset: str) -> list[str]:
         return []
     of_pictures = [*feature_names.layer_flags(layer), *([f"--input_size={size}"] if size else [])]
     several = [f"--crops={crops}"] if crops != 1 else []
-    flags = [f"--dataset={dataset}", *cnn, *of_pictures, *several, f"--weights={extractor['weights']}"]
+    corrupt = ["--on_corrupt=blank"] if extractor.get("blank_images") else []
+    flags = [f"--dataset={dataset}", *cnn, *of_pictures, *several, f"--weights={extractor['weights']}", *corrupt]
     return _lines("data_prep.extract", flags)
 
 
-def commands(flags: Sequence[str], dataset: str) -> list[str]:
-    """The lines of the commands that train a run again.
+def commands(run: Run) -> list[str]:
+    """The lines of the commands that train a run again, behind those of the runs that it stems from.
 
     Args:
-      flags: of the run, as `flags.txt` has them.
-      dataset: its data set.
+      run: its folder.
     """
-    lines = []
-    for run in runs_behind(flags):
-        kept = _flags_of(run)
-        lines += _command(kept, dataset, f"--run_name={run.path.name}") if kept else []
-    return lines + _command(flags, dataset)
+    behind, _ = runs_behind(run)
+    named = [line for each in behind for line in _command(each, f"--run_name={each.path.name}")]
+    return named + _command(run)
 
 
 def _flags_of(run: Run) -> list[str]:
-    """Those that a run keeps; none where it was removed."""
     return run.flags_txt.read_text(encoding="utf-8").splitlines() if run.flags_txt.exists() else []
 
 
@@ -96,21 +119,25 @@ def _named(flags: Sequence[str], name: str) -> list[str]:
     return [path for value in values for path in value.split(",") if path]
 
 
-def _command(flags: Sequence[str], dataset: str, *last: str) -> list[str]:
-    """A command of flags, those that say something and then the last ones, on lines that a shell takes as one."""
+def _name(path: str) -> str:
+    return pathlib.Path(path).resolve().name
+
+
+def _command(run: Run, *last: str) -> list[str]:
+    """A run's command, of the flags that say something and then the last ones."""
+    flags, stems_from = _flags_of(run), _stems_from(run)
+    firsts = [stems_from.get(_name(path)) for path in _named(flags, _BEGINS_WITH)]
     # Flags of a second phase that are not given are those of the run that it goes on from.
-    before = [flag for path in _named(flags, _BEGINS_WITH) for flag in _flags_of(Run(pathlib.Path(path)))]
+    before = [flag for first in firsts if first for flag in _flags_of(first)]
     given, elsewhere = [], []
     for flag in flags:
         name, _, value = flag.partition("=")
-        if flag in before or name.lstrip("-") in _SAYS_NOTHING or flag.endswith("="):
-            # A flag that is set to nothing is as good as left out.
-            continue
-        if name in (_BEGINS_WITH, _TEACHERS):
+        if name in (_BEGINS_WITH, _TEACHERS) and value:
             # Whoever reads this has them elsewhere.
-            places = [_place(path, dataset) for path in value.split(",")]
-            elsewhere.append(f"{name}={','.join(places)}")
-        else:
+            runs_dir = Workspace(pathlib.Path("workspace"), run.read_config().dataset).run_dir
+            elsewhere.append(f"{name}={','.join(str(runs_dir(_name(path))) for path in value.split(','))}")
+        # A flag that is set to nothing is as good as left out.
+        elif flag not in before and name.lstrip("-") not in _SAYS_NOTHING and not flag.endswith("="):
             given.append(flag)
     return _lines("cmr.train", (*given, *elsewhere, *last))
 
@@ -125,7 +152,3 @@ def _lines(module: str, flags: Sequence[str]) -> list[str]:
         else:
             lines[-1] += f" {word}"
     return lines
-
-
-def _place(path: str, dataset: str) -> str:
-    return str(Workspace(pathlib.Path("workspace"), dataset).run_dir(pathlib.Path(path).name))

@@ -148,13 +148,14 @@ class Run:
         """
         return self.path / "features" / input_name / tuned_features_name(features)
 
-    def teacher_dir(self, name: str) -> pathlib.Path:
+    def teacher_dir(self, name: str, sha256: str) -> pathlib.Path:
         """Folder of what a teacher says of the training split.
 
         Args:
           name: of the teacher's run.
+          sha256: of its weights: another run may have had its name.
         """
-        return self.path / "teachers" / name
+        return self.path / "teachers" / f"{name}-{sha256[:8]}"
 
     @property
     def tensorboard_dir(self) -> pathlib.Path:

@@ -82,7 +82,7 @@ class StoredRows:
             count = os.preadv(self._file.fileno(), [view], place)
             if not count:
                 raise WorkspaceError(
-                    f"{self._path} got shorter while it was read; remove {self._path.parent} and run data_prep.extract "
-                    "(or import_features) again"
+                    f"{self._path} got shorter while it was read; remove {self._path.parent} and give the command that "
+                    "made it again"
                 )
             view, place = view[count:], place + count

@@ -67,7 +67,9 @@ def read(paths: Sequence[pathlib.Path], further: Sequence[str]) -> flags.FlagVal
         raise ConfigError(f"no flag of {', '.join(map(str, paths))} names a --dataset; put it into {paths[0]}")
     if program == TRAIN:
         finetune_flags.check_start(values)
-        distillation_flags.check_start(values)
+        # The loss of a second phase is that of the run that it goes on from, which need not be trained yet.
+        if not values.finetune_cnn:
+            distillation_flags.check_start(values)
     datasets.apply_defaults(values)
     return values
 

@@ -19,7 +19,8 @@ from cmr.evaluation import encoding
 from cmr.evaluation.encoding import SplitEmbedder
 from cmr.retrieval.phase import Phase
 from cmr.retrieval.setup import RunSetup
-from cmr.trained import card, finished_run
+from cmr.trained import card, finished_run, made_by
+from cmr.workspace import runs
 from cmr.workspace.fingerprints import Fingerprint
 from cmr.workspace.runs import Run
 
@@ -30,6 +31,10 @@ def flags_of(root, *teachers, **changed):
     kept = [flag for flag in first.flags_txt.read_text().splitlines() if not flag.startswith("--run_name")]
     names = ",".join(str(teacher.path) for teacher in teachers)
     return *kept, f"--teachers={names}", *(f"--{name}={value}" for name, value in changed.items())
+
+
+def teacher_dir(run, teacher):
+    return run.teacher_dir(teacher.path.name, runs.weights_sha256(teacher))
 
 
 def teachers_of(root):
@@ -54,7 +59,7 @@ def test_a_student_keeps_what_each_teacher_says_of_the_training_split(tunable_ro
         opened = finished_run.open_run(teacher.path)
         expected = encoding.embed_split(opened.model(), opened.inputs.split("train"))
         for side in ("images", "captions"):
-            kept = np.load(run.teacher_dir(teacher.path.name) / f"{side}.npy")
+            kept = np.load(teacher_dir(run, teacher) / f"{side}.npy")
             assert kept.dtype == np.float16
             np.testing.assert_allclose(kept, getattr(expected, side), atol=1e-3)
 
@@ -119,12 +124,29 @@ def test_a_second_phase_can_have_teachers_too(tunable_root):
     assert ended.returncode == 0, ended.stderr
     kept = Run(tiny_runs.run_path(ended)).read_config()
     assert list(kept.distillation.teachers) == [teacher.path.name]
-    assert kept.finetune is not None
+    assert (kept.finetune is not None, kept.finetune.taught_by) == (True, {})
 
 
-def opened_teachers(root, *runs):
-    given = [str(run.path) for run in runs]
-    values = types.SimpleNamespace(teachers=given, distillation_weight=0.5, distillation_temperature=0.1)
+def test_a_second_phase_of_a_student_has_no_teachers_of_its_own_and_says_who_taught_before(tunable_root, student):
+    run, _, _ = student
+    flags = *tunable_runs.tuning_flags(run), "--max_epochs=1", "--run_name=tuned_student"
+
+    ended = tiny_runs.call_command("cmr.train", *flags)
+
+    assert ended.returncode == 0, ended.stderr
+    tuned = Run(tiny_runs.run_path(ended))
+    assert tuned.read_config().distillation is None
+    assert tuned.read_config().finetune.taught_by == run.read_config().distillation.teachers
+    names = ", ".join(run.read_config().distillation.teachers)
+    assert f"The run that it went on from had learnt also from {names}." in " ".join(ended.stdout.split())
+    assert [each.path.name for each in made_by.runs_behind(tuned)[0]][-1] == "student"
+
+
+def opened_teachers(root, *teachers, allow_leak=False):
+    given = [str(run.path) for run in teachers]
+    values = types.SimpleNamespace(
+        teachers=given, distillation_weight=0.5, distillation_temperature=0.1, allow_leak=allow_leak
+    )
     return Teachers.from_flags(values)
 
 
@@ -140,6 +162,12 @@ def changed_inputs(teachers, change):
     return dataclasses.replace(teachers, runs=(dataclasses.replace(teacher, inputs=change(teacher.inputs)),))
 
 
+def more_images(inputs):
+    captions = inputs.captions.copy()
+    captions.loc[captions["image_id"] == "val0.png", "split"] = "train"
+    return dataclasses.replace(inputs, captions=captions)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -150,6 +178,7 @@ def changed_inputs(teachers, change):
             "has read other sentences",
         ),
         (lambda inputs: inputs.first_images(train=10), "has read 10 training images and this run reads 36"),
+        (more_images, "has read 37 training images and this run reads 36"),
     ],
 )
 def test_who_has_not_read_the_same_pairs_can_not_teach_them(tunable_root, change, message):
@@ -159,24 +188,30 @@ def test_who_has_not_read_the_same_pairs_can_not_teach_them(tunable_root, change
         changed_inputs(teachers, change).teach(plain_phase(tunable_root))
 
 
-def test_a_student_of_fewer_images_reads_as_many_of_its_teachers(tunable_root, tmp_path):
-    teacher = finished_run.open_run(tunable_runs.frozen(tunable_root).path)
-    few = teacher.inputs.split("train").first_images(7)
+@pytest.fixture
+def leaky(tunable_root):
+    """A run of which is said that it has seen what it is measured on."""
+    first = tunable_runs.frozen(tunable_root)
+    run = Run(first.path.with_name("leaky"))
+    shutil.copytree(first.path, run.path)
+    run.config_json.write_text(dataclasses.replace(run.read_config(), leak="It has seen some.").to_json())
+    yield run
+    shutil.rmtree(run.path)
 
-    rows = embedding.teacher_rows([teacher], Run(tmp_path), 7)
 
-    assert (len(rows.images[0]), len(rows.captions[0])) == (7, few.num_captions)
+def test_what_a_teacher_has_seen_of_the_measured_images_is_said_of_its_student(tunable_root, leaky):
+    teachers = opened_teachers(tunable_root, leaky, allow_leak=True)
+
+    plain = teachers.teach(plain_phase(tunable_root)).setup.run_config.leak
+    of_own = teachers.teach(plain_phase(tunable_root, leak="So has it.")).setup.run_config.leak
+
+    assert plain == "Of its teacher leaky: It has seen some."
+    assert of_own == f"So has it. {plain}"
 
 
-def test_what_a_teacher_has_seen_of_the_measured_images_is_said_of_its_student_once(tunable_root):
-    teachers = opened_teachers(tunable_root, tunable_runs.frozen(tunable_root))
-    (teacher,) = teachers.runs
-    leaky = dataclasses.replace(teacher, config=dataclasses.replace(teacher.config, leak="It has seen some."))
-
-    taught = dataclasses.replace(teachers, runs=(leaky,)).teach(plain_phase(tunable_root, leak="It has seen some."))
-    of_clean = dataclasses.replace(teachers, runs=(leaky,)).teach(plain_phase(tunable_root))
-
-    assert taught.setup.run_config.leak == of_clean.setup.run_config.leak == "It has seen some."
+def test_who_has_seen_the_answers_teaches_as_a_deliberate_ablation_alone(tunable_root, leaky):
+    with pytest.raises(ConfigError, match=r"leaky, of which is said: It has seen some\. Give one .*--allow_leak"):
+        opened_teachers(tunable_root, leaky)
 
 
 def same(one: TeacherRows, other: TeacherRows) -> bool:
@@ -187,7 +222,7 @@ def same(one: TeacherRows, other: TeacherRows) -> bool:
 def test_a_stopped_embedding_goes_on_and_damaged_rows_are_made_again(tunable_root, tmp_path, monkeypatch):
     monkeypatch.setattr(embedding, "_BLOCK", 20)
     teacher = finished_run.open_run(tunable_runs.frozen(tunable_root).path)
-    whole = embedding.teacher_rows([teacher], Run(tmp_path / "whole"), 36)
+    whole = embedding.teacher_rows([teacher], Run(tmp_path / "whole"))
     embed, blocks = SplitEmbedder.embed_captions, []
 
     def embed_some(self, split, captions):
@@ -199,16 +234,16 @@ def test_a_stopped_embedding_goes_on_and_damaged_rows_are_made_again(tunable_roo
     monkeypatch.setattr(SplitEmbedder, "embed_captions", embed_some)
     stopped = Run(tmp_path / "stopped")
     with pytest.raises(KeyboardInterrupt):
-        embedding.teacher_rows([teacher], stopped, 36)
+        embedding.teacher_rows([teacher], stopped)
 
-    went_on = embedding.teacher_rows([teacher], stopped, 36)
+    went_on = embedding.teacher_rows([teacher], stopped)
 
     assert same(went_on, whole)
     # Three blocks were safe.
     assert blocks[4:] == list(range(60, len(whole.captions[0]), 20))
-    path = stopped.teacher_dir(teacher.run.path.name) / "captions.npy"
+    path = teacher_dir(stopped, teacher.run) / "captions.npy"
     path.write_bytes(path.read_bytes()[:-2])
-    assert same(embedding.teacher_rows([teacher], stopped, 36), whole)
+    assert same(embedding.teacher_rows([teacher], stopped), whole)
 
 
 def without(name):

@@ -1,11 +1,15 @@
 """The commands that make a run again: of its features, of the runs that it stems from, and its own."""
 
+import dataclasses
 import shlex
+import shutil
 
 import pytest
 
+from cmr.config import DistillationConfig, FinetuneConfig, ModelConfig, RunConfig, TrainConfig
 from cmr.trained import made_by
 from cmr.workspace import feature_names
+from cmr.workspace.runs import Run, weights_sha256
 
 
 def words(lines):
@@ -37,6 +41,10 @@ def extractor(name, model, layer="", crops=1, weights="w.npz"):
             "--cnn=vgg --vgg_model=vgg19 --vgg_layer=pool5_avg --input_size=448 --weights=w.npz",
         ),
         (
+            {**extractor("inception_v3", "inception_v3", "pool"), "blank_images": ["a.jpg"]},
+            "--cnn=image --image_model=inception_v3 --weights=w.npz --on_corrupt=blank",
+        ),
+        (
             extractor("vgg16-grid4x4", "vgg16", "grid4x4"),
             "--cnn=vgg --vgg_model=vgg16 --grid --grid_side=4 --weights=w.npz",
         ),
@@ -59,7 +67,7 @@ def test_features_are_extracted_again_by_the_flags_that_their_name_comes_from(de
         {"name": "by_hand", "model": "vgg16", "stand_in": ""},
     ],
 )
-def test_features_that_no_command_extracts_have_none(described):
+def test_features_whose_name_does_not_say_all_have_none(described):
     assert made_by.extraction(described, "flickr8k") == []
 
 
@@ -79,49 +87,86 @@ def test_the_flags_of_a_layer_hold_all_that_its_name_says(layer):
     )
 
 
+def write_run(path, flags, begins_with=None, teachers=()):
+    """A run that says so much of itself, and its weights."""
+    run = Run(path)
+    path.mkdir(parents=True)
+    run.best_weights.write_bytes(path.name.encode())
+    config = RunConfig("scenes", ModelConfig("vse", 1, 0, 9), TrainConfig(), "objects", "", "", {})
+    if begins_with:
+        flags = *flags, f"--finetune_from={begins_with.path}"
+        config = dataclasses.replace(config, finetune=FinetuneConfig(weights_sha256(begins_with), {}, 2, 0.1, 1))
+    if teachers:
+        flags = *flags, f"--teachers={','.join(str(teacher.path) for teacher in teachers)}"
+        sums = {teacher.path.name: weights_sha256(teacher) for teacher in teachers}
+        config = dataclasses.replace(config, distillation=DistillationConfig(sums))
+    run.config_json.write_text(config.to_json())
+    run.flags_txt.write_text("".join(f"{flag}\n" for flag in flags))
+    return run
+
+
 @pytest.fixture
-def runs_dir(tmp_path):
-    """Runs that stem from each other: `student` from `tuned` and `other`, `tuned` from `first`."""
-    flags = {
-        "first": ["--dataset=scenes", "--model=vse", "--word_vectors="],
-        "other": ["--dataset=scenes", "--model=single"],
-        "tuned": ["--dataset=scenes", "--model=vse", "--finetune_cnn", f"--finetune_from={tmp_path / 'first'}"],
-        "student": ["--dataset=scenes", f"--teachers={tmp_path / 'tuned'},{tmp_path / 'other'}", "--run_name=student"],
-    }
-    for name, given in flags.items():
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "flags.txt").write_text("\n".join(given) + "\n")
-    return tmp_path
+def student(tmp_path):
+    """A run with the teachers `tuned`, which went on from `first`, and `untuned`."""
+    place = tmp_path / "runs"
+    first = write_run(place / "first", ["--dataset=scenes", "--model=vse", "--word_vectors="])
+    tuned = write_run(place / "tuned", ["--dataset=scenes", "--model=vse", "--finetune_cnn"], begins_with=first)
+    other = write_run(place / "untuned", ["--dataset=scenes", "--model=single"])
+    return write_run(place / "student", ["--dataset=scenes", "--run_name=student"], teachers=(tuned, other))
 
 
-def flags_of(runs_dir, name="student"):
-    return (runs_dir / name / "flags.txt").read_text().splitlines()
+def names_behind(run):
+    known, unknown = made_by.runs_behind(run)
+    return [each.path.name for each in known], unknown
 
 
-def test_a_run_stems_from_its_teachers_and_from_what_those_stem_from_each_once(runs_dir):
-    behind = made_by.runs_behind([*flags_of(runs_dir), f"--finetune_from={runs_dir / 'first'}"])
+def test_a_run_stems_from_its_teachers_and_from_what_those_stem_from_each_once(student):
+    first = Run(student.path.with_name("first"))
+    of_both = write_run(student.path.with_name("last"), [], begins_with=first, teachers=(student,))
 
-    assert [run.path.name for run in behind] == ["first", "tuned", "other"]
+    assert names_behind(student) == (["first", "tuned", "untuned"], [])
+    assert names_behind(of_both) == (["first", "tuned", "untuned", "student"], [])
 
 
-def test_every_command_comes_behind_those_that_it_needs_and_names_runs_where_a_reader_has_them(runs_dir):
-    command = words(made_by.commands(flags_of(runs_dir), "scenes"))
+def test_runs_that_were_moved_together_are_still_known(student, tmp_path):
+    moved = Run(tmp_path / "elsewhere" / "student")
+    student.path.parent.rename(moved.path.parent)
 
-    train = "python -m cmr.train"
-    place = "workspace/scenes/runs"
+    assert names_behind(moved) == (["first", "tuned", "untuned"], [])
+
+
+@pytest.mark.parametrize("take_away", ["remove", "replace"])
+def test_a_run_that_was_removed_is_named_and_no_other_of_its_name_is_taken_for_it(student, take_away):
+    tuned = Run(student.path.with_name("tuned"))
+    if take_away == "remove":
+        shutil.rmtree(tuned.path)
+    else:
+        tuned.best_weights.write_bytes(b"others")
+
+    command = words(made_by.commands(student))
+
+    assert names_behind(student) == (["untuned"], ["tuned"])
+    assert command.count("cmr.train") == 2
+    assert command[-1] == "--teachers=workspace/scenes/runs/tuned,workspace/scenes/runs/untuned"
+
+
+def test_a_run_that_took_the_name_of_its_own_teacher_ends(tmp_path):
+    teacher = write_run(tmp_path / "best", [])
+    run = write_run(tmp_path / "next", ["--model=vse"], teachers=(teacher,))
+    shutil.rmtree(teacher.path)
+    run.path.rename(teacher.path)
+
+    assert names_behind(Run(teacher.path)) == ([], ["best"])
+
+
+def test_every_command_comes_behind_those_that_it_needs_and_names_runs_where_a_reader_has_them(student):
+    command = words(made_by.commands(student))
+
+    train, place = "python -m cmr.train", "workspace/scenes/runs"
     assert " ".join(command).split(f"{train} ")[1:] == [
         "--dataset=scenes --model=vse --run_name=first ",
         # What it has from the run before is not said again.
         f"--finetune_cnn --finetune_from={place}/first --run_name=tuned ",
-        "--dataset=scenes --model=single --run_name=other ",
-        f"--dataset=scenes --teachers={place}/tuned,{place}/other",
+        "--dataset=scenes --model=single --run_name=untuned ",
+        f"--dataset=scenes --teachers={place}/tuned,{place}/untuned",
     ]
-
-
-def test_of_a_run_that_was_removed_no_command_is_known(runs_dir):
-    (runs_dir / "other" / "flags.txt").unlink()
-
-    command = words(made_by.commands(flags_of(runs_dir), "scenes"))
-
-    assert "--run_name=other" not in command
-    assert command.count("cmr.train") == 3
