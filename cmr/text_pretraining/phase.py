@@ -119,7 +119,7 @@ class TextPhase(Phase):
             taking_over.take_over(self.source, run)
         elif workers.is_chief:
             phase.path.mkdir(exist_ok=True)
-            recorder = TextRecorder(run.tensorboard_dir / "text", flags_text, "pairs_per_second")
+            recorder = TextRecorder(run.text_phase_curves, flags_text, "pairs_per_second")
         sentences, left_out = self._sentences
         if is_taken_over:
             print(f"what the text encoder learns first, from sentences, is that of {self.source.path}", flush=True)

@@ -1,5 +1,6 @@
 """A phase that another run has been through already, taken over in the place of training it again."""
 
+import pathlib
 import shutil
 
 import tensorflow as tf
@@ -41,18 +42,26 @@ def check(source: Run, run_config: RunConfig) -> None:
 
 
 def take_over(source: Run, run: Run) -> None:
-    """Copies the phase, which then is as training it would have left it: with the random numbers that follow, too.
+    """Copies the phase, which then is as training it would have left it: with its curves and random numbers.
 
     Args:
       source: the run that has been through it.
       run: another one, which has not begun its own.
     """
-    phase = source.text_phase.path
+    curves, kept = source.text_phase_curves, run.text_phase_curves
+    if curves.exists():
+        # Left by a stop between the two copies.
+        atomic_files.remove_folder(kept)
+        _copy(curves, kept)
+    _copy(source.text_phase.path, run.text_phase.path)
+
+
+def _copy(folder: pathlib.Path, to: pathlib.Path) -> None:
     # File by file: copytree gathers what goes wrong, such as a full disk, into an error of its own.
-    with atomic_files.atomic_folder(run.text_phase.path) as copy:
-        for path in sorted(phase.rglob("[!.]*")):
+    with atomic_files.atomic_folder(to) as copy:
+        for path in sorted(folder.rglob("[!.]*")):
             if path.is_file():
-                target = copy / path.relative_to(phase)
+                target = copy / path.relative_to(folder)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, target)
 

@@ -167,6 +167,11 @@ class Run:
         return Run(self.path / "text")
 
     @property
+    def text_phase_curves(self) -> pathlib.Path:
+        """Where TensorBoard finds that phase."""
+        return self.tensorboard_dir / "text"
+
+    @property
     def test_ranks_npz(self) -> pathlib.Path:
         return self.path / "test_ranks.npz"
 

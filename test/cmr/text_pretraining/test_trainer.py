@@ -180,6 +180,9 @@ def test_a_run_that_takes_over_anothers_phase_is_the_run_that_would_have_trained
     assert first.read_history() == second.read_history()
     np.testing.assert_equal(stopped_trainings.arrays(second.best_weights), stopped_trainings.arrays(first.best_weights))
     assert first.flags_txt.read_text().replace("trained", "copied") == second.flags_txt.read_text()
+    # TensorBoard shows the phase of both.
+    curves = [[path.read_bytes() for path in each.text_phase_curves.rglob("events*")] for each in (taught, second)]
+    assert curves[0] == curves[1] != []
     # What the phase has cost is of its cost.
     assert second.read_metrics()["cost"]["seconds"] > read_json(taught.text_phase.cost_json)["seconds"] > 0
 
