@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -10,9 +10,7 @@ from cmr import progress
 from cmr.data.teacher_rows import TeacherRows
 from cmr.evaluation.encoding import SplitEmbedder
 from cmr.trained.finished_run import FinishedRun
-from cmr.workspace import runs
 from cmr.workspace.partial_rows import PartialRows
-from cmr.workspace.runs import Run
 from cmr.workspace.stored_rows import StoredRows
 
 _DTYPE = np.dtype("<f2")
@@ -21,18 +19,16 @@ _DTYPE = np.dtype("<f2")
 _BLOCK = 4096
 
 
-def teacher_rows(teachers: Sequence[FinishedRun], run: Run) -> TeacherRows:
+def teacher_rows(teachers: Mapping[pathlib.Path, FinishedRun]) -> TeacherRows:
     """Reads what teachers say of the training split; makes what is not there yet.
 
     Args:
-      teachers: finished runs.
-      run: the folder of the run that learns from them.
+      teachers: folder of what a teacher says (`Run.teacher_dir`) -> its finished run.
 
     Raises:
       WorkspaceError: a teacher's weights are missing or damaged.
     """
-    folders = [run.teacher_dir(teacher.run.path.name, runs.weights_sha256(teacher.run)) for teacher in teachers]
-    sides = [_sides(teacher, folder) for teacher, folder in zip(teachers, folders, strict=True)]
+    sides = [_sides(teacher, folder) for folder, teacher in teachers.items()]
     return TeacherRows(*zip(*sides, strict=True))
 
 
@@ -41,6 +37,7 @@ def _sides(teacher: FinishedRun, folder: pathlib.Path) -> tuple[StoredRows, Stor
     split = teacher.inputs.split("train")
     name = teacher.run.path.name
 
+    # Not the finished run's own, which would keep the model in memory while the student is trained.
     @functools.cache
     def embedder() -> SplitEmbedder:
         return SplitEmbedder(teacher.model())

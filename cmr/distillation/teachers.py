@@ -58,7 +58,7 @@ class Teachers:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
             raise ConfigError(f"--teachers names {twice} twice; name each run once, and rename one of two of that name")
-        sums = {teacher.run.path.name: runs.weights_sha256(teacher.run) for teacher in opened}
+        sums = {name: runs.weights_sha256(teacher.run) for name, teacher in zip(names, opened, strict=True)}
         return cls(tuple(opened), config.from_values(DistillationConfig, values, teachers=sums))
 
     def teach(self, phase: AnyPhase) -> AnyPhase:
@@ -89,7 +89,10 @@ class Teachers:
         Raises:
           WorkspaceError: a teacher's weights are missing or damaged.
         """
-        return Workers(strategy).in_turn(functools.partial(embedding.teacher_rows, self.runs, run))
+        sums = self.distillation.teachers
+        folders = [run.teacher_dir(name, sums[name]) for name in self.names]
+        teachers = dict(zip(folders, self.runs, strict=True))
+        return Workers(strategy).in_turn(functools.partial(embedding.teacher_rows, teachers))
 
 
 def _opened(path: str, allow_leak: bool) -> FinishedRun:
@@ -114,7 +117,7 @@ def _check_same_pairs(teacher: FinishedRun, inputs: Inputs) -> None:
             "set, prepared in the same way"
         )
     # A teacher of more images would teach what is in none of the run's own.
-    images, wanted = (each.split("train").num_images for each in (teacher.inputs, inputs))
+    images, wanted = (each.split_sizes()["train"][0] for each in (teacher.inputs, inputs))
     if images != wanted:
         raise ConfigError(
             f"{teacher.run.path} has read {images:,} training images and this run reads {wanted:,}; give --teachers of "

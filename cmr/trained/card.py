@@ -58,7 +58,8 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
     chance = _numbers(metrics["random_ranking"]["image_retrieval"])
     splits = [results_table.SplitCounts(name, *sizes) for name, sizes in finished.inputs.split_sizes().items()]
     title = results_table.dataset_title(config.dataset)
-    behind, unknown = _behind(finished.run)
+    runs_behind, removed = made_by.runs_behind(finished.run)
+    behind, closed = _opened(runs_behind)
     lines = [
         f"# {finished.run.path.name}: {config.model.model} on {title}",
         "",
@@ -71,7 +72,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         f"- Words: {_words(finished.inputs.vocabulary)}{_ngrams(config)}.",
         f"- Features: {metrics['features']}.",
         *(f"- {note}" for note in metrics["notes"]),
-        *_licences(finished, behind, unknown),
+        *_licences(finished, behind, [*removed, *closed]),
         "",
         "## Test split",
         "",
@@ -89,7 +90,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "## Made by",
         "",
         *(f"    {line}" for line in _extractions((*behind, finished), config.dataset)),
-        *(f"    {line}" for line in made_by.commands(finished.run)),
+        *(f"    {line}" for line in made_by.commands(finished.run, runs_behind)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -105,17 +106,16 @@ def search_remark(before: RetrievalMetrics, after: RetrievalMetrics, correction:
     )
 
 
-def _behind(run: Run) -> tuple[list[FinishedRun], list[str]]:
-    """The runs that a run stems from, and the names of those that can't be opened any more."""
-    known, unknown = made_by.runs_behind(run)
-    opened = []
-    for each in known:
+def _opened(runs: Sequence[Run]) -> tuple[list[FinishedRun], list[str]]:
+    """Runs, opened, and the names of those that can't be."""
+    opened, closed = [], []
+    for run in runs:
         try:
-            opened.append(finished_run.open_run(each.path))
+            opened.append(finished_run.open_run(run.path))
         # What it has read may have gone since.
         except WorkspaceError:
-            unknown.append(each.path.name)
-    return opened, unknown
+            closed.append(run.path.name)
+    return opened, closed
 
 
 def _licences(finished: FinishedRun, behind: Sequence[FinishedRun], unknown: Sequence[str]) -> list[str]:

@@ -57,17 +57,21 @@ def _stems_from(run: Run) -> dict[str, Run | None]:
     first = _named(flags, _BEGINS_WITH)
     sums = {_name(path): config.finetune.begins_with for path in first} if config.finetune else {}
     teachers = config.distillation.teachers if config.distillation else {}
-    told = {_name(path): pathlib.Path(path) for path in (*first, *_named(flags, _TEACHERS))}
+    told = {_name(path): path for path in (*first, *_named(flags, _TEACHERS))}
     return {
-        name: _with_weights((told.get(name), run.path.parent / name), sha256)
-        for name, sha256 in (sums | teachers).items()
+        name: _with_weights(_places(run, told.get(name, name)), sha256) for name, sha256 in (sums | teachers).items()
     }
 
 
-def _with_weights(folders: Sequence[pathlib.Path | None], sha256: str) -> Run | None:
+def _places(run: Run, told: str) -> list[pathlib.Path]:
+    """Where another run may be: where a run's flags tell it, or beside the run."""
+    return [pathlib.Path(told).resolve(), run.path.resolve().with_name(_name(told))]
+
+
+def _with_weights(folders: Sequence[pathlib.Path], sha256: str) -> Run | None:
     """The first run with these weights: another one may have taken its place since."""
-    runs_there = [Run(folder) for folder in folders if folder]
-    return next((run for run in runs_there if run.best_weights.exists() and weights_sha256(run) == sha256), None)
+    runs_there = [run for run in map(Run, folders) if run.best_weights.exists()]
+    return next((run for run in runs_there if weights_sha256(run) == sha256), None)
 
 
 def extraction(extractor: Mapping[str, Any], dataset: str) -> list[str]:
@@ -98,15 +102,15 @@ def extraction(extractor: Mapping[str, Any], dataset: str) -> list[str]:
     return _lines("data_prep.extract", flags)
 
 
-def commands(run: Run) -> list[str]:
+def commands(run: Run, behind: Sequence[Run]) -> list[str]:
     """The lines of the commands that train a run again, behind those of the runs that it stems from.
 
     Args:
       run: its folder.
+      behind: of `runs_behind`.
     """
-    behind, _ = runs_behind(run)
-    named = [line for each in behind for line in _command(each, f"--run_name={each.path.name}")]
-    return named + _command(run)
+    named = [line for each in behind for line in _command(each, behind, f"--run_name={each.path.name}")]
+    return named + _command(run, behind)
 
 
 def _flags_of(run: Run) -> list[str]:
@@ -123,12 +127,12 @@ def _name(path: str) -> str:
     return pathlib.Path(path).resolve().name
 
 
-def _command(run: Run, *last: str) -> list[str]:
+def _command(run: Run, behind: Sequence[Run], *last: str) -> list[str]:
     """A run's command, of the flags that say something and then the last ones."""
-    flags, stems_from = _flags_of(run), _stems_from(run)
-    firsts = [stems_from.get(_name(path)) for path in _named(flags, _BEGINS_WITH)]
+    flags = _flags_of(run)
+    first = [place for path in _named(flags, _BEGINS_WITH) for place in _places(run, path)]
     # Flags of a second phase that are not given are those of the run that it goes on from.
-    before = [flag for first in firsts if first for flag in _flags_of(first)]
+    before = [flag for each in behind if each.path in first for flag in _flags_of(each)]
     given, elsewhere = [], []
     for flag in flags:
         name, _, value = flag.partition("=")

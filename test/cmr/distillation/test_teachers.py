@@ -214,6 +214,10 @@ def test_who_has_seen_the_answers_teaches_as_a_deliberate_ablation_alone(tunable
         opened_teachers(tunable_root, leaky)
 
 
+def rows_of(teacher, run):
+    return embedding.teacher_rows({teacher_dir(run, teacher.run): teacher})
+
+
 def same(one: TeacherRows, other: TeacherRows) -> bool:
     pairs = zip([*one.images, *one.captions], [*other.images, *other.captions], strict=True)
     return all(np.array_equal(first[:], second[:]) for first, second in pairs)
@@ -222,7 +226,7 @@ def same(one: TeacherRows, other: TeacherRows) -> bool:
 def test_a_stopped_embedding_goes_on_and_damaged_rows_are_made_again(tunable_root, tmp_path, monkeypatch):
     monkeypatch.setattr(embedding, "_BLOCK", 20)
     teacher = finished_run.open_run(tunable_runs.frozen(tunable_root).path)
-    whole = embedding.teacher_rows([teacher], Run(tmp_path / "whole"))
+    whole = rows_of(teacher, Run(tmp_path / "whole"))
     embed, blocks = SplitEmbedder.embed_captions, []
 
     def embed_some(self, split, captions):
@@ -234,16 +238,16 @@ def test_a_stopped_embedding_goes_on_and_damaged_rows_are_made_again(tunable_roo
     monkeypatch.setattr(SplitEmbedder, "embed_captions", embed_some)
     stopped = Run(tmp_path / "stopped")
     with pytest.raises(KeyboardInterrupt):
-        embedding.teacher_rows([teacher], stopped)
+        rows_of(teacher, stopped)
 
-    went_on = embedding.teacher_rows([teacher], stopped)
+    went_on = rows_of(teacher, stopped)
 
     assert same(went_on, whole)
     # Three blocks were safe.
     assert blocks[4:] == list(range(60, len(whole.captions[0]), 20))
     path = teacher_dir(stopped, teacher.run) / "captions.npy"
     path.write_bytes(path.read_bytes()[:-2])
-    assert same(embedding.teacher_rows([teacher], stopped), whole)
+    assert same(rows_of(teacher, stopped), whole)
 
 
 def without(name):

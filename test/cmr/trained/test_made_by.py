@@ -1,6 +1,7 @@
 """The commands that make a run again: of its features, of the runs that it stems from, and its own."""
 
 import dataclasses
+import pathlib
 import shlex
 import shutil
 
@@ -115,6 +116,11 @@ def student(tmp_path):
     return write_run(place / "student", ["--dataset=scenes", "--run_name=student"], teachers=(tuned, other))
 
 
+def commands_of(run):
+    behind, _ = made_by.runs_behind(run)
+    return words(made_by.commands(run, behind))
+
+
 def names_behind(run):
     known, unknown = made_by.runs_behind(run)
     return [each.path.name for each in known], unknown
@@ -135,6 +141,19 @@ def test_runs_that_were_moved_together_are_still_known(student, tmp_path):
     assert names_behind(moved) == (["first", "tuned", "untuned"], [])
 
 
+def test_a_run_that_is_told_in_two_ways_is_one(student, monkeypatch):
+    monkeypatch.chdir(student.path.parent)
+    first = Run(student.path.with_name("first"))
+    relative = write_run(
+        student.path.with_name("last"), [], begins_with=Run(pathlib.Path("first")), teachers=(student,)
+    )
+
+    known, _ = made_by.runs_behind(relative)
+
+    assert [each.path for each in known].count(first.path.resolve()) == 1
+    assert len(known) == 4
+
+
 @pytest.mark.parametrize("take_away", ["remove", "replace"])
 def test_a_run_that_was_removed_is_named_and_no_other_of_its_name_is_taken_for_it(student, take_away):
     tuned = Run(student.path.with_name("tuned"))
@@ -143,7 +162,7 @@ def test_a_run_that_was_removed_is_named_and_no_other_of_its_name_is_taken_for_i
     else:
         tuned.best_weights.write_bytes(b"others")
 
-    command = words(made_by.commands(student))
+    command = commands_of(student)
 
     assert names_behind(student) == (["untuned"], ["tuned"])
     assert command.count("cmr.train") == 2
@@ -160,7 +179,7 @@ def test_a_run_that_took_the_name_of_its_own_teacher_ends(tmp_path):
 
 
 def test_every_command_comes_behind_those_that_it_needs_and_names_runs_where_a_reader_has_them(student):
-    command = words(made_by.commands(student))
+    command = commands_of(student)
 
     train, place = "python -m cmr.train", "workspace/scenes/runs"
     assert " ".join(command).split(f"{train} ")[1:] == [
