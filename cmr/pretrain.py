@@ -11,11 +11,12 @@ command is given again.
 
 import contextlib
 import pathlib
+import sys
 
 from absl import flags
 
 from cmr import shell
-from cmr.cli import captioner_flags, command, datasets, training_flags
+from cmr.cli import captioner_flags, command, datasets, idle_flags, training_flags
 from cmr.cli import flags as cmr_flags
 
 FLAGS = flags.FLAGS
@@ -37,6 +38,8 @@ def main() -> None:
     from cmr.workspace.runs import Run
 
     print(datasets.take_defaults(FLAGS), end="", flush=True)
+    for warning in idle_flags.warnings(FLAGS, sys.argv[1:], idle_flags.RULES_OF_PRETRAIN):
+        print(warning, flush=True)
     setup = CaptionerSetup.from_flags(FLAGS)
     if setup.begins_with:
         captioner_flags.take_sizes(FLAGS, setup.run_config.model)

@@ -38,7 +38,7 @@ def main() -> None:
     from cmr.training import cluster, distribution
 
     print(datasets.take_defaults(FLAGS), end="", flush=True)
-    for warning in idle_flags.warnings(FLAGS, sys.argv[1:]):
+    for warning in idle_flags.warnings(FLAGS, sys.argv[1:], idle_flags.rules_of_train(FLAGS)):
         print(warning, flush=True)
     strategy = distribution.make_strategy(FLAGS.strategy, FLAGS.logical_cpus, FLAGS.worker_timeout)
     with cluster.told_who_is_gone(strategy):

@@ -1,4 +1,4 @@
-"""Flags of cmr.train that were typed and are not read by the training that the other flags ask for.
+"""Flags that were typed and are not read by the training that the other flags ask for, of cmr.train and cmr.pretrain.
 
 Those of flagfiles are not looked at: a row's file names all of its settings, and an overlay turns some of them off; and
 none that has the value it would have anyway, as in the commands of cards. (An experiment gives its trainings every flag
@@ -16,7 +16,7 @@ from cmr.config import ModelConfig
 
 
 @dataclasses.dataclass(frozen=True)
-class _Rule:
+class Rule:
     """Flags that are read under a condition alone.
 
     Attributes:
@@ -47,17 +47,27 @@ _OF_IMAGE_FEATURES = (
     *("image_embedding", "captioner", "train_text_space", "text_space_dim"),
 )
 
-_RULES = (
-    _Rule(("margin",), "--loss=hinge", lambda values: values.loss == "hinge"),
-    _Rule(("num_negatives",), "--negatives=epoch", lambda values: values.negatives == "epoch"),
-    _Rule(("min_ngram_count", "ngram_dropout"), "ngrams in --text_levels", lambda values: _has(values, "ngrams")),
-    _Rule(
+# Of the CNN flags, which name features by default.
+_OF_IMAGE_CNN = (
+    Rule(
+        ("image_model", "hub_module"),
+        "features that --image_features does not name",
+        lambda values: not values.image_features,
+    ),
+    Rule(("hub_module",), "--image_model=hub", lambda values: values.image_model == "hub"),
+)
+
+_OF_TRAIN = (
+    Rule(("margin",), "--loss=hinge", lambda values: values.loss == "hinge"),
+    Rule(("num_negatives",), "--negatives=epoch", lambda values: values.negatives == "epoch"),
+    Rule(("min_ngram_count", "ngram_dropout"), "ngrams in --text_levels", lambda values: _has(values, "ngrams")),
+    Rule(
         ("bidirectional", "gru_reset_after", "text_pooling"), "gru in --text_levels", lambda values: _has(values, "gru")
     ),
-    _Rule(("word_dim", "word_dropout"), "gru or words in --text_levels", lambda values: values.text_levels != "ngrams"),
-    _Rule(("vgg_model", "vgg_layer", "vgg_features"), "--model=vse or fusion", lambda values: _model(values).reads_vgg),
-    _Rule(_OF_IMAGE_FEATURES, "--model=single or fusion", lambda values: _model(values).reads_image_features),
-    _Rule(
+    Rule(("word_dim", "word_dropout"), "gru or words in --text_levels", lambda values: values.text_levels != "ngrams"),
+    Rule(("vgg_model", "vgg_layer", "vgg_features"), "--model=vse or fusion", lambda values: _model(values).reads_vgg),
+    Rule(_OF_IMAGE_FEATURES, "--model=single or fusion", lambda values: _model(values).reads_image_features),
+    Rule(
         ("allow_leak",),
         "--image_embedding=captioner, --word_vectors or --teachers",
         lambda values: (
@@ -67,39 +77,46 @@ _RULES = (
             or (_model(values).reads_image_features and values.image_embedding in (None, "captioner"))
         ),
     ),
-    _Rule(
+    Rule(
         ("text_space_dim",),
         "--image_embedding=linear or random",
         lambda values: values.image_embedding not in ("raw", "captioner") and not values.captioner,
     ),
-    _Rule(("captioner", "image_embedding"), "a first phase", lambda values: not values.finetune_cnn),
-    _Rule(
+    Rule(("captioner", "image_embedding"), "a first phase", lambda values: not values.finetune_cnn),
+    Rule(
         ("vgg_model", "vgg_layer"),
         "features that --vgg_features does not name",
         lambda values: not values.vgg_features,
     ),
-    _Rule(
-        ("image_model", "hub_module"),
-        "features that --image_features does not name",
-        lambda values: not values.image_features,
-    ),
-    _Rule(("vgg_layer",), "--vgg_model=vgg16 or vgg19", lambda values: values.vgg_model != "scene_cnn"),
-    _Rule(("hub_module",), "--image_model=hub", lambda values: values.image_model == "hub"),
-    _Rule(("crops",), "features that are not named by --vgg_features and --image_features", _takes_usual_features),
-    _Rule(("finetune_crops",), "--finetune_blocks=1 or more", lambda values: values.finetune_blocks > 0),
-    _Rule(("worker_timeout",), "--strategy=multi_worker", lambda values: values.strategy == "multi_worker"),
+    *_OF_IMAGE_CNN,
+    Rule(("vgg_layer",), "--vgg_model=vgg16 or vgg19", lambda values: values.vgg_model != "scene_cnn"),
+    Rule(("crops",), "features that are not named by --vgg_features and --image_features", _takes_usual_features),
+    Rule(("finetune_crops",), "--finetune_blocks=1 or more", lambda values: values.finetune_blocks > 0),
+    Rule(("worker_timeout",), "--strategy=multi_worker", lambda values: values.strategy == "multi_worker"),
+)
+
+RULES_OF_PRETRAIN = (
+    *_OF_IMAGE_CNN,
+    Rule(("crops",), "features that --image_features does not name", lambda values: not values.image_features),
+    Rule(("samples_per_image",), "--self_critical", lambda values: values.self_critical),
+    Rule(("max_pixels",), "--finetune_cnn, which reads the pictures", lambda values: values.finetune_cnn),
 )
 
 
-def warnings(values: FlagValues, arguments: Sequence[str]) -> list[str]:
+def rules_of_train(values: FlagValues) -> tuple[Rule, ...]:
+    """Those of cmr.train; of a flag that two are about the first one is said."""
+    return (*_added_later(values), *_OF_TRAIN)
+
+
+def warnings(values: FlagValues, arguments: Sequence[str], rules: Sequence[Rule]) -> list[str]:
     """A sentence on each flag that was typed in vain, in the order of typing.
 
     Args:
-      values: cmr.train's, parsed, the data set's defaults applied.
+      values: the command's, parsed, the data set's defaults applied.
       arguments: of the command, as they were typed.
+      rules: of the command.
     """
     typed = dict.fromkeys(name for name in _names(values, arguments) if not _is_default(values, name))
-    rules = (*_added_later(values), *_RULES)
     broken = [(name, rule) for name in typed for rule in rules if name in rule.names and not rule.holds(values)]
     # Of several rules the first one is said.
     first = dict(reversed(broken))
@@ -120,9 +137,9 @@ def _is_default(values: FlagValues, name: str) -> bool:
     return values[name].value in (values[name].default, datasets.usual(values.dataset).get(name))
 
 
-def _added_later(values: FlagValues) -> list[_Rule]:
+def _added_later(values: FlagValues) -> list[Rule]:
     return [
-        _Rule(tuple(names), f"--{switch}", lambda values, switch=switch: bool(values[switch].value))
+        Rule(tuple(names), f"--{switch}", lambda values, switch=switch: bool(values[switch].value))
         for switch, names in training_flags.added_later(values).items()
     ]
 

@@ -45,7 +45,7 @@ runpy.run_module("cmr.pretrain", run_name="__main__")
 def trained(tmp_path_factory):
     """A workspace whose captioner was trained without interruption."""
     workspace = tiny_workspaces.make_workspace(tmp_path_factory.mktemp("pretrained") / "workspace")
-    done = tiny_runs.call_command("cmr.pretrain", *PRETRAIN, f"--workspace_dir={workspace.root}")
+    done = tiny_runs.call_command("cmr.pretrain", *PRETRAIN, "--max_pixels=9", f"--workspace_dir={workspace.root}")
     assert done.returncode == 0, done.stderr
     return workspace, done.stdout
 
@@ -58,6 +58,7 @@ def test_it_prints_the_perplexity_and_what_comes_next(trained):
     assert f"validation {captioner.looking}" in printed
     assert "It hardly looks at the pictures" in printed
     assert "next: python -m cmr.train" in printed
+    assert "warning: --max_pixels is not read here; it is of --finetune_cnn" in printed
 
 
 def test_the_folder_tells_what_it_was_trained_on(trained):

@@ -1,16 +1,25 @@
-"""Flags of cmr.train that are typed in vain."""
+"""Flags of cmr.train and cmr.pretrain that are typed in vain."""
 
 import pytest
 
-from cmr import train
+from cmr import pretrain, train
 from cmr.cli import command, datasets, idle_flags
 
 
-def warnings(*typed, flagfile=()):
-    values = command.separate_flags(train.GROUPS)
-    values(["cmr.train", "--dataset=flickr8k", *flagfile, *typed])
+def read_flags(module, *typed):
+    values = command.separate_flags(module.GROUPS)
+    values([module.__name__, "--dataset=flickr8k", *typed])
     datasets.apply_defaults(values)
-    return idle_flags.warnings(values, typed)
+    return values
+
+
+def warnings(*typed, flagfile=()):
+    values = read_flags(train, *flagfile, *typed)
+    return idle_flags.warnings(values, typed, idle_flags.rules_of_train(values))
+
+
+def pretrain_warnings(*typed):
+    return idle_flags.warnings(read_flags(pretrain, *typed), typed, idle_flags.RULES_OF_PRETRAIN)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +107,40 @@ def test_flags_are_named_in_the_order_of_typing_each_once():
     assert [line.split()[1] for line in said] == ["--finetune_blocks", "--margin", "--captioner"]
 
 
-def test_every_rule_is_of_flags_that_cmr_train_has():
-    names = set(command.flag_names(train.GROUPS))
+@pytest.mark.parametrize(
+    ("typed", "condition"),
+    [
+        (["--image_model=hub", "--hub_module=there", "--image_features=mine"], "features that --image_features does"),
+        (["--hub_module=there"], "--image_model=hub"),
+        (["--crops=10", "--image_features=mine"], "features that --image_features does"),
+        (["--samples_per_image=9"], "--self_critical"),
+        (["--samples_per_image=9", "--finetune_cnn"], "--self_critical"),
+        (["--max_pixels=9"], "--finetune_cnn"),
+        (["--max_pixels=9", "--self_critical"], "--finetune_cnn"),
+    ],
+)
+def test_a_flag_that_a_captioner_does_not_read_is_named_with_what_it_is_of(typed, condition):
+    name = typed[0].lstrip("-").partition("=")[0]
 
-    assert all(set(rule.names) <= names for rule in idle_flags._RULES)
+    assert pretrain_warnings(*typed)[0].startswith(f"warning: --{name} is not read here; it is of {condition}")
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        [],
+        ["--image_model=efficientnet_lite2", "--crops=10"],
+        ["--image_features=mine", "--lstm_units=9"],
+        ["--samples_per_image=9", "--self_critical"],
+        ["--max_pixels=9", "--finetune_cnn"],
+    ],
+)
+def test_a_flag_that_a_captioner_reads_is_not(typed):
+    assert pretrain_warnings(*typed) == []
+
+
+@pytest.mark.parametrize("module", [train, pretrain])
+def test_every_rule_is_of_flags_that_the_command_has(module):
+    rules = {train: idle_flags.rules_of_train(read_flags(train)), pretrain: idle_flags.RULES_OF_PRETRAIN}[module]
+
+    assert {name for rule in rules for name in rule.names} <= set(command.flag_names(module.GROUPS))
