@@ -1,12 +1,12 @@
 """The card of a model: what it was trained on, how good it is, and what it is bad at, as Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cmr.config import RunConfig
 from cmr.errors import WorkspaceError
 from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
-from cmr.trained import finished_run, made_by
+from cmr.trained import finished_run, made_by, run_captioner
 from cmr.trained.finished_run import FinishedRun
 from cmr.trained.hub_correction import HubCorrection
 from cmr.workspace.runs import Run
@@ -90,6 +90,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "## Made by",
         "",
         *(f"    {line}" for line in _extractions((*behind, finished), config.dataset)),
+        *(f"    {line}" for line in _pretrainings((*behind, finished))),
         *(f"    {line}" for line in made_by.commands(finished.run, runs_behind)),
     ]
     return "\n".join(lines) + "\n"
@@ -138,8 +139,18 @@ def _extractors(runs: Sequence[FinishedRun]) -> list[dict]:
 
 def _extractions(runs: Sequence[FinishedRun], dataset: str) -> list[str]:
     """The lines of the commands that extract what the runs read; what one of them has tuned its own command makes."""
-    commands = [tuple(made_by.extraction(extractor, dataset)) for extractor in _extractors(runs)]
-    return [line for command in dict.fromkeys(commands) for line in command]
+    return _each_once(made_by.extraction(extractor, dataset) for extractor in _extractors(runs))
+
+
+def _pretrainings(runs: Sequence[FinishedRun]) -> list[str]:
+    """The lines of the commands that train the captioners whose W_img the runs took, where those are still there."""
+    folders = [run_captioner.of_run(each.run, each.config) for each in runs]
+    return _each_once(made_by.captioner_commands(folder) for folder in folders if folder)
+
+
+def _each_once(commands: Iterable[list[str]]) -> list[str]:
+    """The lines of all commands, in their order."""
+    return [line for command in dict.fromkeys(map(tuple, commands)) for line in command]
 
 
 def _licence_of_data(name: str) -> str:

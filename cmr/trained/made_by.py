@@ -1,17 +1,20 @@
-"""The commands that make a run again, from what it keeps; also those of its features, and of what it stems from."""
+"""The commands that make a run again: of its features, its captioner, the runs that it stems from, and its own."""
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from cmr import shell
+from cmr.config import CaptionerRunConfig
+from cmr.trained import flags_txt, run_captioner
 from cmr.workspace import feature_names
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run, weights_sha256
 
-# How a run was called, where it lies and how it was run decide none of its numbers.
+# How a run or a captioner was called, where it lies and how it was run decide none of its numbers.
 _SAYS_NOTHING = frozenset(
     (
+        "captioner_dir",
         "checkpoint_steps",
         "logical_cpus",
         "noprint_model",
@@ -24,8 +27,10 @@ _SAYS_NOTHING = frozenset(
 )
 
 # Flags that name other runs: the one whose second phase it is, and those that it learnt from.
-_BEGINS_WITH = "--finetune_from"
-_TEACHERS = "--teachers"
+_BEGINS_WITH = "finetune_from"
+_TEACHERS = "teachers"
+# Likewise captioners.
+_CAPTIONERS = ("captioner", "phase_1_captioner")
 
 _COLUMNS = 100
 
@@ -53,11 +58,11 @@ def runs_behind(run: Run) -> tuple[list[Run], list[str]]:
 
 def _stems_from(run: Run) -> dict[str, Run | None]:
     """The run that it went on from and its teachers, by their names; None in the place of one that is not there."""
-    config, flags = run.read_config(), _flags_of(run)
-    first = _named(flags, _BEGINS_WITH)
+    config, flags = run.read_config(), flags_txt.read(run)
+    first = flags_txt.paths(flags, _BEGINS_WITH)
     sums = {_name(path): config.finetune.begins_with for path in first} if config.finetune else {}
     teachers = config.distillation.teachers if config.distillation else {}
-    told = {_name(path): path for path in (*first, *_named(flags, _TEACHERS))}
+    told = {_name(path): path for path in (*first, *flags_txt.paths(flags, _TEACHERS))}
     return {
         name: _with_weights(_places(run, told.get(name, name)), sha256) for name, sha256 in (sums | teachers).items()
     }
@@ -102,6 +107,26 @@ def extraction(extractor: Mapping[str, Any], dataset: str) -> list[str]:
     return _lines("data_prep.extract", flags)
 
 
+def captioner_commands(folder: pathlib.Path) -> list[str]:
+    """The lines of the commands that train a captioner again, of both phases where it has two.
+
+    Args:
+      folder: the captioner's.
+
+    Returns:
+      No lines for one that was imported.
+    """
+    run = Run(folder.resolve())
+    if not run.config_json.exists():
+        return []
+    config = run.read_config(CaptionerRunConfig)
+    first = run_captioner.phase_1(run.path, config)
+    flags = flags_txt.read(run)
+    named = [f"--captioner_dir={_captioner_dir(path)}" for path in flags_txt.paths(flags, "captioner_dir")]
+    before = captioner_commands(first) if first else []
+    return before + _lines("cmr.pretrain", (*_telling(flags, config.dataset), *named))
+
+
 def commands(run: Run, behind: Sequence[Run]) -> list[str]:
     """The lines of the commands that train a run again, behind those of the runs that it stems from.
 
@@ -113,37 +138,47 @@ def commands(run: Run, behind: Sequence[Run]) -> list[str]:
     return named + _command(run, behind)
 
 
-def _flags_of(run: Run) -> list[str]:
-    return run.flags_txt.read_text(encoding="utf-8").splitlines() if run.flags_txt.exists() else []
-
-
-def _named(flags: Sequence[str], name: str) -> list[str]:
-    """The folders that a flag names."""
-    values = [flag.partition("=")[2] for flag in flags if flag.startswith(f"{name}=")]
-    return [path for value in values for path in value.split(",") if path]
-
-
 def _name(path: str) -> str:
     return pathlib.Path(path).resolve().name
 
 
 def _command(run: Run, behind: Sequence[Run], *last: str) -> list[str]:
-    """A run's command, of the flags that say something and then the last ones."""
-    flags = _flags_of(run)
-    first = [place for path in _named(flags, _BEGINS_WITH) for place in _places(run, path)]
+    """A run's command, with the last flags."""
+    flags = flags_txt.read(run)
+    first = [place for path in flags_txt.paths(flags, _BEGINS_WITH) for place in _places(run, path)]
     # Flags of a second phase that are not given are those of the run that it goes on from.
-    before = [flag for each in behind if each.path in first for flag in _flags_of(each)]
-    given, elsewhere = [], []
+    before = {flag for each in behind if each.path in first for flag in flags_txt.read(each)}
+    return _lines("cmr.train", (*_telling(flags, run.read_config().dataset, before), *last))
+
+
+def _telling(flags: Sequence[str], dataset: str, before: Collection[str] = ()) -> list[str]:
+    """The flags that say something, those that name folders behind the others.
+
+    Args:
+      flags: of flags.txt.
+      dataset: whose runs they name.
+      before: those that another command has said.
+    """
+    given, folders = [], []
     for flag in flags:
-        name, _, value = flag.partition("=")
-        if name in (_BEGINS_WITH, _TEACHERS) and value:
-            # Whoever reads this has them elsewhere.
-            runs_dir = Workspace(pathlib.Path("workspace"), run.read_config().dataset).run_dir
-            elsewhere.append(f"{name}={','.join(str(runs_dir(_name(path))) for path in value.split(','))}")
+        name, _, value = flag.removeprefix("--").partition("=")
         # A flag that is set to nothing is as good as left out.
-        elif flag not in before and name.lstrip("-") not in _SAYS_NOTHING and not flag.endswith("="):
+        if flag in before or name in _SAYS_NOTHING or flag.endswith("="):
+            continue
+        # Whoever reads this has them elsewhere.
+        if name in (_BEGINS_WITH, _TEACHERS):
+            runs_dir = Workspace(pathlib.Path("workspace"), dataset).run_dir
+            folders.append(f"--{name}={','.join(str(runs_dir(_name(path))) for path in value.split(','))}")
+        elif name in _CAPTIONERS:
+            folders.append(f"--{name}={_captioner_dir(value)}")
+        else:
             given.append(flag)
-    return _lines("cmr.train", (*given, *elsewhere, *last))
+    return given + folders
+
+
+def _captioner_dir(path: str) -> pathlib.Path:
+    """Where a reader has a captioner: in the folder of the data set that its own lies in, that of another one too."""
+    return pathlib.Path("workspace", *pathlib.Path(path).resolve().parts[-2:])
 
 
 def _lines(module: str, flags: Sequence[str]) -> list[str]:

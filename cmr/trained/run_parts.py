@@ -11,13 +11,12 @@ from cmr.captioner import files as captioner_files
 from cmr.captioner.files import Captioner
 from cmr.config import ModelConfig
 from cmr.data import input_names
-from cmr.errors import CmrError, ConfigError
+from cmr.errors import ConfigError
 from cmr.evaluation import encoding
 from cmr.evaluation.encoding import Embeddings
 from cmr.pictures import cnn as cnns_of_pictures
 from cmr.pictures.cnn import Cnn
-from cmr.text_space import choice
-from cmr.trained import card
+from cmr.trained import card, run_captioner
 from cmr.trained.finished_run import FinishedRun
 from cmr.trained.hub_correction import HubCorrection
 from cmr.trained.sentences import Sentences
@@ -106,15 +105,7 @@ class RunParts:
 
         Nor does a captioner understand the features of a CNN that was tuned without it.
         """
-        if not self.finished.config.captioner or self.has_tuned_x_img:
-            return None
-        folder = _flag(self.finished.run.flags_txt.read_text(encoding="utf-8"), "captioner")
-        path = pathlib.Path(folder) if folder else self.finished.run.path.parents[1] / "captioner"
-        try:
-            kernel = captioner_files.read_captioner(path).text_space
-        except CmrError:
-            return None
-        return path if choice.kernel_checksum(kernel) == self.finished.config.text_space else None
+        return None if self.has_tuned_x_img else run_captioner.of_run(self.finished.run, self.finished.config)
 
     def best_scores(self) -> np.ndarray:
         return best_scores(self.embed_val(), 0.0)
@@ -168,9 +159,3 @@ def _check_has_cnn(name: str, extractor: Mapping) -> None:
             f"the features {name} {reason}, so this model can't embed a new picture; extract features with a CNN of "
             "data_prep.extract and name them when you train: --vgg_features=efficientnet_lite2 (or --image_features)"
         )
-
-
-def _flag(text: str, name: str) -> str:
-    """The value of a flag in a flagfile; "" without it."""
-    values = [line.partition("=")[2] for line in text.splitlines() if line.startswith(f"--{name}=")]
-    return values[-1] if values else ""

@@ -283,6 +283,9 @@ def test_a_model_with_a_captioner_captions_pictures(pictured_root, tmp_path):
     assert retriever.has_captioner
     assert sentence == cmr.load(run.path).caption(tmp_path / "a.png")
     assert not retriever.unknown_words(sentence)
+    pretrain, train = (retriever.card.index(f"python -m {module} ") for module in ("cmr.pretrain", "cmr.train"))
+    assert pretrain < train
+    assert "--lstm_units=8" in retriever.card[pretrain:train]
 
 
 def test_a_model_without_one_says_so(vse, tmp_path):

@@ -6,6 +6,7 @@ import shlex
 import shutil
 
 import pytest
+import tiny_captioners
 
 from cmr.config import DistillationConfig, FinetuneConfig, ModelConfig, RunConfig, TrainConfig
 from cmr.trained import made_by
@@ -189,3 +190,40 @@ def test_every_command_comes_behind_those_that_it_needs_and_names_runs_where_a_r
         "--dataset=scenes --model=single --run_name=untuned ",
         f"--dataset=scenes --teachers={place}/tuned,{place}/untuned",
     ]
+
+
+def test_a_captioners_command_comes_behind_that_of_its_first_phase(tmp_path):
+    dataset_dir = tmp_path / "scenes"
+    first = tiny_captioners.write(dataset_dir / "captioner", 0, ["--lstm_units=4", "--captioner_dir=", "--seed=0"])
+    told = "--self_critical", f"--captioner_dir={dataset_dir / 'raised'}"
+    tiny_captioners.write(dataset_dir / "raised", 1, told, first.checksum())
+
+    lines = made_by.captioner_commands(dataset_dir / "raised")
+
+    assert " ".join(words(lines)).split("python -m cmr.pretrain ")[1:] == [
+        "--dataset=scenes --lstm_units=4 --seed=0 ",
+        "--dataset=scenes --self_critical --captioner_dir=workspace/scenes/raised",
+    ]
+
+
+def test_a_second_phase_names_its_captioner_where_a_reader_has_it(tmp_path):
+    first = tiny_captioners.write(tmp_path / "flickr8k" / "other", 0)
+    told = "--self_critical", f"--phase_1_captioner={tmp_path / 'flickr8k' / 'other'}"
+    tiny_captioners.write(tmp_path / "flickr8k" / "raised", 1, told, first.checksum())
+
+    assert words(made_by.captioner_commands(tmp_path / "flickr8k" / "raised"))[-1] == (
+        "--phase_1_captioner=workspace/flickr8k/other"
+    )
+
+
+def test_an_imported_captioner_has_no_command(tmp_path):
+    tiny_captioners.write(tmp_path / "captioner", 0)
+    Run(tmp_path / "captioner").config_json.unlink()
+
+    assert made_by.captioner_commands(tmp_path / "captioner") == []
+
+
+def test_a_run_names_its_captioner_where_a_reader_has_it(tmp_path):
+    run = write_run(tmp_path / "single", ["--model=single", f"--captioner={tmp_path / 'scenes' / 'raised'}"])
+
+    assert commands_of(run)[-1] == "--captioner=workspace/scenes/raised"
