@@ -178,6 +178,25 @@ class TrainConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class DistillationConfig:
+    """How a run learns from other runs beside the pairs themselves (cmr/retrieval/losses.py).
+
+    Attributes:
+      teachers: name of a finished run -> SHA-256 of its best weights.
+      distillation_weight: share of the target that is the teachers', 0 to 1; the rest is the pair's.
+      distillation_temperature: what the teachers' similarities are divided by before their softmax.
+      features: folder names of those that the teachers have read, and who taught them.
+      sentences_of: likewise names of other data sets.
+    """
+
+    teachers: dict[str, str]
+    distillation_weight: float = 0.5
+    distillation_temperature: float = 0.1
+    features: tuple[str, ...] = ()
+    sentences_of: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class FinetuneConfig:
     """How a run trains its CNNs too.
 
@@ -187,7 +206,7 @@ class FinetuneConfig:
       finetune_blocks: blocks at a CNN's end that are trained; 0: all.
       finetune_rate: share of the learning rate that is the CNNs'.
       finetune_crops: crops of a picture that are read in turn; 0: each is drawn anew.
-      taught_by: the teachers of that run, as of `DistillationConfig`; empty where it had none.
+      taught_by: how that run learnt from teachers; None where it had none.
     """
 
     begins_with: str
@@ -195,7 +214,7 @@ class FinetuneConfig:
     finetune_blocks: int
     finetune_rate: float
     finetune_crops: int
-    taught_by: dict[str, str] = dataclasses.field(default_factory=dict)
+    taught_by: DistillationConfig | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -211,23 +230,15 @@ class TextPretrainingConfig:
     sentence_epochs: int
 
 
-@dataclasses.dataclass(frozen=True)
-class DistillationConfig:
-    """How a run learns from other runs beside the pairs themselves (cmr/retrieval/losses.py).
-
-    Attributes:
-      teachers: name of a finished run -> SHA-256 of its best weights.
-      distillation_weight: share of the target that is the teachers', 0 to 1; the rest is the pair's.
-      distillation_temperature: what the teachers' similarities are divided by before their softmax.
-    """
-
-    teachers: dict[str, str]
-    distillation_weight: float = 0.5
-    distillation_temperature: float = 0.1
-
-
 # What a run may have beside its model and its training.
 _PARTS = {"finetune": FinetuneConfig, "text_pretraining": TextPretrainingConfig, "distillation": DistillationConfig}
+
+
+def _part(kind: type, values: dict[str, Any]) -> Any:
+    """A part again, of what `dataclasses.asdict` and JSON have made of it."""
+    if values.get("taught_by"):
+        values = {**values, "taught_by": _part(DistillationConfig, values["taught_by"])}
+    return kind(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -302,7 +313,7 @@ class RunConfig:
         parts = {"model": ModelConfig(**values["model"]), "train": TrainConfig(**values["train"])}
         for name, kind in _PARTS.items():
             if values.get(name) is not None:
-                parts[name] = kind(**values[name])
+                parts[name] = _part(kind, values[name])
         return cls(**{**values, **parts})
 
     def short_hash(self) -> str:

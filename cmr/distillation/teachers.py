@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import TypeVar
 
 import tensorflow as tf
@@ -59,7 +60,11 @@ class Teachers:
         if twice:
             raise ConfigError(f"--teachers names {twice} twice; name each run once, and rename one of two of that name")
         sums = {name: runs.weights_sha256(teacher.run) for name, teacher in zip(names, opened, strict=True)}
-        return cls(tuple(opened), config.from_values(DistillationConfig, values, teachers=sums))
+        features, sentences_of = _learnt_from(opened)
+        told = config.from_values(
+            DistillationConfig, values, teachers=sums, features=features, sentences_of=sentences_of
+        )
+        return cls(tuple(opened), told)
 
     def teach(self, phase: AnyPhase) -> AnyPhase:
         """The same phase with the teachers in its settings.
@@ -108,6 +113,19 @@ def _opened(path: str, allow_leak: bool) -> FinishedRun:
             "or --allow_leak for a deliberate ablation"
         )
     return teacher
+
+
+def _learnt_from(teachers: Sequence[FinishedRun]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Names of the features and of the other data sets' sentences that they, and who taught them, have read."""
+    configs = [teacher.config for teacher in teachers]
+    before = [each.distillation or (each.finetune and each.finetune.taught_by) for each in configs]
+    taught = [each for each in before if each]
+    features = [name for each in configs for name in (each.vgg_features, each.image_features) if name]
+    sentences_of = [name for each in configs if each.text_pretraining for name in each.text_pretraining.sentences_of]
+    return (
+        tuple(sorted({*features, *(name for each in taught for name in each.features)})),
+        tuple(sorted({*sentences_of, *(name for each in taught for name in each.sentences_of)})),
+    )
 
 
 def _check_same_pairs(teacher: FinishedRun, inputs: Inputs) -> None:

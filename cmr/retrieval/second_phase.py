@@ -95,7 +95,7 @@ class SecondPhase(Phase):
             finetune_blocks=values.finetune_blocks,
             finetune_rate=values.finetune_rate,
             finetune_crops=values.finetune_crops if values.finetune_blocks else 0,
-            taught_by=before.distillation.teachers if before.distillation else {},
+            taught_by=before.distillation,
         )
         setup = dataclasses.replace(setup, run_config=dataclasses.replace(run_config, finetune=finetune))
         return cls(setup, begins_with, values.max_pixels)

@@ -196,8 +196,14 @@ def _distillation_note(distillation: DistillationConfig) -> str:
     return (
         f"It learnt also how similar {', '.join(distillation.teachers)} find images and sentences of the training "
         f"split, by their mean cosine: {distillation.distillation_weight:.0%} of the target, at the temperature "
-        f"{distillation.distillation_temperature:g}."
+        f"{distillation.distillation_temperature:g}{_teachers_read(distillation)}."
     )
+
+
+def _teachers_read(distillation: DistillationConfig) -> str:
+    """What of other inputs comes over; "" where a run kept none of it."""
+    sentences = f", and sentences of {', '.join(distillation.sentences_of)}" if distillation.sentences_of else ""
+    return f"; they have read {', '.join(distillation.features)}{sentences}" if distillation.features else ""
 
 
 def _text_space_notes(run_config: RunConfig) -> list[str]:
@@ -221,8 +227,11 @@ def _finetune_notes(run_config: RunConfig, inputs: Inputs) -> list[str]:
     blocks = run_config.finetune.finetune_blocks
     which = "was trained too" if blocks == 0 else f"was trained too, its last {blocks} blocks"
     notes = [f"The CNN of {names} {which}, from the training split's pictures; measured on whole pictures."]
-    teachers = run_config.finetune.taught_by
-    return [*notes, f"The run that it went on from had learnt also from {', '.join(teachers)}."] if teachers else notes
+    taught_by = run_config.finetune.taught_by
+    if taught_by:
+        told = f"{', '.join(taught_by.teachers)}{_teachers_read(taught_by)}"
+        notes.append(f"The run that it went on from had learnt also from {told}.")
+    return notes
 
 
 def git_commit() -> str | None:

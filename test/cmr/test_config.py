@@ -7,7 +7,15 @@ import types
 import pytest
 
 from cmr import config
-from cmr.config import CaptionerTrainConfig, ModelConfig, RunConfig, TrainConfig
+from cmr.config import (
+    CaptionerTrainConfig,
+    DistillationConfig,
+    FinetuneConfig,
+    ModelConfig,
+    RunConfig,
+    TextPretrainingConfig,
+    TrainConfig,
+)
 from cmr.workspace import json_kinds
 
 TRAIN = TrainConfig(0.7, "sum", "epoch", 0, 40, 2e-4, 2.0, 30, 3, 500, 0)
@@ -17,6 +25,22 @@ RUN = RunConfig("flickr8k", MODEL, TRAIN, "vgg16-fc7", "inception_v3", "linear",
 
 def test_a_run_config_comes_back_from_json():
     assert RunConfig.from_json(RUN.to_json()) == RUN
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        {"text_pretraining": TextPretrainingConfig({"mscoco": "cd"}, 3)},
+        {"distillation": DistillationConfig({"a": "ef"}, 0.3, 0.2, ("grid", "vgg16-fc7"), ("mscoco",))},
+        {"finetune": FinetuneConfig("12", {"image_features": "34"}, 2, 0.1, 1)},
+        {"finetune": FinetuneConfig("12", {}, 2, 0.1, 1, DistillationConfig({"a": "ef"}, features=("grid",)))},
+    ],
+)
+def test_the_parts_of_a_run_config_come_back_from_json(parts):
+    changed = dataclasses.replace(RUN, **parts)
+
+    assert RunConfig.from_json(changed.to_json()) == changed
+    assert changed.short_hash() != RUN.short_hash()
 
 
 def test_a_config_of_another_version_does_not_pass_for_this_one():

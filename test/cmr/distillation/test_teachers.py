@@ -10,9 +10,18 @@ import pytest
 import tiny_runs
 import tunable_runs
 
-from cmr.config import ComparatorRunConfig, ComparatorTrainConfig
+from cmr.config import (
+    ComparatorRunConfig,
+    ComparatorTrainConfig,
+    DistillationConfig,
+    FinetuneConfig,
+    ModelConfig,
+    RunConfig,
+    TextPretrainingConfig,
+    TrainConfig,
+)
 from cmr.data.teacher_rows import TeacherRows
-from cmr.distillation import embedding
+from cmr.distillation import embedding, teachers
 from cmr.distillation.teachers import Teachers
 from cmr.errors import ConfigError
 from cmr.evaluation import encoding
@@ -40,6 +49,11 @@ def teacher_dir(run, teacher):
 def teachers_of(root):
     """A run that tuned its CNN and the one that it went on from, in that order."""
     return tunable_runs.tuned(root), tunable_runs.frozen(root)
+
+
+def features_of(run):
+    config = run.read_config()
+    return [name for name in (config.vgg_features, config.image_features) if name]
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +88,9 @@ def test_its_settings_and_its_table_name_the_teachers_and_how_they_count(tunable
     assert (distillation.distillation_weight, distillation.distillation_temperature) == (0.25, 0.1)
     table = " ".join(ended.stdout.split())
     assert f"It learnt also how similar {', '.join(names)} find images and sentences of the training split" in table
-    assert "25% of the target, at the temperature 0.1" in table
+    read = tuple(sorted({name for each in teachers_of(tunable_root) for name in features_of(each)}))
+    assert distillation.features == read
+    assert f"25% of the target, at the temperature 0.1; they have read {', '.join(read)}." in table
 
 
 def test_the_same_command_prints_the_finished_students_table_again(student):
@@ -124,7 +140,7 @@ def test_a_second_phase_can_have_teachers_too(tunable_root):
     assert ended.returncode == 0, ended.stderr
     kept = Run(tiny_runs.run_path(ended)).read_config()
     assert list(kept.distillation.teachers) == [teacher.path.name]
-    assert (kept.finetune is not None, kept.finetune.taught_by) == (True, {})
+    assert (kept.finetune is not None, kept.finetune.taught_by) == (True, None)
 
 
 def test_a_second_phase_of_a_student_has_no_teachers_of_its_own_and_says_who_taught_before(tunable_root, student):
@@ -136,9 +152,11 @@ def test_a_second_phase_of_a_student_has_no_teachers_of_its_own_and_says_who_tau
     assert ended.returncode == 0, ended.stderr
     tuned = Run(tiny_runs.run_path(ended))
     assert tuned.read_config().distillation is None
-    assert tuned.read_config().finetune.taught_by == run.read_config().distillation.teachers
-    names = ", ".join(run.read_config().distillation.teachers)
-    assert f"The run that it went on from had learnt also from {names}." in " ".join(ended.stdout.split())
+    taught_by = run.read_config().distillation
+    assert tuned.read_config().finetune.taught_by == taught_by
+    names, read = ", ".join(taught_by.teachers), ", ".join(taught_by.features)
+    said = f"The run that it went on from had learnt also from {names}; they have read {read}."
+    assert said in " ".join(ended.stdout.split())
     assert [each.path.name for each in made_by.runs_behind(tuned)[0]][-1] == "student"
 
 
@@ -302,3 +320,23 @@ def test_flags_that_do_not_fit_are_refused(tunable_root, times, changed, message
 
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert message in ended.stderr
+
+
+def test_what_a_student_knows_of_is_also_what_its_teachers_teachers_have_read():
+    of_vgg, of_image = ("single", "", "image"), ("vse", "vgg", "")
+    taught = DistillationConfig({"a": "1"}, features=("grid",), sentences_of=("mscoco",))
+    tuned = FinetuneConfig("2", {}, 1, 0.1, 1, dataclasses.replace(taught, features=("older",), sentences_of=()))
+    configs = [
+        run_config(*of_vgg, text_pretraining=TextPretrainingConfig({"flickr30k": "3"}, 1)),
+        run_config(*of_image, distillation=taught),
+        run_config(*of_image, finetune=tuned),
+    ]
+
+    read = teachers._learnt_from([types.SimpleNamespace(config=each) for each in configs])
+
+    assert read == (("grid", "image", "older", "vgg"), ("flickr30k", "mscoco"))
+
+
+def run_config(model, vgg_features, image_features, **parts):
+    sizes = ModelConfig(model, 1, 1, 9)
+    return RunConfig("scenes", sizes, TrainConfig(), vgg_features, image_features, "", {}, **parts)
