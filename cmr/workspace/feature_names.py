@@ -4,7 +4,7 @@ import re
 
 # Whatever is read in the place of a CNN's usual layer, as data_prep.extract's layers name themselves.
 _LAYER = r"grid(?:(?P<side>[1-9]\d*)x(?P=side))?|predictions|stages[2-9]"
-_ENDING = re.compile(rf"^.*?(?:-(?P<layer>{_LAYER}))?(?:-\d+crop)?(?:-(?P<size>\d+)px)?(?:-random)?$")
+_ENDING = re.compile(rf"^(?P<usual>.*?(?:-(?P<layer>{_LAYER}))?)(?:-\d+crop)?(?:-(?P<size>\d+)px)?(?:-random)?$")
 
 # Sides in pixels of the pictures that CNNs were made for, which no name says.
 OWN_SIZES = {"vgg16": 224, "vgg19": 224, "inception_v3": 299, "efficientnet_lite2": 260}
@@ -36,6 +36,11 @@ def layer_and_size(name: str) -> tuple[str, int]:
     """
     said = _ENDING.match(name)
     return said["layer"] or "", int(said["size"] or 0)
+
+
+def of_usual_pictures(name: str) -> str:
+    """The CNN and layer that a name says, without crops, the size of pictures and random weights: as long vectors."""
+    return _ENDING.match(name)["usual"]
 
 
 def layer_flags(layer: str) -> tuple[str, ...]:

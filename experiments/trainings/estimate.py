@@ -12,14 +12,13 @@ from cmr.comparators.settings.declared import LIMITS
 from cmr.comparators.settings.registry import SETTINGS
 from cmr.config import ComparatorRunConfig, ModelConfig
 from cmr.errors import WorkspaceError
-from cmr.workspace import features
+from cmr.workspace import feature_names, features
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import MeasuredConfig, Run
 from experiments.trainings import preparation, queue
 from experiments.trainings.training import Training
 
 _FLOAT_BYTES = 4
-_TEN_CROPS = "-10crop"
 # Of the networks whose size is known before they run.
 _FEATURE_DIMS = {
     **{f"{network}-{layer}": 4096 for network in ("vgg16", "vgg19") for layer in ("fc6", "fc7")},
@@ -67,11 +66,14 @@ def disk(trainings: Sequence[Training], workspace_dir: pathlib.Path) -> str:
         return "disk not known before the data set is prepared"
     names = {name for each in trainings for name in preparation.features_read(each.values) if name}
     missing = [name for name in names if not preparation.has_features(workspace, name)]
-    of_features = sum(num_images * _feature_dim(workspace, name) * _FLOAT_BYTES for name in missing)
+    dims = {name: _feature_dim(workspace, name) for name in missing}
+    of_features = sum(num_images * dim * _FLOAT_BYTES for dim in dims.values())
     of_runs = sum(_run_bytes(each.values, workspace, num_words) for each in trainings)
+    unknown = sorted(name for name, dim in dims.items() if not dim)
+    rest = f"; not counted, since their size is not known yet: {', '.join(unknown)}" if unknown else ""
     return (
         f"at least {(of_features + of_runs) / 1e9:.2f} GB on the disk: features {of_features / 1e9:.2f}, "
-        f"runs {of_runs / 1e9:.2f}"
+        f"runs {of_runs / 1e9:.2f}{rest}"
     )
 
 
@@ -143,4 +145,4 @@ def _feature_dim(workspace: Workspace, name: str) -> int:
             return features.read_features(workspace.features_dir(name)).feature_dim
         except WorkspaceError:
             return 0
-    return _FEATURE_DIMS.get(name.removesuffix(_TEN_CROPS), 0)
+    return _FEATURE_DIMS.get(feature_names.of_usual_pictures(name), 0)

@@ -100,18 +100,40 @@ def test_the_weights_of_a_run_are_counted_as_keras_counts_them(tmp_path, model, 
     assert estimate.num_weights(values, workspace, 30) == retrieval_model(config).count_params()
 
 
-def test_disk_holds_missing_features_and_states(tmp_path):
-    workspace = Workspace(tmp_path, "flickr8k")
+def describe_flickr8k(workspace_dir):
     splits = {"train": {"images": 8_000, "captions": 40_000}}
-    workspace.write_description(
+    Workspace(workspace_dir, "flickr8k").write_description(
         {"dataset": "flickr8k", "image_dir": "images", "splits": splits, "vocabulary_size": 7_000}
     )
+
+
+def test_disk_holds_missing_features_and_states(tmp_path):
+    describe_flickr8k(tmp_path)
 
     told = estimate.disk([row(name="flickr8k/fusion"), row(name="flickr8k/fusion", seed=1)], tmp_path)
 
     # 8,000 images of 4,096 and 2,048 floats; two runs of 19 million weights, four copies of each.
     assert told.startswith("at least ")
-    assert "features 0.20, runs 0.62" in told
+    assert told.endswith("features 0.20, runs 0.62")
+
+
+@pytest.mark.parametrize(
+    ("name", "counted"),
+    [
+        ("inception_v3-10crop", "features 0.20,"),
+        ("inception_v3-448px", "features 0.20,"),
+        ("efficientnet_lite2-stages3-352px", "features 0.13,"),
+        ("mine", "features 0.13,"),
+    ],
+)
+def test_disk_names_features_whose_size_is_not_known(tmp_path, name, counted):
+    describe_flickr8k(tmp_path)
+
+    told = estimate.disk([row(f"--image_features={name}", name="flickr8k/fusion")], tmp_path)
+
+    assert counted in told
+    is_known = counted == "features 0.20,"
+    assert told.endswith(f"; not counted, since their size is not known yet: {name}") is not is_known
 
 
 def test_disk_is_not_known_before_the_data_set_is_prepared(tmp_path):
