@@ -10,7 +10,12 @@ def read(run: Run) -> list[str]:
     return run.flags_txt.read_text(encoding="utf-8").splitlines() if run.flags_txt.exists() else []
 
 
+def value(lines: Sequence[str], name: str) -> str:
+    """What a flag is set to; "" where it is not given."""
+    given = [line.partition("=")[2] for line in lines if line.startswith(f"--{name}=")]
+    return given[-1] if given else ""
+
+
 def paths(lines: Sequence[str], name: str) -> list[str]:
-    """The paths that a flag names, such as those of `--teachers=a,b`; none where it is not given, or empty."""
-    values = [line.partition("=")[2] for line in lines if line.startswith(f"--{name}=")]
-    return [path for value in values for path in value.split(",") if path]
+    """The paths that a flag lists, such as those of `--teachers=a,b`; none where it is not given, or empty."""
+    return [path for path in value(lines, name).split(",") if path]

@@ -59,10 +59,10 @@ def runs_behind(run: Run) -> tuple[list[Run], list[str]]:
 def _stems_from(run: Run) -> dict[str, Run | None]:
     """The run that it went on from and its teachers, by their names; None in the place of one that is not there."""
     config, flags = run.read_config(), flags_txt.read(run)
-    first = flags_txt.paths(flags, _BEGINS_WITH)
+    first = _runs_named(flags, _BEGINS_WITH)
     sums = {_name(path): config.finetune.begins_with for path in first} if config.finetune else {}
     teachers = config.distillation.teachers if config.distillation else {}
-    told = {_name(path): path for path in (*first, *flags_txt.paths(flags, _TEACHERS))}
+    told = {_name(path): path for path in (*first, *_runs_named(flags, _TEACHERS))}
     return {
         name: _with_weights(_places(run, told.get(name, name)), sha256) for name, sha256 in (sums | teachers).items()
     }
@@ -122,7 +122,8 @@ def captioner_commands(folder: pathlib.Path) -> list[str]:
     config = run.read_config(CaptionerRunConfig)
     first = run_captioner.phase_1(run.path, config)
     flags = flags_txt.read(run)
-    named = [f"--captioner_dir={_captioner_dir(path)}" for path in flags_txt.paths(flags, "captioner_dir")]
+    told = flags_txt.value(flags, "captioner_dir")
+    named = [f"--captioner_dir={_captioner_dir(told)}"] if told else []
     before = captioner_commands(first) if first else []
     return before + _lines("cmr.pretrain", (*_telling(flags, config.dataset), *named))
 
@@ -138,6 +139,14 @@ def commands(run: Run, behind: Sequence[Run]) -> list[str]:
     return named + _command(run, behind)
 
 
+def _runs_named(flags: Sequence[str], name: str) -> list[str]:
+    """The folders of runs that a flag names: teachers, whose paths have no commas, or one run."""
+    if name == _TEACHERS:
+        return flags_txt.paths(flags, name)
+    path = flags_txt.value(flags, name)
+    return [path] if path else []
+
+
 def _name(path: str) -> str:
     return pathlib.Path(path).resolve().name
 
@@ -145,7 +154,7 @@ def _name(path: str) -> str:
 def _command(run: Run, behind: Sequence[Run], *last: str) -> list[str]:
     """A run's command, with the last flags."""
     flags = flags_txt.read(run)
-    first = [place for path in flags_txt.paths(flags, _BEGINS_WITH) for place in _places(run, path)]
+    first = [place for path in _runs_named(flags, _BEGINS_WITH) for place in _places(run, path)]
     # Flags of a second phase that are not given are those of the run that it goes on from.
     before = {flag for each in behind if each.path in first for flag in flags_txt.read(each)}
     return _lines("cmr.train", (*_telling(flags, run.read_config().dataset, before), *last))
@@ -163,15 +172,15 @@ def _telling(flags: Sequence[str], dataset: str, before: Collection[str] = ()) -
     for flag in flags:
         name, _, value = flag.removeprefix("--").partition("=")
         # A flag that is set to nothing is as good as left out.
-        if flag in before or name in _SAYS_NOTHING or flag.endswith("="):
+        if name in _SAYS_NOTHING or flag.endswith("="):
             continue
         # Whoever reads this has them elsewhere.
         if name in (_BEGINS_WITH, _TEACHERS):
             runs_dir = Workspace(pathlib.Path("workspace"), dataset).run_dir
-            folders.append(f"--{name}={','.join(str(runs_dir(_name(path))) for path in value.split(','))}")
-        elif name in _CAPTIONERS:
+            folders.append(f"--{name}={','.join(str(runs_dir(_name(path))) for path in _runs_named(flags, name))}")
+        elif flag not in before and name in _CAPTIONERS:
             folders.append(f"--{name}={_captioner_dir(value)}")
-        else:
+        elif flag not in before:
             given.append(flag)
     return given + folders
 

@@ -20,8 +20,7 @@ def of_run(run: Run, config: RunConfig) -> pathlib.Path | None:
     """
     if not config.captioner:
         return None
-    told = _told(run, "captioner")
-    folders = [*told, *(run.path.parents[1] / path.name for path in told or [pathlib.Path("captioner")])]
+    folders = _places(run, "captioner", run.path.resolve().parents[1])
     return next((path for path in folders if _has_text_space(_read(path), config.text_space)), None)
 
 
@@ -34,14 +33,16 @@ def phase_1(folder: pathlib.Path, config: CaptionerRunConfig) -> pathlib.Path | 
     """
     if not config.begins_with:
         return None
-    told = _told(Run(folder), "phase_1_captioner")
-    folders = [*told, *(folder.with_name(path.name) for path in told or [pathlib.Path("captioner")])]
-    read = {path: _read(path) for path in folders}
+    read = {path: _read(path) for path in _places(Run(folder), "phase_1_captioner", folder.resolve().parent)}
     return next((path for path, each in read.items() if each and each.checksum() == config.begins_with), None)
 
 
-def _told(run: Run, flag: str) -> list[pathlib.Path]:
-    return [pathlib.Path(path) for path in flags_txt.paths(flags_txt.read(run), flag)]
+def _places(run: Run, flag: str, dataset_dir: pathlib.Path) -> list[pathlib.Path]:
+    """Where a captioner may be: where a flag tells it, and in the data set's folder."""
+    told = flags_txt.value(flags_txt.read(run), flag)
+    if not told:
+        return [dataset_dir / "captioner"]
+    return [pathlib.Path(told), dataset_dir / pathlib.Path(told).name]
 
 
 def _read(folder: pathlib.Path) -> Captioner | None:

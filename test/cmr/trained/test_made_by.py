@@ -192,6 +192,24 @@ def test_every_command_comes_behind_those_that_it_needs_and_names_runs_where_a_r
     ]
 
 
+def test_a_run_that_went_on_from_one_with_a_comma_in_its_name_stems_from_it(tmp_path):
+    first = write_run(tmp_path / "a, b", ["--model=vse"])
+    tuned = write_run(tmp_path / "tuned", ["--finetune_cnn"], begins_with=first)
+
+    assert names_behind(tuned) == (["a, b"], [])
+    assert commands_of(tuned)[-1] == "--finetune_from=workspace/scenes/runs/a, b"
+
+
+def test_a_second_phase_with_the_teachers_of_its_first_one_names_them_too(student):
+    (tuned, other) = (Run(student.path.with_name(name)) for name in ("tuned", "untuned"))
+    last = write_run(student.path.with_name("last"), ["--model=vse"], begins_with=student, teachers=(tuned, other))
+
+    assert commands_of(last)[-2:] == [
+        "--finetune_from=workspace/scenes/runs/student",
+        "--teachers=workspace/scenes/runs/tuned,workspace/scenes/runs/untuned",
+    ]
+
+
 def test_a_captioners_command_comes_behind_that_of_its_first_phase(tmp_path):
     dataset_dir = tmp_path / "scenes"
     first = tiny_captioners.write(dataset_dir / "captioner", 0, ["--lstm_units=4", "--captioner_dir=", "--seed=0"])

@@ -20,7 +20,7 @@ def dataset_dir(tmp_path):
     """A data set's folder with two captioners."""
     folder = tmp_path / "scenes"
     tiny_captioners.write(folder / "captioner", 0)
-    tiny_captioners.write(folder / "other", 1)
+    tiny_captioners.write(folder / "one, two", 1)
     return folder
 
 
@@ -33,14 +33,14 @@ def run_of(dataset_dir, of_whom, told=""):
     return run, dataclasses.replace(CONFIG, text_space=choice.kernel_checksum(kernel))
 
 
-@pytest.mark.parametrize(("of_whom", "told"), [("captioner", ""), ("other", "other")])
+@pytest.mark.parametrize(("of_whom", "told"), [("captioner", ""), ("one, two", "one, two")])
 def test_it_is_found_where_the_run_was_told(dataset_dir, of_whom, told):
     run, config = run_of(dataset_dir, of_whom, dataset_dir / told if told else "")
 
     assert run_captioner.of_run(run, config) == dataset_dir / of_whom
 
 
-@pytest.mark.parametrize("of_whom", ["captioner", "other"])
+@pytest.mark.parametrize("of_whom", ["captioner", "one, two"])
 def test_one_that_was_moved_with_the_runs_workspace_is_still_known(dataset_dir, tmp_path, of_whom):
     run, config = run_of(dataset_dir, of_whom, dataset_dir / of_whom)
     moved = dataset_dir.rename(tmp_path / "moved")
@@ -74,7 +74,7 @@ def second_phase(dataset_dir, begins_with):
 
 def test_a_second_phase_knows_the_first_one_by_its_weights(dataset_dir):
     folder = dataset_dir / "raised"
-    first, other = (files.read_captioner(dataset_dir / name).checksum() for name in ("captioner", "other"))
+    first, other = (files.read_captioner(dataset_dir / name).checksum() for name in ("captioner", "one, two"))
 
     assert run_captioner.phase_1(folder, second_phase(dataset_dir, first)) == dataset_dir / "captioner"
     assert run_captioner.phase_1(folder, second_phase(dataset_dir, other)) is None
