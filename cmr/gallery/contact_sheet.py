@@ -1,15 +1,15 @@
 """Draws results on one sheet, as photographers print a film: pictures in rows, a line of text or two below each."""
 
-import io
 import math
 import textwrap
 from collections.abc import Sequence
 
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageDraw, ImageFont
 
 from cmr.errors import DataError
 from cmr.gallery import nearest_sentences, thumbnails
 from cmr.gallery.searching import Gallery, Hit
+from cmr.pictures import files, fitting
 
 _COLUMNS = 5
 _WIDTH, _HEIGHT = 300, 225
@@ -57,10 +57,10 @@ def draw(gallery: Gallery, title: str, hits: Sequence[Hit], sentences: Sequence[
 
 def _picture(gallery: Gallery, row: int) -> Image.Image:
     try:
-        small = Image.open(io.BytesIO(thumbnails.thumbnail(gallery, row).jpeg))
+        small = files.read_rgb(thumbnails.thumbnail(gallery, row).jpeg, _WIDTH)
     except DataError:
         return Image.new("RGB", (_WIDTH, _HEIGHT), _PALE)
-    return ImageOps.contain(small, (_WIDTH, _HEIGHT), Image.Resampling.LANCZOS)
+    return fitting.fitted(small, (_WIDTH, _HEIGHT), Image.Resampling.LANCZOS)
 
 
 def _font(size: int) -> ImageFont.FreeTypeFont:

@@ -6,16 +6,19 @@ import hashlib
 import io
 import pathlib
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from cmr.errors import DataError
 from cmr.gallery.searching import Gallery
-from cmr.pictures import files
+from cmr.pictures import files, fitting
 from cmr.workspace import atomic_files
 
 # Sharp at 240 pixels of height on a screen of two pixels each.
 SIZE = (960, 480)
 _QUALITY = 85
+
+# A JPEG file's first two bytes and its last two.
+_BEGIN, _END = b"\xff\xd8", b"\xff\xd9"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +50,10 @@ def thumbnail(gallery: Gallery, row: int) -> Thumbnail:
     sha256 = gallery.store.content_of_row(row)
     path = gallery.place.thumbnails / f"{sha256.hex()}.jpg"
     with contextlib.suppress(OSError):
-        return Thumbnail(path.read_bytes(), is_as_indexed=True)
+        kept = path.read_bytes()
+        # One that lost its end, as on a disk that failed, is made anew.
+        if kept.startswith(_BEGIN) and kept.endswith(_END):
+            return Thumbnail(kept, is_as_indexed=True)
     picture, is_as_indexed = _first_readable(gallery.files_of_row(row), sha256)
     made = Thumbnail(small_jpeg(picture), is_as_indexed)
     if is_as_indexed:
@@ -75,6 +81,6 @@ def small_jpeg(picture: Image.Image) -> bytes:
     stream = io.BytesIO()
     # Small ones stay as they are.
     if picture.width > SIZE[0] or picture.height > SIZE[1]:
-        picture = ImageOps.contain(picture, SIZE)
+        picture = fitting.fitted(picture, SIZE)
     picture.save(stream, "JPEG", quality=_QUALITY)
     return stream.getvalue()

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cmr.errors import DataError
-from cmr.pictures import files, lettering
+from cmr.pictures import files, fitting, lettering
 
 # TensorBoard brings every picture to a width of 350 pixels by its nearest pixels: letters of that width stay whole.
 _PICTURE = 240
@@ -134,8 +134,6 @@ def _thumbnail(picture: pathlib.Path, side: int, instead: str) -> Image.Image:
         # The name of a file is told from others by its end: it has lines enough.
         _draw_text(ImageDraw.Draw(square), (_MARGIN, _MARGIN), instead, GREY, side - 2 * _MARGIN, 4)
         return square
-    scale = side / max(whole.size)
-    # A picture may be some pixels wide and many thousands high.
-    width, height = (max(1, round(length * scale)) for length in whole.size)
-    square.paste(whole.resize((width, height)), ((side - width) // 2, (side - height) // 2))
+    small = fitting.fitted(whole, (side, side))
+    square.paste(small, ((side - small.width) // 2, (side - small.height) // 2))
     return square

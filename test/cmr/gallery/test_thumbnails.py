@@ -37,6 +37,25 @@ def test_it_is_made_once(gallery):
     assert thumbnails.thumbnail(gallery, 0) == first
 
 
+@pytest.mark.parametrize("damage", [lambda jpeg: b"", lambda jpeg: jpeg[:200], lambda jpeg: b"no picture"])
+def test_a_damaged_one_is_made_anew(gallery, damage):
+    whole = thumbnails.thumbnail(gallery, 0)
+    (kept,) = gallery.place.thumbnails.iterdir()
+    kept.write_bytes(damage(whole.jpeg))
+
+    assert thumbnails.thumbnail(gallery, 0) == whole
+    assert kept.read_bytes() == whole.jpeg
+
+
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (5, 3000), (2, 3000)])
+def test_a_picture_of_a_few_pixels_width_is_shown_too(gallery, size):
+    Image.new("RGB", size, (250, 10, 10)).save(gallery.place.pictures / "0.png")
+
+    assert min(Image.open(io.BytesIO(thumbnails.thumbnail(gallery, 0).jpeg)).size) >= 1
+    sheet = contact_sheet.draw(gallery, "a query", gallery.search(np.array([1, 0, 0], np.float32), top=3))
+    assert (abs(np.asarray(sheet).astype(int) - [250, 10, 10]).max(axis=-1) < 40).any()
+
+
 def test_a_file_that_has_become_another_picture_is_shown_and_not_kept(gallery):
     red = gallery.place.pictures / "0.png"
     as_indexed = red.read_bytes()
