@@ -4,11 +4,27 @@ import os
 import pathlib
 import re
 import shlex
+from collections.abc import Sequence
+
+_COLUMNS = 100
 
 
 def python_command(module: str, *arguments: str | os.PathLike) -> str:
     """`python -m module arguments`."""
     return " ".join(["python", "-m", module, *map(typed, arguments)])
+
+
+def command_lines(module: str, flags: Sequence[str]) -> list[str]:
+    """`python -m module flags` as lines of some hundred characters, each but the last with a backslash at its end."""
+    lines = [python_command(module)]
+    for flag in flags:
+        word = typed(flag)
+        if len(lines[-1]) + len(word) > _COLUMNS:
+            lines[-1] += " \\"
+            lines.append(f"    {word}")
+        else:
+            lines[-1] += f" {word}"
+    return lines
 
 
 def tensorboard_command(folder: str | os.PathLike) -> str:

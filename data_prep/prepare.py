@@ -43,6 +43,8 @@ _MANY_UNKNOWN = 0.5
 # Scenes for captioning per other one: the paper's CNNs and captioner saw far more pictures than its models.
 _CAPTIONING_SHARE = 5
 
+# Where it is, and who counts its words, decide nothing of it.
+_HOW_IT_RUNS = (cmr_flags.workspace_flags, pipeline_flags.pipeline_flags)
 GROUPS = (cmr_flags.workspace_flags, prep_flags.prepare_flags, prep_flags.split_flags, pipeline_flags.pipeline_flags)
 
 
@@ -194,6 +196,7 @@ def _write(
         "words_of": sorted(FLAGS.words_of),
         "flaws": [{"kind": flaw.kind, "count": len(flaw.names), "names": flaw.names} for flaw in raw.flaws],
         "sources": dict(raw.sources),
+        "flags": command.changed_flags(FLAGS, GROUPS, _HOW_IT_RUNS),
     }
     dataset_files.write_dataset(workspace, raw.captions, words, description, new_images, others)
     print(workspace.dataset_dir)

@@ -215,6 +215,20 @@ def flagfile_text(
     return "".join(f"{values[name].serialize()}\n" for name in names if values[name].value is not None)
 
 
+def changed_flags(
+    values: flags.FlagValues, groups: Sequence[FlagGroup], left_out: Sequence[FlagGroup] = ()
+) -> list[str]:
+    """A command's flags that have another value than by default, as `--flagfile` reads them back.
+
+    Args:
+      values: the parsed flags.
+      groups: of the command.
+      left_out: those whose flags say nothing here.
+    """
+    names = sorted(set(flag_names(groups)).difference(flag_names(left_out)))
+    return [values[name].serialize() for name in names if values[name].value != values[name].default]
+
+
 def _exchange(first: flags.FlagValues, second: flags.FlagValues) -> None:
     # FlagValues takes every other attribute for a flag; all that it holds lies in its dictionary.
     state = dict(first.__dict__)

@@ -1,14 +1,15 @@
 """The card of a model: what it was trained on, how good it is, and what it is bad at, as Markdown."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from cmr.config import RunConfig
 from cmr.errors import WorkspaceError
 from cmr.evaluation import results_table
 from cmr.evaluation.metrics import BothDirections, RetrievalMetrics
-from cmr.trained import finished_run, made_by, run_captioner
+from cmr.trained import finished_run, input_commands, made_by, run_captioner
 from cmr.trained.finished_run import FinishedRun
 from cmr.trained.hub_correction import HubCorrection
+from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 from cmr.workspace.vocabulary import Vocabulary
 
@@ -89,8 +90,7 @@ def text(finished: FinishedRun, remarks: Sequence[str] = ()) -> str:
         "",
         "## Made by",
         "",
-        *(f"    {line}" for line in _extractions((*behind, finished), config.dataset)),
-        *(f"    {line}" for line in _pretrainings((*behind, finished))),
+        *(f"    {line}" for line in _inputs((*behind, finished), config.dataset)),
         *(f"    {line}" for line in made_by.commands(finished.run, runs_behind)),
     ]
     return "\n".join(lines) + "\n"
@@ -137,15 +137,26 @@ def _extractors(runs: Sequence[FinishedRun]) -> list[dict]:
     return [features.extractor for run in runs for features in run.inputs.features.values()]
 
 
-def _extractions(runs: Sequence[FinishedRun], dataset: str) -> list[str]:
-    """The lines of the commands that extract what the runs read; what one of them has tuned its own command makes."""
-    return _each_once(made_by.extraction(extractor, dataset) for extractor in _extractors(runs))
+def _inputs(runs: Sequence[FinishedRun], dataset: str) -> list[str]:
+    """The lines of the commands that make what the runs read, each once; what one of them has tuned it makes itself."""
+    captioners = [run_captioner.of_run(each.run, each.config) for each in runs]
+    return _each_once(
+        [
+            *_preparations(runs, dataset),
+            *(input_commands.extraction(extractor, dataset) for extractor in _extractors(runs)),
+            *(command for folder in captioners if folder for command in made_by.captioner_commands(folder)),
+        ]
+    )
 
 
-def _pretrainings(runs: Sequence[FinishedRun]) -> list[str]:
-    """The lines of the commands that train the captioners whose W_img the runs took, where those are still there."""
-    folders = [run_captioner.of_run(each.run, each.config) for each in runs]
-    return _each_once(made_by.captioner_commands(folder) for folder in folders if folder)
+def _preparations(runs: Sequence[FinishedRun], dataset: str) -> Iterator[list[str]]:
+    """The commands that prepare the data sets whose sentences are read; behind those whose words one takes."""
+    root = runs[-1].run.path.parents[2]
+    pretrainings = [run.config.text_pretraining for run in runs if run.config.text_pretraining]
+    for name in (*(name for each in pretrainings for name in each.sentences_of), dataset):
+        workspace = Workspace(root, name)
+        if workspace.dataset_json.exists():
+            yield input_commands.preparation(workspace.read_description())
 
 
 def _each_once(commands: Iterable[list[str]]) -> list[str]:

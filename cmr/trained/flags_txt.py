@@ -1,5 +1,6 @@
 """What the flags.txt of a run or of a captioner says: the flags of the command that made it, a line each."""
 
+import csv
 from collections.abc import Sequence
 
 from cmr.workspace.runs import Run
@@ -18,4 +19,5 @@ def value(lines: Sequence[str], name: str) -> str:
 
 def paths(lines: Sequence[str], name: str) -> list[str]:
     """The paths that a flag lists, such as those of `--teachers=a,b`; none where it is not given, or empty."""
-    return [path for path in value(lines, name).split(",") if path]
+    # As absl writes a list: a path with a comma stands in quotes.
+    return [path for path in next(csv.reader([value(lines, name)]), []) if path]

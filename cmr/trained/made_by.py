@@ -1,13 +1,15 @@
-"""The commands that make a run again: of its features, its captioner, the runs that it stems from, and its own."""
+"""The commands that train a run again: of its captioner, of the runs that it stems from, and its own."""
 
 import pathlib
+import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from cmr import shell
 from cmr.config import CaptionerRunConfig
-from cmr.trained import flags_txt, run_captioner
-from cmr.workspace import feature_names
+from cmr.errors import WorkspaceError
+from cmr.pictures import cnn
+from cmr.trained import flags_txt, input_commands, run_captioner
+from cmr.workspace import features, runs
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run, weights_sha256
 
@@ -31,8 +33,6 @@ _BEGINS_WITH = "finetune_from"
 _TEACHERS = "teachers"
 # Likewise captioners.
 _CAPTIONERS = ("captioner", "phase_1_captioner")
-
-_COLUMNS = 100
 
 
 def runs_behind(run: Run) -> tuple[list[Run], list[str]]:
@@ -79,53 +79,32 @@ def _with_weights(folders: Sequence[pathlib.Path], sha256: str) -> Run | None:
     return next((run for run in runs_there if weights_sha256(run) == sha256), None)
 
 
-def extraction(extractor: Mapping[str, Any], dataset: str) -> list[str]:
-    """The lines of the command that extracts features again.
-
-    Args:
-      extractor: extractor.json of the features.
-      dataset: their data set.
-
-    Returns:
-      No lines for those whose name does not say all: of other CNNs and of CNNs that a run has tuned, and imported ones.
-    """
-    name, model, crops = extractor["name"], extractor["model"], extractor.get("crops")
-    layer, size = feature_names.layer_and_size(name)
-    if model.startswith("vgg"):
-        usual = "" if layer else extractor.get("layer", "")
-        cnn = ["--cnn=vgg", f"--vgg_model={model}", *([f"--vgg_layer={usual}"] if usual else [])]
-        own_name = feature_names.of_vgg(model, layer or usual, crops or 1, size=size)
-    else:
-        cnn = ["--cnn=image", f"--image_model={model}"]
-        own_name = feature_names.of_image(model, crops=crops or 1, layer=layer, size=size)
-    if model not in feature_names.OWN_SIZES or crops is None or name != own_name:
-        return []
-    of_pictures = [*feature_names.layer_flags(layer), *([f"--input_size={size}"] if size else [])]
-    several = [f"--crops={crops}"] if crops != 1 else []
-    corrupt = ["--on_corrupt=blank"] if extractor.get("blank_images") else []
-    flags = [f"--dataset={dataset}", *cnn, *of_pictures, *several, f"--weights={extractor['weights']}", *corrupt]
-    return _lines("data_prep.extract", flags)
-
-
-def captioner_commands(folder: pathlib.Path) -> list[str]:
-    """The lines of the commands that train a captioner again, of both phases where it has two.
+def captioner_commands(folder: pathlib.Path) -> list[list[str]]:
+    """The commands that train a captioner again, each as its lines: of its features, and of both phases.
 
     Args:
       folder: the captioner's.
 
     Returns:
-      No lines for one that was imported.
+      No commands for one that was imported.
     """
     run = Run(folder.resolve())
     if not run.config_json.exists():
         return []
     config = run.read_config(CaptionerRunConfig)
+    dataset, flags, place = config.dataset, flags_txt.read(run), _captioner_dir(run.path)
     first = run_captioner.phase_1(run.path, config)
-    flags = flags_txt.read(run)
-    told = flags_txt.value(flags, "captioner_dir")
-    named = [f"--captioner_dir={_captioner_dir(told)}"] if told else []
-    before = captioner_commands(first) if first else []
-    return before + _lines("cmr.pretrain", (*_telling(flags, config.dataset), *named))
+    named = [f"--captioner_dir={place}"] if flags_txt.value(flags, "captioner_dir") else []
+    commands = [
+        _extraction_for(run.path.with_name("features") / config.image_features, dataset),
+        *(captioner_commands(first) if first else []),
+        shell.command_lines("cmr.pretrain", [*_telling(flags, _elsewhere(run, dataset, flags, {})), *named]),
+    ]
+    if config.trains_cnn:
+        tuned = f"--features_name={runs.tuned_features_name(config.image_features)}"
+        trained = f"--dataset={dataset}", "--cnn=image", f"--weights={place / cnn.CNN_KERAS}", tuned
+        commands.append(shell.command_lines("data_prep.extract", trained))
+    return [command for command in commands if command]
 
 
 def commands(run: Run, behind: Sequence[Run]) -> list[str]:
@@ -135,12 +114,38 @@ def commands(run: Run, behind: Sequence[Run]) -> list[str]:
       run: its folder.
       behind: of `runs_behind`.
     """
-    named = [line for each in behind for line in _command(each, behind, f"--run_name={each.path.name}")]
-    return named + _command(run, behind)
+    names = _names_for_readers(behind)
+    named = [line for each in behind for line in _command(each, names, f"--run_name={names[each.path]}")]
+    return named + _command(run, names)
+
+
+def _names_for_readers(behind: Sequence[Run]) -> dict[pathlib.Path, str]:
+    """Folder -> a name that --run_name takes, different ones for runs of one name in different places."""
+    names: dict[pathlib.Path, str] = {}
+    for run in behind:
+        name, number = _plain(run.path.name), 1
+        while name in names.values():
+            number += 1
+            name = f"{_plain(run.path.name)}-{number}"
+        names[run.path] = name
+    return names
+
+
+def _plain(name: str) -> str:
+    """A name of which `paths.is_plain_name` holds, like this one."""
+    return re.sub(r"[^\w.+-]", "_", name).lstrip(".+-") or "run"
+
+
+def _extraction_for(folder: pathlib.Path, dataset: str) -> list[str]:
+    """The lines of the command that extracts the features of this folder; none where they are gone, or damaged."""
+    try:
+        return input_commands.extraction(features.read_extractor(folder), dataset)
+    except WorkspaceError:
+        return []
 
 
 def _runs_named(flags: Sequence[str], name: str) -> list[str]:
-    """The folders of runs that a flag names: teachers, whose paths have no commas, or one run."""
+    """The folders of runs that a flag names: teachers, or the one run whose second phase it is."""
     if name == _TEACHERS:
         return flags_txt.paths(flags, name)
     path = flags_txt.value(flags, name)
@@ -151,52 +156,49 @@ def _name(path: str) -> str:
     return pathlib.Path(path).resolve().name
 
 
-def _command(run: Run, behind: Sequence[Run], *last: str) -> list[str]:
+def _command(run: Run, names: Mapping[pathlib.Path, str], *last: str) -> list[str]:
     """A run's command, with the last flags."""
     flags = flags_txt.read(run)
     first = [place for path in _runs_named(flags, _BEGINS_WITH) for place in _places(run, path)]
     # Flags of a second phase that are not given are those of the run that it goes on from.
-    before = {flag for each in behind if each.path in first for flag in flags_txt.read(each)}
-    return _lines("cmr.train", (*_telling(flags, run.read_config().dataset, before), *last))
+    before = {flag for each in names if each in first for flag in flags_txt.read(Run(each))}
+    folders = _elsewhere(run, run.read_config().dataset, flags, names)
+    return shell.command_lines("cmr.train", [*_telling(flags, folders, before), *last])
 
 
-def _telling(flags: Sequence[str], dataset: str, before: Collection[str] = ()) -> list[str]:
+def _elsewhere(run: Run, dataset: str, flags: Sequence[str], names: Mapping[pathlib.Path, str]) -> dict[str, str]:
+    """Flags that name folders of runs or captioners -> where whoever reads a command has those."""
+    runs_dir = Workspace(pathlib.Path("workspace"), dataset).run_dir
+    told = {}
+    for flag in (_BEGINS_WITH, _TEACHERS):
+        paths = _runs_named(flags, flag)
+        known = [[names[place] for place in _places(run, path) if place in names] for path in paths]
+        told[flag] = ",".join(
+            str(runs_dir([*name, _plain(_name(path))][0])) for path, name in zip(paths, known, strict=True)
+        )
+    for flag in _CAPTIONERS:
+        path = flags_txt.value(flags, flag)
+        told[flag] = str(_captioner_dir(pathlib.Path(path))) if path else ""
+    return {flag: value for flag, value in told.items() if value}
+
+
+def _telling(flags: Sequence[str], folders: Mapping[str, str], before: Collection[str] = ()) -> list[str]:
     """The flags that say something, those that name folders behind the others.
 
     Args:
       flags: of flags.txt.
-      dataset: whose runs they name.
+      folders: of `_elsewhere`.
       before: those that another command has said.
     """
-    given, folders = [], []
+    given = []
     for flag in flags:
-        name, _, value = flag.removeprefix("--").partition("=")
+        name = flag.removeprefix("--").partition("=")[0]
         # A flag that is set to nothing is as good as left out.
-        if name in _SAYS_NOTHING or flag.endswith("="):
-            continue
-        # Whoever reads this has them elsewhere.
-        if name in (_BEGINS_WITH, _TEACHERS):
-            runs_dir = Workspace(pathlib.Path("workspace"), dataset).run_dir
-            folders.append(f"--{name}={','.join(str(runs_dir(_name(path))) for path in _runs_named(flags, name))}")
-        elif flag not in before and name in _CAPTIONERS:
-            folders.append(f"--{name}={_captioner_dir(value)}")
-        elif flag not in before:
+        if name not in _SAYS_NOTHING and name not in folders and not flag.endswith("=") and flag not in before:
             given.append(flag)
-    return given + folders
+    return [*given, *(f"--{name}={value}" for name, value in folders.items())]
 
 
-def _captioner_dir(path: str) -> pathlib.Path:
+def _captioner_dir(path: pathlib.Path) -> pathlib.Path:
     """Where a reader has a captioner: in the folder of the data set that its own lies in, that of another one too."""
-    return pathlib.Path("workspace", *pathlib.Path(path).resolve().parts[-2:])
-
-
-def _lines(module: str, flags: Sequence[str]) -> list[str]:
-    lines = [shell.python_command(module)]
-    for flag in flags:
-        word = shell.typed(flag)
-        if len(lines[-1]) + len(word) > _COLUMNS:
-            lines[-1] += " \\"
-            lines.append(f"    {word}")
-        else:
-            lines[-1] += f" {word}"
-    return lines
+    return pathlib.Path("workspace", *path.resolve().parts[-2:])

@@ -29,6 +29,7 @@ _DESCRIPTION = Record(
         "test_folds": Whole(at_least=1),
         "flaws": Listed(Record({"kind": Text(), "count": Whole(), "names": Listed(Text())})),
         "sources": ByName(Text()),
+        "flags": Listed(Text()),
     },
 )
 

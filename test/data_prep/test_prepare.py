@@ -115,6 +115,7 @@ def test_the_workspace_holds_captions_vocabulary_and_description(prepared):
             {"kind": "images with sentences but neither picture nor split", "count": 1, "names": [GHOST]},
             {"kind": "pictures in no split", "count": 1, "names": [SPARE]},
         ],
+        "flags": [f"--data_dir={data_dir}"],
     }
 
 
@@ -176,7 +177,9 @@ def test_words_of_other_data_sets_are_taken_in_where_they_are_said_often_enough(
     assert set(words.words) == {*vocabulary.SPECIAL, "dog", "a", "children", "brown", "giraffe"}
     assert (words.counts[words.ids["brown"]], words.counts[words.ids["giraffe"]]) == (1, 0)
     assert "  vocabulary of 5 words (1 of them of flickr30k alone) and <pad> <unk> <end>" in ended.stdout.splitlines()
-    assert workspace.read_description()["words_of"] == ["flickr30k"]
+    description = workspace.read_description()
+    assert description["words_of"] == ["flickr30k"]
+    assert set(description["flags"][1:]) == {"--words_of=flickr30k", "--words_of_min_count=2", "--min_word_count=2"}
 
 
 def test_a_home_folder_may_be_written_as_a_tilde(workspace, data_dir, monkeypatch):

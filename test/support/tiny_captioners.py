@@ -31,7 +31,9 @@ def write(folder: pathlib.Path, seed: int, flags: Sequence[str] = (), begins_wit
         seed=seed,
     )
     files.write_captioner(folder, captioner)
-    config = CaptionerRunConfig("scenes", SIZES, CaptionerTrainConfig(seed=seed), captioner.features, {}, begins_with)
+    samples = 5 if "--self_critical" in flags else 0
+    train = CaptionerTrainConfig(seed=seed, samples_per_image=samples)
+    config = CaptionerRunConfig("scenes", SIZES, train, captioner.features, {}, begins_with)
     run = Run(folder)
     run.config_json.write_text(config.to_json())
     run.flags_txt.write_text("".join(f"{flag}\n" for flag in ("--dataset=scenes", *flags)))

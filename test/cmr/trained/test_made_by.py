@@ -1,6 +1,7 @@
-"""The commands that make a run again: of its features, of the runs that it stems from, and its own."""
+"""The commands that train a run again: of its captioner, of the runs that it stems from, and its own."""
 
 import dataclasses
+import json
 import pathlib
 import shlex
 import shutil
@@ -10,83 +11,12 @@ import tiny_captioners
 
 from cmr.config import DistillationConfig, FinetuneConfig, ModelConfig, RunConfig, TrainConfig
 from cmr.trained import made_by
-from cmr.workspace import feature_names
 from cmr.workspace.runs import Run, weights_sha256
 
 
 def words(lines):
     # A shell drops a line's end behind a backslash, which shlex keeps.
     return shlex.split("\n".join(lines).replace("\\\n", " "))
-
-
-def extractor(name, model, layer="", crops=1, weights="w.npz"):
-    return {"name": name, "model": model, "layer": layer, "crops": crops, "weights": weights}
-
-
-@pytest.mark.parametrize(
-    ("described", "flags"),
-    [
-        (
-            extractor("efficientnet_lite2-stages3-352px", "efficientnet_lite2", "stages3"),
-            "--cnn=image --image_model=efficientnet_lite2 --stages=3 --input_size=352 --weights=w.npz",
-        ),
-        (
-            extractor("inception_v3", "inception_v3", "pool", weights="imagenet"),
-            "--cnn=image --image_model=inception_v3 --weights=imagenet",
-        ),
-        (
-            extractor("vgg16-fc7-10crop", "vgg16", "fc7", 10),
-            "--cnn=vgg --vgg_model=vgg16 --vgg_layer=fc7 --crops=10 --weights=w.npz",
-        ),
-        (
-            extractor("vgg19-pool5_avg-448px", "vgg19", "pool5_avg"),
-            "--cnn=vgg --vgg_model=vgg19 --vgg_layer=pool5_avg --input_size=448 --weights=w.npz",
-        ),
-        (
-            {**extractor("inception_v3", "inception_v3", "pool"), "blank_images": ["a.jpg"]},
-            "--cnn=image --image_model=inception_v3 --weights=w.npz --on_corrupt=blank",
-        ),
-        (
-            extractor("vgg16-grid4x4", "vgg16", "grid4x4"),
-            "--cnn=vgg --vgg_model=vgg16 --grid --grid_side=4 --weights=w.npz",
-        ),
-    ],
-)
-def test_features_are_extracted_again_by_the_flags_that_their_name_comes_from(described, flags):
-    command = words(made_by.extraction(described, "flickr8k"))
-
-    assert command == ["python", "-m", "data_prep.extract", "--dataset=flickr8k", *flags.split()]
-
-
-@pytest.mark.parametrize(
-    "described",
-    [
-        extractor("mine", "", crops=None, weights="imported"),
-        extractor("vgg16-fc7", "", "fc7", crops=None, weights="imported"),
-        extractor("scene_cnn-objects", "scene_cnn"),
-        extractor("efficientnet_lite2-finetuned", "efficientnet_lite2", "pool", weights="w.npz, tuned"),
-        extractor("hub-my_module", "hub"),
-        {"name": "by_hand", "model": "vgg16", "stand_in": ""},
-    ],
-)
-def test_features_whose_name_does_not_say_all_have_none(described):
-    assert made_by.extraction(described, "flickr8k") == []
-
-
-@pytest.mark.parametrize("layer", ["grid", "grid4x4", "predictions", "stages3"])
-def test_the_flags_of_a_layer_hold_all_that_its_name_says(layer):
-    name = feature_names.of_image("efficientnet_lite2", layer=layer, size=352)
-
-    assert feature_names.layer_and_size(name) == (layer, 352)
-    assert (
-        feature_names.layer_flags(layer)
-        == {
-            "grid": ("--grid",),
-            "grid4x4": ("--grid", "--grid_side=4"),
-            "predictions": ("--predictions",),
-            "stages3": ("--stages=3",),
-        }[layer]
-    )
 
 
 def write_run(path, flags, begins_with=None, teachers=()):
@@ -197,7 +127,33 @@ def test_a_run_that_went_on_from_one_with_a_comma_in_its_name_stems_from_it(tmp_
     tuned = write_run(tmp_path / "tuned", ["--finetune_cnn"], begins_with=first)
 
     assert names_behind(tuned) == (["a, b"], [])
-    assert commands_of(tuned)[-1] == "--finetune_from=workspace/scenes/runs/a, b"
+    # A run's name is one that --run_name takes.
+    assert "--run_name=a__b" in commands_of(tuned)
+    assert commands_of(tuned)[-1] == "--finetune_from=workspace/scenes/runs/a__b"
+
+
+def test_two_runs_of_one_name_in_different_places_have_two(tmp_path):
+    one = write_run(tmp_path / "here" / "best", ["--seed=1"])
+    student = write_run(tmp_path / "here" / "student", [], teachers=(one,))
+    other = write_run(tmp_path / "there" / "best", ["--seed=2"])
+    other.best_weights.write_bytes(b"others")
+    last = write_run(tmp_path / "there" / "last", [], begins_with=student, teachers=(other,))
+
+    command = " ".join(commands_of(last))
+
+    place = "workspace/scenes/runs"
+    assert f"--teachers={place}/best --run_name=student" in command
+    assert "--seed=2 --run_name=best-2" in command
+    assert command.endswith(f"--finetune_from={place}/student --teachers={place}/best-2")
+
+
+def test_a_teacher_whose_name_holds_a_comma_is_one(tmp_path):
+    teacher = write_run(tmp_path / "one, two", [])
+    run = write_run(tmp_path / "student", [], teachers=(teacher,))
+    run.flags_txt.write_text(f'--teachers="{teacher.path}",other\n')
+
+    assert names_behind(run) == (["one, two"], [])
+    assert commands_of(run)[-1] == "--teachers=workspace/scenes/runs/one__two,workspace/scenes/runs/other"
 
 
 def test_a_second_phase_with_the_teachers_of_its_first_one_names_them_too(student):
@@ -216,11 +172,37 @@ def test_a_captioners_command_comes_behind_that_of_its_first_phase(tmp_path):
     told = "--self_critical", f"--captioner_dir={dataset_dir / 'raised'}"
     tiny_captioners.write(dataset_dir / "raised", 1, told, first.checksum())
 
-    lines = made_by.captioner_commands(dataset_dir / "raised")
+    commands = [words(lines)[2:] for lines in made_by.captioner_commands(dataset_dir / "raised")]
 
-    assert " ".join(words(lines)).split("python -m cmr.pretrain ")[1:] == [
-        "--dataset=scenes --lstm_units=4 --seed=0 ",
-        "--dataset=scenes --self_critical --captioner_dir=workspace/scenes/raised",
+    assert commands == [
+        ["cmr.pretrain", "--dataset=scenes", "--lstm_units=4", "--seed=0"],
+        ["cmr.pretrain", "--dataset=scenes", "--self_critical", "--captioner_dir=workspace/scenes/raised"],
+    ]
+
+
+def test_a_captioner_that_tuned_its_cnn_has_the_commands_of_both_features(tmp_path):
+    dataset_dir = tmp_path / "scenes"
+    described = dataset_dir / "features" / "scene_cnn-layout" / "extractor.json"
+    described.parent.mkdir(parents=True)
+    extractor = {"name": "scene_cnn-layout", "model": "scene_cnn", "weights": "scenes, seed 0", "stand_in": ""}
+    described.write_text(json.dumps(extractor))
+    first = tiny_captioners.write(dataset_dir / "captioner", 0)
+    tiny_captioners.write(dataset_dir / "captioner_finetuned", 1, ["--finetune_cnn"], first.checksum())
+
+    commands = [words(lines)[2:] for lines in made_by.captioner_commands(dataset_dir / "captioner_finetuned")]
+
+    extract = ["data_prep.extract", "--dataset=scenes"]
+    assert commands == [
+        extract,
+        extract,
+        ["cmr.pretrain", "--dataset=scenes"],
+        ["cmr.pretrain", "--dataset=scenes", "--finetune_cnn"],
+        [
+            *extract,
+            "--cnn=image",
+            "--weights=workspace/scenes/captioner_finetuned/cnn.keras",
+            "--features_name=scene_cnn-layout-finetuned",
+        ],
     ]
 
 
@@ -229,7 +211,7 @@ def test_a_second_phase_names_its_captioner_where_a_reader_has_it(tmp_path):
     told = "--self_critical", f"--phase_1_captioner={tmp_path / 'flickr8k' / 'other'}"
     tiny_captioners.write(tmp_path / "flickr8k" / "raised", 1, told, first.checksum())
 
-    assert words(made_by.captioner_commands(tmp_path / "flickr8k" / "raised"))[-1] == (
+    assert words(made_by.captioner_commands(tmp_path / "flickr8k" / "raised")[-1])[-1] == (
         "--phase_1_captioner=workspace/flickr8k/other"
     )
 
