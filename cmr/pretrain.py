@@ -51,7 +51,11 @@ def main() -> None:
     if is_to_train:
         setup.check_training()
     # A finished captioner is only read, and may lie where nothing can be written.
-    with run.writer() if is_to_train else contextlib.nullcontext():
+    with (
+        run.writer("captioner_dir" if FLAGS.captioner_dir else "workspace_dir")
+        if is_to_train
+        else contextlib.nullcontext()
+    ):
         changed = run.start(setup.run_config, flags_text, "captioner_dir", (files.CAPTIONER_JSON,))
         print(f"captioner {run.path}", flush=True)
         if changed:

@@ -105,6 +105,9 @@ def _opened(path: str, allow_leak: bool) -> FinishedRun:
         teacher = finished_run.open_run(path)
         teacher.check_model()
         teacher.run.check_best_weights()
+        # Older versions kept no sum by which a damaged file is known.
+        if not teacher.run.best_sha256.exists():
+            teacher.model()
     except WorkspaceError as error:
         raise ConfigError(f"--teachers names {path}, which can't teach: {error}") from error
     if teacher.config.leak and not allow_leak:

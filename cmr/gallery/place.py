@@ -78,6 +78,7 @@ class Place:
             if gallery_dir is None:
                 raise WorkspaceError("name the folder of pictures: python -m cmr.index ~/Pictures")
             home = cls(gallery_dir.resolve().parent, gallery_dir.resolve())
+            _check_is_gallery(home)
             pictures = pathlib.Path(home.pictures_named() or home.pictures)
         elif gallery_dir is not None:
             _check_pictures(pictures, gallery_dir)
@@ -197,6 +198,23 @@ class Place:
     def is_being_written(self) -> bool:
         """Whether a process of this machine is writing it, or a shard of it."""
         return any(writer_lock.is_held(place.folder) for place in (self, *self.shards_begun()))
+
+
+def _check_is_gallery(home: Place) -> None:
+    """Refuses a --gallery_dir that is none, whose pictures nobody knows.
+
+    Raises:
+      WorkspaceError: it holds no index, and its name does not say that it lies below its pictures.
+    """
+    if home.folder.name == FOLDER or home.gallery_json.exists() or home.shards_indexed():
+        return
+    own = home.folder / FOLDER / home.gallery_json.name
+    mend = (
+        f"it is a folder of pictures with an index of its own, so give --pictures={home.folder}"
+        if own.exists()
+        else "give the folder that cmr.index --gallery_dir has written, or --pictures=FOLDER of indexed pictures"
+    )
+    raise WorkspaceError(f"--gallery_dir={home.folder} holds no index; {mend}")
 
 
 def _check_pictures(pictures: pathlib.Path, gallery_dir: pathlib.Path) -> None:

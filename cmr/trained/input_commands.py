@@ -54,7 +54,7 @@ def extraction(extractor: Mapping[str, Any], dataset: str) -> list[str]:
         own_name = feature_names.of_image(model, crops=crops or 1, layer=layer, size=size)
     if model not in feature_names.OWN_SIZES or crops is None or name != own_name:
         return []
-    of_pictures = [*feature_names.layer_flags(layer), *([f"--input_size={size}"] if size else [])]
+    of_pictures = feature_names.extract_flags(name)
     several = [f"--crops={crops}"] if crops != 1 else []
     corrupt = ["--on_corrupt=blank"] if extractor.get("blank_images") else []
     flags = [f"--dataset={dataset}", *cnn, *of_pictures, *several, f"--weights={extractor['weights']}", *corrupt]

@@ -19,6 +19,7 @@ _SAYS_NOTHING = frozenset(
         "captioner_dir",
         "checkpoint_steps",
         "logical_cpus",
+        "max_pixels",
         "noprint_model",
         "print_model",
         "run_name",

@@ -53,6 +53,12 @@ def layer_flags(layer: str) -> tuple[str, ...]:
     return (f"--{layer}",) if layer else ()
 
 
+def extract_flags(name: str) -> tuple[str, ...]:
+    """Flags of data_prep.extract that a name says beside the CNN and the crops: of its layer and the pictures' size."""
+    layer, size = layer_and_size(name)
+    return *layer_flags(layer), *([f"--input_size={size}"] if size else [])
+
+
 def _suffix(model: str, crops: int, weights: str, size: int) -> str:
     of_pictures = "" if crops == 1 else f"-{crops}crop"
     if size and size != OWN_SIZES.get(model):

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cmr.errors import WorkspaceError
-from cmr.workspace import fingerprints, json_files, line_files, shards
+from cmr.workspace import feature_names, fingerprints, json_files, line_files, shards
 from cmr.workspace.fingerprints import Fingerprint, Projecting
 from cmr.workspace.json_kinds import ByName, Listed, Nullable, OneOf, Record, Sha256, Text, Whole
 from cmr.workspace.stored_rows import StoredRows
@@ -201,8 +201,9 @@ def read_stored(path: str | os.PathLike) -> Features:
                     "data_prep.extract command with --merge in the place of --shard"
                 )
             made = sorted(folder.name for folder in path.parent.glob("*") if (folder / EXTRACTOR_JSON).exists())
+            extract = " ".join(["data_prep.extract", *feature_names.extract_flags(path.name)])
             raise WorkspaceError(
-                f"{path / name} is missing; run data_prep.extract (or import_features) for it, or choose among "
+                f"{path / name} is missing; run {extract} (or import_features) for it, or choose among "
                 f"the features made so far: {', '.join(made) or 'none'}"
             )
     extractor = read_extractor(path)

@@ -204,10 +204,14 @@ class Run:
         """Whether it has been trained and measured."""
         return self.metrics_json.exists() and self.test_ranks_npz.exists()
 
-    def writer(self) -> contextlib.AbstractContextManager[None]:
-        """Makes this process the folder's only writer while a block runs; see `writer_lock`."""
+    def writer(self, flag: str = "workspace_dir") -> contextlib.AbstractContextManager[None]:
+        """Makes this process the folder's only writer while a block runs; see `writer_lock`.
+
+        Args:
+          flag: that names another folder.
+        """
         parts = self.checkpoints_dir, self.text_phase.path, self.text_phase.checkpoints_dir
-        return writer_lock(self.path, tuple(str(part.relative_to(self.path)) for part in parts))
+        return writer_lock(self.path, tuple(str(part.relative_to(self.path)) for part in parts), flag)
 
     def goes_on_with(self, run_config: Settings) -> bool:
         """Whether the run that the folder holds has come as far as one of these settings would, or less far.
@@ -468,9 +472,13 @@ def differences(old: Settings, new: Settings, places: tuple[str, str] = ("there"
       places: where each of the two holds, behind its value.
     """
     return {
-        name: f"{name}: {before} {places[0]}, {after} {places[1]}"
+        name: f"{name}: {_shown(before)} {places[0]}, {_shown(after)} {places[1]}"
         for name, (before, after) in changed_settings(old, new).items()
     }
+
+
+def _shown(value: Any) -> Any:
+    return "none" if value in ("", None) else value
 
 
 def changed_settings(old: Settings, new: Settings) -> dict[str, tuple[Any, Any]]:

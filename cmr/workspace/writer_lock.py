@@ -122,4 +122,7 @@ def _command() -> str:
 
 
 def _not_writable(folder: pathlib.Path, flag: str, error: OSError) -> WorkspaceError:
+    file = next((place for place in (folder, *folder.parents) if place.exists() and not place.is_dir()), None)
+    if file is not None:
+        return WorkspaceError(f"{file} is a file and no folder; choose another --{flag}, or move the file away")
     return WorkspaceError(f"{folder} can't be written ({error.strerror}); choose another --{flag} or change its rights")

@@ -102,7 +102,8 @@ def import_features(
         other = f", {names.visible(near[0])} being in another folder" if near else ""
         raise DataError(
             f"{len(missing)} of the {len(row_of)} images of {workspace.captions_csv} have no row, such as "
-            f"{names.visible(first)}{other}; the id list goes like {names.visible(ids_of_rows[0])}"
+            f"{names.visible(first)}{other}; the id list goes like {names.visible(ids_of_rows[0])}: give --image_ids "
+            "that name every image, in the order of the rows"
         )
     targets = np.array([row_of[image_of[name]] if name in image_of else -1 for name in ids_of_rows], np.int64)
     row_shape = parts[0].row_shape(layouts[0])
@@ -183,7 +184,9 @@ def _write_rows(
             bad = ~np.isfinite(collected).all(axis=axes)
             if bad.any():
                 image_id = workspace_ids[target[bad.argmax()]]
-                raise DataError(f"{part.label} holds NaN or infinite values (as {dtype}) for {image_id}")
+                raise DataError(
+                    f"{part.label} holds NaN or infinite values (as {dtype}) for {image_id}; compute them again"
+                )
             array[target[first]] = collected[first]
             differs = (array[target] != collected).any(axis=axes)
             if differs.any():

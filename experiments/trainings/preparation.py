@@ -144,11 +144,7 @@ def _extraction(values: flags.FlagValues, name: str, sources: Sources) -> tuple[
       ConfigError: the CNN's weights can't be had.
     """
     layer, size = feature_names.layer_and_size(name)
-    of_pictures = (
-        *feature_names.layer_flags(layer),
-        *([f"--input_size={size}"] if size else []),
-        f"--crops={values.crops}",
-    )
+    of_pictures = *feature_names.extract_flags(name), f"--crops={values.crops}"
     crops = int(values.crops)
     if name == feature_names.of_image(values.image_model, values.hub_module, crops, layer=layer, size=size):
         weights.check_image(values, sources.image_weights)

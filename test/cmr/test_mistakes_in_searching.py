@@ -52,7 +52,12 @@ MISTAKES = {
         "does not exist; give the folder that holds the pictures",
     ),
     "a file for a folder": ("search", ["a dog", "--pictures={photos}/0.png"], "is no folder"),
-    "a gallery without one": ("search", ["a dog", "--gallery_dir={empty}"], "has no index"),
+    "a gallery without one": ("search", ["a dog", "--gallery_dir={empty}"], "holds no index; give the folder that"),
+    "pictures for a gallery": (
+        "search",
+        ["a dog", "--gallery_dir={photos}"],
+        "of pictures with an index of its own, so give --pictures=",
+    ),
     "no such model": ("search", ["a dog", "--model={empty}/none.cmr"], "none.cmr does not exist"),
     "a picture for a model": ("search", ["a dog", "--model={photos}/0.png"], "no model of cmr.pack"),
     "a full folder to copy to": ("search", ["a dog", "--copy_to={photos}"], "is not empty"),

@@ -51,6 +51,8 @@ def test_the_layer_and_the_size_are_read_back_off_a_name(layer, crops, weights, 
 
     assert feature_names.layer_and_size(of_image) == (layer, size)
     assert feature_names.layer_and_size(of_vgg) == (layer, size)
+    sized = [f"--input_size={size}"] if size else []
+    assert feature_names.extract_flags(of_vgg) == (*feature_names.layer_flags(layer), *sized)
     assert feature_names.of_usual_pictures(of_image) == feature_names.of_image("efficientnet_lite2", layer=layer)
     assert feature_names.of_usual_pictures(of_vgg) == feature_names.of_vgg("vgg16", layer or "pool5_avg")
 

@@ -58,8 +58,9 @@ def test_the_same_settings_go_on_and_the_first_flags_stay(run):
     [
         ({"vgg_features": "vgg19-fc7"}, "vgg_features: vgg16-fc7 there, vgg19-fc7 now"),
         ({"model": ModelConfig("vse", 10, 0, 61)}, "model.vocabulary_size: 60 there, 61 now"),
+        ({"leak": "It has seen some."}, "leak: none there, It has seen some. now"),
         ({"checksums": {"vocabulary": "cd34"}}, "checksums.vocabulary: ab12 there, cd34 now"),
-        ({"checksums": {"vocabulary": "ab12", "captions.csv": "ef"}}, "checksums.captions.csv: None there, ef now"),
+        ({"checksums": {"vocabulary": "ab12", "captions.csv": "ef"}}, "checksums.captions.csv: none there, ef now"),
     ],
 )
 def test_other_settings_are_refused_by_name_and_change_nothing(run, changed, named):

@@ -174,7 +174,7 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path):
     ended = run_main(lambda: writer_lock(tmp_path / "a").__enter__())
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith(f"error: {tmp_path / 'a'} can't be written (File exists)")
+    assert ended.stderr.startswith(f"error: {tmp_path / 'a'} is a file and no folder; choose another --")
 
 
 def test_a_writer_is_seen_from_outside_until_its_end_however_that_is(tmp_path):
