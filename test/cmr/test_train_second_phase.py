@@ -78,7 +78,7 @@ def test_the_card_ends_with_the_commands_of_both_phases_and_names_no_folder_of_w
     assert str(tunable_root) not in made_by
     # Together they say what the run's own flags do.
     own = {"workspace_dir", "run_name", "finetune_from", "strategy", "logical_cpus", "worker_timeout"}
-    own |= {"checkpoint_steps", "noprint_model"}
+    own |= {"checkpoint_steps", "max_pixels", "noprint_model"}
     for flag in run.read_metrics()["flags"]:
         assert flag in given or flag.endswith("=") or flag.lstrip("-").partition("=")[0] in own
 
