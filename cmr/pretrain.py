@@ -47,15 +47,12 @@ def main() -> None:
     files.check_not_imported(run.path)
     flags_text = command.flagfile_text(FLAGS, GROUPS)
     captioner_json = run.path / files.CAPTIONER_JSON
+    folder_flag = "captioner_dir" if FLAGS.captioner_dir else "workspace_dir"
     is_to_train = run.has_more_epochs(setup.run_config) or not captioner_json.exists()
     if is_to_train:
         setup.check_training()
     # A finished captioner is only read, and may lie where nothing can be written.
-    with (
-        run.writer("captioner_dir" if FLAGS.captioner_dir else "workspace_dir")
-        if is_to_train
-        else contextlib.nullcontext()
-    ):
+    with run.writer(folder_flag) if is_to_train else contextlib.nullcontext():
         changed = run.start(setup.run_config, flags_text, "captioner_dir", (files.CAPTIONER_JSON,))
         print(f"captioner {run.path}", flush=True)
         if changed:

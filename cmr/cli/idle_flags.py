@@ -47,13 +47,14 @@ _OF_IMAGE_FEATURES = (
     *("image_embedding", "captioner", "train_text_space", "text_space_dim"),
 )
 
-# Of the CNN flags, which name features by default.
+
+def _of_unnamed_image_features(*names: str) -> Rule:
+    """Of CNN flags, which name features by default."""
+    return Rule(names, "features that --image_features does not name", lambda values: not values.image_features)
+
+
 _OF_IMAGE_CNN = (
-    Rule(
-        ("image_model", "hub_module"),
-        "features that --image_features does not name",
-        lambda values: not values.image_features,
-    ),
+    _of_unnamed_image_features("image_model", "hub_module"),
     Rule(("hub_module",), "--image_model=hub", lambda values: values.image_model == "hub"),
 )
 
@@ -97,7 +98,7 @@ _OF_TRAIN = (
 
 RULES_OF_PRETRAIN = (
     *_OF_IMAGE_CNN,
-    Rule(("crops",), "features that --image_features does not name", lambda values: not values.image_features),
+    _of_unnamed_image_features("crops"),
     Rule(("samples_per_image",), "--self_critical", lambda values: values.self_critical),
     Rule(("max_pixels",), "--finetune_cnn, which reads the pictures", lambda values: values.finetune_cnn),
 )

@@ -107,6 +107,11 @@ class Place:
         return [place for place in self.shards_begun() if place.gallery_json.exists()]
 
     @property
+    def is_indexed(self) -> bool:
+        """Whether there is an index of it, or of a shard of it."""
+        return self.gallery_json.exists() or bool(self.shards_indexed())
+
+    @property
     def whole(self) -> "Place":
         """The place of the gallery that a shard is a part of; of another one itself."""
         return Place(self.pictures, self.home)
@@ -206,9 +211,9 @@ def _check_is_gallery(home: Place) -> None:
     Raises:
       WorkspaceError: it holds no index, and its name does not say that it lies below its pictures.
     """
-    if home.folder.name == FOLDER or home.gallery_json.exists() or home.shards_indexed():
+    if home.folder.name == FOLDER or home.is_indexed:
         return
-    own = home.folder / FOLDER / home.gallery_json.name
+    own = Place(home.folder, home.folder / FOLDER).gallery_json
     mend = (
         f"it is a folder of pictures with an index of its own, so give --pictures={home.folder}"
         if own.exists()
@@ -224,7 +229,7 @@ def _check_pictures(pictures: pathlib.Path, gallery_dir: pathlib.Path) -> None:
       WorkspaceError: it is one; not where that folder is gone, since it may have been moved here.
     """
     home = Place(pictures, gallery_dir.resolve())
-    if not home.gallery_json.exists() and not home.shards_indexed():
+    if not home.is_indexed:
         return
     named = home.pictures_named()
     if not named and home.folder.name != FOLDER:

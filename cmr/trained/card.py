@@ -122,15 +122,19 @@ def _opened(runs: Sequence[Run]) -> tuple[list[FinishedRun], list[str]]:
 def _licences(finished: FinishedRun, behind: Sequence[FinishedRun], unknown: Sequence[str]) -> list[str]:
     """Of the data and the CNNs of a run and of those that it stems from."""
     runs = finished, *behind
-    pretrainings = [run.config.text_pretraining for run in runs if run.config.text_pretraining]
-    others = dict.fromkeys(name for pretraining in pretrainings for name in pretraining.sentences_of)
     models = dict.fromkeys(extractor["model"] for extractor in _extractors(runs))
     return [
         f"- Licence of the data: {_licence_of_data(finished.config.dataset)}",
-        *(f"- Licence of the sentences of {name}: {_licence_of_data(name)}" for name in others),
+        *(f"- Licence of the sentences of {name}: {_licence_of_data(name)}" for name in _sentences_of(runs)),
         *(f"- {_CNN_LICENCES[model]}" for model in models if model in _CNN_LICENCES),
         *(f"- It stems from the run {name}, whose data and licences are not known here any more." for name in unknown),
     ]
+
+
+def _sentences_of(runs: Sequence[FinishedRun]) -> list[str]:
+    """The other data sets from whose sentences the runs have learnt, each once."""
+    pretrainings = [run.config.text_pretraining for run in runs if run.config.text_pretraining]
+    return list(dict.fromkeys(name for pretraining in pretrainings for name in pretraining.sentences_of))
 
 
 def _extractors(runs: Sequence[FinishedRun]) -> list[dict]:
@@ -152,15 +156,14 @@ def _inputs(runs: Sequence[FinishedRun], dataset: str) -> list[str]:
 def _preparations(runs: Sequence[FinishedRun], dataset: str) -> Iterator[list[str]]:
     """The commands that prepare the data sets whose sentences are read; behind those whose words one takes."""
     root = runs[-1].run.path.parents[2]
-    pretrainings = [run.config.text_pretraining for run in runs if run.config.text_pretraining]
-    for name in (*(name for each in pretrainings for name in each.sentences_of), dataset):
+    for name in (*_sentences_of(runs), dataset):
         workspace = Workspace(root, name)
         if workspace.dataset_json.exists():
             yield input_commands.preparation(workspace.read_description())
 
 
 def _each_once(commands: Iterable[list[str]]) -> list[str]:
-    """The lines of all commands, in their order."""
+    """The lines of all commands, in their order, of equal ones once."""
     return [line for command in dict.fromkeys(map(tuple, commands)) for line in command]
 
 

@@ -63,9 +63,9 @@ def extraction(extractor: Mapping[str, Any], dataset: str) -> list[str]:
 
 def _extraction_of_scenes(name: str, extractor: Mapping[str, Any]) -> list[str]:
     """One command makes what both CNNs of the scenes see, which are trained for it; a grid takes its own."""
-    layer, _ = feature_names.layer_and_size(name)
+    of_layer = feature_names.extract_flags(name)
     seed = str(extractor["weights"]).rpartition(" ")[2]
     seeded = [f"--cnn_seed={seed}"] if seed.isdigit() and int(seed) else []
     crops = [f"--crops={extractor['crops']}"] if extractor.get("crops", 1) != 1 else []
-    grid = ["--cnn=image", *feature_names.layer_flags(layer)] if layer else []
+    grid = ["--cnn=image", *of_layer] if of_layer else []
     return shell.command_lines("data_prep.extract", ["--dataset=scenes", *grid, *crops, *seeded])

@@ -1,7 +1,6 @@
 """The commands that train a run again: of its captioner, of the runs that it stems from, and its own."""
 
 import pathlib
-import re
 from collections.abc import Collection, Mapping, Sequence
 
 from cmr import shell
@@ -9,7 +8,7 @@ from cmr.config import CaptionerRunConfig
 from cmr.errors import WorkspaceError
 from cmr.pictures import cnn
 from cmr.trained import flags_txt, input_commands, run_captioner
-from cmr.workspace import features, runs
+from cmr.workspace import features, paths, runs
 from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run, weights_sha256
 
@@ -71,7 +70,7 @@ def _stems_from(run: Run) -> dict[str, Run | None]:
 
 def _places(run: Run, told: str) -> list[pathlib.Path]:
     """Where another run may be: where a run's flags tell it, or beside the run."""
-    return [pathlib.Path(told).resolve(), run.path.resolve().with_name(_name(told))]
+    return flags_txt.places(told, run.path.resolve().parent)
 
 
 def _with_weights(folders: Sequence[pathlib.Path], sha256: str) -> Run | None:
@@ -93,13 +92,13 @@ def captioner_commands(folder: pathlib.Path) -> list[list[str]]:
     if not run.config_json.exists():
         return []
     config = run.read_config(CaptionerRunConfig)
-    dataset, flags, place = config.dataset, flags_txt.read(run), _captioner_dir(run.path)
+    dataset, place = config.dataset, _captioner_dir(run.path)
     first = run_captioner.phase_1(run.path, config)
-    named = [f"--captioner_dir={place}"] if flags_txt.value(flags, "captioner_dir") else []
+    named = [f"--captioner_dir={place}"] if flags_txt.value(flags_txt.read(run), "captioner_dir") else []
     commands = [
         _extraction_for(run.path.with_name("features") / config.image_features, dataset),
         *(captioner_commands(first) if first else []),
-        shell.command_lines("cmr.pretrain", [*_telling(flags, _elsewhere(run, dataset, flags, {})), *named]),
+        shell.command_lines("cmr.pretrain", [*_telling(run, dataset, {}), *named]),
     ]
     if config.trains_cnn:
         tuned = f"--features_name={runs.tuned_features_name(config.image_features)}"
@@ -124,17 +123,12 @@ def _names_for_readers(behind: Sequence[Run]) -> dict[pathlib.Path, str]:
     """Folder -> a name that --run_name takes, different ones for runs of one name in different places."""
     names: dict[pathlib.Path, str] = {}
     for run in behind:
-        name, number = _plain(run.path.name), 1
+        name, number = paths.plain_name(run.path.name), 1
         while name in names.values():
             number += 1
-            name = f"{_plain(run.path.name)}-{number}"
+            name = f"{paths.plain_name(run.path.name)}-{number}"
         names[run.path] = name
     return names
-
-
-def _plain(name: str) -> str:
-    """A name of which `paths.is_plain_name` holds, like this one."""
-    return re.sub(r"[^\w.+-]", "_", name).lstrip(".+-") or "run"
 
 
 def _extraction_for(folder: pathlib.Path, dataset: str) -> list[str]:
@@ -163,34 +157,20 @@ def _command(run: Run, names: Mapping[pathlib.Path, str], *last: str) -> list[st
     first = [place for path in _runs_named(flags, _BEGINS_WITH) for place in _places(run, path)]
     # Flags of a second phase that are not given are those of the run that it goes on from.
     before = {flag for each in names if each in first for flag in flags_txt.read(Run(each))}
-    folders = _elsewhere(run, run.read_config().dataset, flags, names)
-    return shell.command_lines("cmr.train", [*_telling(flags, folders, before), *last])
+    return shell.command_lines("cmr.train", [*_telling(run, run.read_config().dataset, names, before), *last])
 
 
-def _elsewhere(run: Run, dataset: str, flags: Sequence[str], names: Mapping[pathlib.Path, str]) -> dict[str, str]:
-    """Flags that name folders of runs or captioners -> where whoever reads a command has those."""
-    runs_dir = Workspace(pathlib.Path("workspace"), dataset).run_dir
-    told = {}
-    for flag in (_BEGINS_WITH, _TEACHERS):
-        paths = _runs_named(flags, flag)
-        known = [[names[place] for place in _places(run, path) if place in names] for path in paths]
-        told[flag] = ",".join(
-            str(runs_dir([*name, _plain(_name(path))][0])) for path, name in zip(paths, known, strict=True)
-        )
-    for flag in _CAPTIONERS:
-        path = flags_txt.value(flags, flag)
-        told[flag] = str(_captioner_dir(pathlib.Path(path))) if path else ""
-    return {flag: value for flag, value in told.items() if value}
-
-
-def _telling(flags: Sequence[str], folders: Mapping[str, str], before: Collection[str] = ()) -> list[str]:
-    """The flags that say something, those that name folders behind the others.
+def _telling(run: Run, dataset: str, names: Mapping[pathlib.Path, str], before: Collection[str] = ()) -> list[str]:
+    """The flags of a run or a captioner that say something, those that name folders behind the others.
 
     Args:
-      flags: of flags.txt.
-      folders: of `_elsewhere`.
-      before: those that another command has said.
+      run: its folder.
+      dataset: its data set.
+      names: of `_names_for_readers`.
+      before: flags that another command has said.
     """
+    flags = flags_txt.read(run)
+    folders = _elsewhere(run, dataset, flags, names)
     given = []
     for flag in flags:
         name = flag.removeprefix("--").partition("=")[0]
@@ -198,6 +178,20 @@ def _telling(flags: Sequence[str], folders: Mapping[str, str], before: Collectio
         if name not in _SAYS_NOTHING and name not in folders and not flag.endswith("=") and flag not in before:
             given.append(flag)
     return [*given, *(f"--{name}={value}" for name, value in folders.items())]
+
+
+def _elsewhere(run: Run, dataset: str, flags: Sequence[str], names: Mapping[pathlib.Path, str]) -> dict[str, str]:
+    """Flags that name folders of runs or captioners -> where whoever reads a command has those."""
+    runs_dir = Workspace(pathlib.Path("workspace"), dataset).run_dir
+
+    def of_run(path: str) -> str:
+        known = (names[place] for place in _places(run, path) if place in names)
+        return str(runs_dir(next(known, paths.plain_name(_name(path)))))
+
+    told = {flag: ",".join(map(of_run, _runs_named(flags, flag))) for flag in (_BEGINS_WITH, _TEACHERS)}
+    captioners = {flag: flags_txt.value(flags, flag) for flag in _CAPTIONERS}
+    told |= {flag: str(_captioner_dir(pathlib.Path(path))) for flag, path in captioners.items() if path}
+    return {flag: value for flag, value in told.items() if value}
 
 
 def _captioner_dir(path: pathlib.Path) -> pathlib.Path:

@@ -1,6 +1,7 @@
 """The captioner whose W_img (Eq. 4) a run took, where it still is, and the one that a captioner went on from."""
 
 import pathlib
+from collections.abc import Callable, Sequence
 
 from cmr.captioner import files
 from cmr.captioner.files import Captioner
@@ -20,8 +21,10 @@ def of_run(run: Run, config: RunConfig) -> pathlib.Path | None:
     """
     if not config.captioner:
         return None
-    folders = _places(run, "captioner", run.path.resolve().parents[1])
-    return next((path for path in folders if _has_text_space(_read(path), config.text_space)), None)
+    return _first(
+        _places(run, "captioner", run.path.resolve().parents[1]),
+        lambda captioner: choice.kernel_checksum(captioner.text_space) == config.text_space,
+    )
 
 
 def phase_1(folder: pathlib.Path, config: CaptionerRunConfig) -> pathlib.Path | None:
@@ -33,24 +36,25 @@ def phase_1(folder: pathlib.Path, config: CaptionerRunConfig) -> pathlib.Path | 
     """
     if not config.begins_with:
         return None
-    read = {path: _read(path) for path in _places(Run(folder), "phase_1_captioner", folder.resolve().parent)}
-    return next((path for path, each in read.items() if each and each.checksum() == config.begins_with), None)
+    return _first(
+        _places(Run(folder), "phase_1_captioner", folder.resolve().parent),
+        lambda captioner: captioner.checksum() == config.begins_with,
+    )
 
 
 def _places(run: Run, flag: str, dataset_dir: pathlib.Path) -> list[pathlib.Path]:
     """Where a captioner may be: where a flag tells it, and in the data set's folder."""
     told = flags_txt.value(flags_txt.read(run), flag)
-    if not told:
-        return [dataset_dir / "captioner"]
-    return [pathlib.Path(told), dataset_dir / pathlib.Path(told).name]
+    return flags_txt.places(told, dataset_dir) if told else [dataset_dir / "captioner"]
 
 
-def _read(folder: pathlib.Path) -> Captioner | None:
-    try:
-        return files.read_captioner(folder)
-    except CmrError:
-        return None
-
-
-def _has_text_space(captioner: Captioner | None, sha256: str) -> bool:
-    return captioner is not None and choice.kernel_checksum(captioner.text_space) == sha256
+def _first(folders: Sequence[pathlib.Path], is_it: Callable[[Captioner], bool]) -> pathlib.Path | None:
+    """The first folder that holds a whole captioner which is the wanted one."""
+    for folder in folders:
+        try:
+            captioner = files.read_captioner(folder)
+        except CmrError:
+            continue
+        if is_it(captioner):
+            return folder
+    return None

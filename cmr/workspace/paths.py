@@ -118,6 +118,11 @@ class Workspace:
         return description
 
 
+def plain_name(name: str) -> str:
+    """A name of which `is_plain_name` holds, like this one."""
+    return re.sub(r"[^\w.+-]", "_", name).lstrip(".+-") or "run"
+
+
 def is_plain_name(name: str) -> bool:
     """Whether a name can be a folder's of features or of a run: letters, digits, _, -, + and . alone."""
     return re.fullmatch(r"\w[\w.+-]*", name) is not None

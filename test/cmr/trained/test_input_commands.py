@@ -1,16 +1,10 @@
 """The commands that make what a run reads: the prepared data set and its features."""
 
-import shlex
-
 import pytest
+from printed_commands import words
 
 from cmr.trained import input_commands
 from cmr.workspace import feature_names
-
-
-def words(lines):
-    # A shell drops a line's end behind a backslash, which shlex keeps.
-    return shlex.split("\n".join(lines).replace("\\\n", " "))
 
 
 def extractor(name, model, layer="", crops=1, weights="w.npz"):

@@ -3,20 +3,15 @@
 import dataclasses
 import json
 import pathlib
-import shlex
 import shutil
 
 import pytest
 import tiny_captioners
+from printed_commands import words
 
 from cmr.config import DistillationConfig, FinetuneConfig, ModelConfig, RunConfig, TrainConfig
 from cmr.trained import made_by
 from cmr.workspace.runs import Run, weights_sha256
-
-
-def words(lines):
-    # A shell drops a line's end behind a backslash, which shlex keeps.
-    return shlex.split("\n".join(lines).replace("\\\n", " "))
 
 
 def write_run(path, flags, begins_with=None, teachers=()):
