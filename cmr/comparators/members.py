@@ -39,7 +39,7 @@ class Members:
 
 
 def find_members(runs_dir: pathlib.Path, run_configs: Sequence[ComparatorRunConfig], inputs: Inputs) -> Members:
-    """Finds the finished run of each configuration, whatever its name.
+    """Finds the finished run of each configuration that has kept its scores, whatever its name.
 
     Args:
       runs_dir: where runs lie.
@@ -49,20 +49,24 @@ def find_members(runs_dir: pathlib.Path, run_configs: Sequence[ComparatorRunConf
     Raises:
       ConfigError: there is no such run, with the command that trains it.
     """
-    finished = {}
+    finished: dict[str, Run] = {}
+    without_scores: dict[str, Run] = {}
     for path in sorted(runs_dir.glob("*")):
         run = Run(path)
         # A damaged run of something else is none of this system's business.
         with contextlib.suppress(WorkspaceError):
             if run.is_finished and isinstance(config := run.read_measured_config(), ComparatorRunConfig):
                 checksums = inputs.recognised(runs.fingerprints_of(config, run.read_metrics()))
-                finished[_key(dataclasses.replace(config, checksums=checksums))] = run
+                found = finished if run.has_answers else without_scores
+                found[_key(dataclasses.replace(config, checksums=checksums))] = run
     for config in run_configs:
         if _key(config) not in finished:
+            archived = without_scores.get(_key(config))
+            of_archive = f" that kept its scores ({archived.path} did not: move it away)" if archived else ""
             command = shell.python_command("cmr.compare", f"--system={config.system}")
             raise ConfigError(
-                f"{runs_dir} has no finished run of {config.system} with these settings, features and seed; train it "
-                f"with the same flags first ({command} ...)"
+                f"{runs_dir} has no finished run of {config.system} with these settings, features and seed{of_archive}"
+                f"; train it with the same flags first ({command} ...)"
             )
     return Members([finished[_key(config)] for config in run_configs], inputs)
 

@@ -77,3 +77,15 @@ def test_a_run_that_is_not_finished_is_no_member(tmp_path, scenes_inputs):
 
     with pytest.raises(ConfigError, match=r"no finished run of m_cnn_wd.*--system=m_cnn_wd"):
         find_members(tmp_path, [CONFIG], scenes_inputs)
+
+
+def test_a_run_of_an_archive_has_no_scores_to_add_up(tmp_path, scenes_inputs):
+    write_run(tmp_path / "unpacked", CONFIG, 2.0)
+    for split in ("val", "test"):
+        Run(tmp_path / "unpacked").similarities_npz(split).unlink()
+
+    with pytest.raises(ConfigError, match=r"no finished run of m_cnn_wd.*unpacked did not: move it away.*first"):
+        find_members(tmp_path, [CONFIG], scenes_inputs)
+
+    write_run(tmp_path / "again", CONFIG, 2.0)
+    assert [run.path.name for run in find_members(tmp_path, [CONFIG], scenes_inputs).runs] == ["again"]
