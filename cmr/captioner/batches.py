@@ -11,7 +11,6 @@ from cmr.captioner import loss
 from cmr.config import MAX_PIXELS
 from cmr.data import input_names, order
 from cmr.data.examples import Examples, FeatureRows
-from cmr.finetuning.cnn_in_training import with_data_errors
 from cmr.pictures import files, streaming
 from cmr.pictures.cnn import Cnn
 
@@ -48,20 +47,15 @@ def picture_batches(
     epoch: int,
     first_step: int,
     max_pixels: int = MAX_PIXELS,
-) -> Iterator[dict[str, tf.Tensor]]:
-    """The same with pictures: `caption` and `pictures` `[batch, size, size, 3]` uint8.
-
-    Raises:
-      DataError: a picture can't be read.
-    """
+) -> tf.data.Dataset:
+    """The same with pictures: `caption` and `pictures` `[batch, size, size, 3]` uint8."""
 
     def read(sentences: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         images = split.image_of_caption[sentences]
         return split.padded(sentences), read_pictures(split, image_dir, size, images, max_pixels)
 
     stage = _stage(read, input_names.PICTURES, tf.TensorSpec([None, size, size, 3], tf.uint8))
-    dataset = _sentences(split, batch_size, seed, epoch, first_step).map(stage, num_parallel_calls=2).prefetch(2)
-    yield from with_data_errors(dataset)
+    return _sentences(split, batch_size, seed, epoch, first_step).map(stage, num_parallel_calls=2).prefetch(2)
 
 
 def read_pictures(

@@ -8,6 +8,7 @@ from absl import flags
 from cmr.cli import command, flag_kinds, flagfiles
 from cmr.cli.command import FlagGroup
 from cmr.errors import ConfigError
+from cmr.workspace.paths import Workspace
 from cmr.workspace.runs import Run
 
 # What a run is called, how it is run, and who teaches it are not handed on from one to another.
@@ -72,14 +73,15 @@ def take_flags_of_run(values: flags.FlagValues, groups: Sequence[FlagGroup]) -> 
 
     Raises:
       ConfigError: one of --finetune_cnn and --finetune_from is given without the other.
-      WorkspaceError: the folder holds no run.
+      WorkspaceError: the folder holds no run, or is not in its place in a workspace.
+      flags.Error: flags that are given can't go with those of the run.
     """
     check_start(values)
     if not values.finetune_cnn:
         return
     run = Run(pathlib.Path(values.finetune_from))
     # Before its flags, the sentence about a folder that is none.
-    run.read_config()
+    dataset = run.read_config().dataset
     if not run.flags_txt.exists():
         raise ConfigError(f"{run.flags_txt} is missing; restore it, or give another --finetune_from")
     before = command.separate_flags(groups)
@@ -91,5 +93,6 @@ def take_flags_of_run(values: flags.FlagValues, groups: Sequence[FlagGroup]) -> 
         if before[name].present and not values[name].present and name not in _OWN:
             values[name].value = before[name].value
     if not values["workspace_dir"].present:
-        # runs/<name> lies in the data set's folder, which lies in the workspace.
-        values["workspace_dir"].value = str(run.path.resolve().parents[2])
+        values["workspace_dir"].value = str(Workspace.of_run(run.path, dataset).root)
+    # What was checked at parsing were the defaults of those that are not given.
+    values.validate_all_flags()

@@ -65,6 +65,12 @@ _OF_TRAIN = (
     Rule(
         ("bidirectional", "gru_reset_after", "text_pooling"), "gru in --text_levels", lambda values: _has(values, "gru")
     ),
+    # They come with the weights of the first one.
+    Rule(
+        ("captioner", "image_embedding", "text_space_dim", "word_vectors"),
+        "a first phase",
+        lambda values: not values.finetune_cnn,
+    ),
     Rule(("word_dim", "word_dropout"), "gru or words in --text_levels", lambda values: values.text_levels != "ngrams"),
     Rule(("vgg_model", "vgg_layer", "vgg_features"), "--model=vse or fusion", lambda values: _model(values).reads_vgg),
     Rule(_OF_IMAGE_FEATURES, "--model=single or fusion", lambda values: _model(values).reads_image_features),
@@ -83,7 +89,6 @@ _OF_TRAIN = (
         "--image_embedding=linear or random",
         lambda values: values.image_embedding not in ("raw", "captioner") and not values.captioner,
     ),
-    Rule(("captioner", "image_embedding"), "a first phase", lambda values: not values.finetune_cnn),
     Rule(
         ("vgg_model", "vgg_layer"),
         "features that --vgg_features does not name",
@@ -93,6 +98,7 @@ _OF_TRAIN = (
     Rule(("vgg_layer",), "--vgg_model=vgg16 or vgg19", lambda values: values.vgg_model != "scene_cnn"),
     Rule(("crops",), "features that are not named by --vgg_features and --image_features", _takes_usual_features),
     Rule(("finetune_crops",), "--finetune_blocks=1 or more", lambda values: values.finetune_blocks > 0),
+    Rule(("logical_cpus",), "--strategy=mirrored", lambda values: values.strategy == "mirrored"),
     Rule(("worker_timeout",), "--strategy=multi_worker", lambda values: values.strategy == "multi_worker"),
 )
 

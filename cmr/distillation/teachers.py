@@ -105,6 +105,7 @@ def _opened(path: str, allow_leak: bool) -> FinishedRun:
         teacher = finished_run.open_run(path)
         teacher.check_model()
         teacher.run.check_best_weights()
+        _ = teacher.ngrams
         # Older versions kept no sum by which a damaged file is known.
         if not teacher.run.best_sha256.exists():
             teacher.model()
@@ -121,8 +122,9 @@ def _opened(path: str, allow_leak: bool) -> FinishedRun:
 def _learnt_from(teachers: Sequence[FinishedRun]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Names of the features and of the other data sets' sentences that they, and who taught them, have read."""
     configs = [teacher.config for teacher in teachers]
-    before = [each.distillation or (each.finetune and each.finetune.taught_by) for each in configs]
-    taught = [each for each in before if each]
+    # A second phase may have teachers of its own beside those of its first one.
+    before = [told for each in configs for told in (each.distillation, each.finetune and each.finetune.taught_by)]
+    taught = [told for told in before if told]
     features = [name for each in configs for name in (each.vgg_features, each.image_features) if name]
     sentences_of = [name for each in configs if each.text_pretraining for name in each.text_pretraining.sentences_of]
     return (

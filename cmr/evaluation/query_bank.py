@@ -16,7 +16,7 @@ inverted softmax", 2017; Bogolin, Croitoru, Jin, Liu, Albanie, "Cross modal retr
 """
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -60,7 +60,7 @@ def hubness(candidates: np.ndarray, queries: np.ndarray, scales: Sequence[float]
     return result
 
 
-def corrected(embeddings: Embeddings, bank: Embeddings, scales: Sequence[float]) -> list[Embeddings]:
+def corrected(embeddings: Embeddings, bank: Embeddings, scales: Sequence[float]) -> Iterator[Embeddings]:
     """Embeddings whose dot products are the corrected scores of both directions.
 
     Args:
@@ -68,33 +68,42 @@ def corrected(embeddings: Embeddings, bank: Embeddings, scales: Sequence[float])
       bank: whose images and sentences are the queries.
       scales: of t.
 
-    Returns:
-      For each scale `[num_images, dim + 2]` and `[num_captions, dim + 2]` float32, not of norm 1.
+    Yields:
+      for each scale `[num_images, dim + 2]` and `[num_captions, dim + 2]` float32, not of norm 1: as large as the
+      embeddings, so that one after the other is looked at.
     """
-    of_images = hubness(embeddings.images, bank.captions, scales)[:, :, None]
-    of_captions = hubness(embeddings.captions, bank.images, scales)[:, :, None]
-    return [
-        Embeddings(
+    return _without_hubness(embeddings, *_hubness_of_both(embeddings, bank, scales))
+
+
+def _hubness_of_both(
+    embeddings: Embeddings, bank: Embeddings, scales: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
+    """h of images and of sentences, `[len(scales), num_images]` and `[len(scales), num_captions]` float32."""
+    of_images = hubness(embeddings.images, bank.captions, scales)
+    return of_images, hubness(embeddings.captions, bank.images, scales)
+
+
+def _without_hubness(embeddings: Embeddings, of_images: np.ndarray, of_captions: np.ndarray) -> Iterator[Embeddings]:
+    for of_image, of_caption in zip(of_images[:, :, None], of_captions[:, :, None], strict=True):
+        yield Embeddings(
             np.concatenate([embeddings.images, -of_image, np.ones_like(of_image)], axis=1),
             np.concatenate([embeddings.captions, np.ones_like(of_caption), -of_caption], axis=1),
         )
-        for of_image, of_caption in zip(of_images, of_captions, strict=True)
-    ]
 
 
 def _corrected_split(
     embeddings: Embeddings, split: Examples, bank: Embeddings | None, scales: Sequence[float], folds: int = 1
-) -> list[Embeddings]:
+) -> Iterator[Embeddings]:
     """The same; without a bank each fold of the split is its own."""
     if bank is not None:
         return corrected(embeddings, bank, scales)
-    sizes = [(len(side), side.shape[1] + 2) for side in (embeddings.images, embeddings.captions)]
-    result = [Embeddings(*(np.empty(size, np.float32) for size in sizes)) for _ in scales]
+    of_images, of_captions = (
+        np.empty((len(scales), len(side)), np.float32) for side in (embeddings.images, embeddings.captions)
+    )
     for images, captions in split.folds(folds):
         fold = Embeddings(embeddings.images[images], embeddings.captions[captions])
-        for whole, part in zip(result, corrected(fold, fold, scales), strict=True):
-            whole.images[images], whole.captions[captions] = part.images, part.captions
-    return result
+        of_images[:, images], of_captions[:, captions] = _hubness_of_both(fold, fold, scales)
+    return _without_hubness(embeddings, of_images, of_captions)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -142,9 +151,10 @@ def correct_splits(said_of: Callable[[str], Similarities], inputs: Inputs, bank:
     val, split = check_embeddings(said_of("val")), inputs.split("val")
     of_scales = _corrected_split(val, split, bank, SCALES)
     sums = [encoding.evaluate_embeddings(each, split)[0].sum_of_recalls for each in of_scales]
-    best = int(np.argmax(sums))
-    (test,) = _corrected_split(said_of("test"), inputs.split("test"), bank, [SCALES[best]], inputs.test_folds)
-    return CorrectedSplits(of_scales[best], test, SCALES[best], _note(bank, SCALES[best]))
+    scale = SCALES[int(np.argmax(sums))]
+    (corrected_val,) = _corrected_split(val, split, bank, [scale])
+    (test,) = _corrected_split(said_of("test"), inputs.split("test"), bank, [scale], inputs.test_folds)
+    return CorrectedSplits(corrected_val, test, scale, _note(bank, scale))
 
 
 def _note(bank: Embeddings | None, scale: float) -> str:

@@ -3,14 +3,13 @@
 import dataclasses
 import os
 import pathlib
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 
 import keras
 import tensorflow as tf
 
 from cmr.config import MAX_PIXELS
-from cmr.errors import ConfigError, DataError
+from cmr.errors import ConfigError
 from cmr.pictures import cnn
 from cmr.pictures.cnn import CNN_KERAS, Cnn
 from cmr.workspace import checksums
@@ -69,18 +68,3 @@ def with_features(parts: Mapping[str, keras.Model], batch: Mapping[str, tf.Tenso
     """
     features = {name: part(tf.cast(batch[name], tf.float32), training=False) for name, part in parts.items()}
     return {**batch, **features}
-
-
-def with_data_errors(dataset: Iterable) -> Iterator:
-    """The elements of a data set whose stages read pictures.
-
-    Raises:
-      DataError: a picture can't be read; tf.data hands on what its stage raised as text.
-    """
-    try:
-        yield from dataset
-    except tf.errors.OpError as error:
-        sentence = re.search(r"DataError: (.*)", error.message)
-        if sentence is None:
-            raise
-        raise DataError(sentence.group(1)) from error

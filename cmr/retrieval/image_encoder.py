@@ -5,6 +5,7 @@ import keras
 from cmr.captioner import model
 from cmr.config import ModelConfig
 from cmr.data import input_names
+from cmr.retrieval.dropout import Dropout
 
 
 def image_understanding(image_features, units: int, trainable: bool):
@@ -65,5 +66,5 @@ def _prepared(features, name: str, config: ModelConfig):
     if config.normalize_features:
         features = keras.layers.UnitNormalization(name=f"unit_{name}")(features)
     if config.dropout:
-        features = keras.layers.Dropout(config.dropout, name=f"{name}_dropout")(features)
+        features = Dropout(config.dropout, name=f"{name}_dropout")(features)
     return features

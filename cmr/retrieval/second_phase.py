@@ -56,11 +56,9 @@ class SecondPhase(Phase):
         begins_with.check_best_weights()
         if before.finetune is not None:
             raise ConfigError(f"the CNN of {begins_with.path} is tuned already; give the run that it began with")
-        setup = RunSetup.from_flags(values)
+        setup = RunSetup.from_flags(values, before)
         before = dataclasses.replace(before, checksums=setup.inputs.recognised(fingerprints))
-        # These come with the weights of the run, whatever the flags would make.
-        kept = {name: getattr(before, name) for name in ("text_space", "captioner", "leak", "text_pretraining")}
-        run_config = dataclasses.replace(setup.run_config, **kept)
+        run_config = dataclasses.replace(setup.run_config, text_pretraining=before.text_pretraining)
         changed = {
             name: text
             for name, text in runs.differences(before, run_config).items()

@@ -20,6 +20,9 @@ from cmr.workspace import feature_names
 from cmr.workspace.ngrams import Ngrams
 from cmr.workspace.paths import Workspace
 
+# What a run's settings say of the weights that it begins with.
+_ORIGINS = ("text_space", "captioner", "word_vectors", "leak")
+
 
 @dataclasses.dataclass(frozen=True)
 class RunSetup:
@@ -62,11 +65,12 @@ class RunSetup:
         check_replicas(self.run_config.train, num_replicas)
 
     @classmethod
-    def from_flags(cls, values: flags.FlagValues) -> "RunSetup":
+    def from_flags(cls, values: flags.FlagValues, begins_with: RunConfig | None = None) -> "RunSetup":
         """Reads the workspace as the flags say; trains the linear W_img where there is no captioner.
 
         Args:
           values: the parsed flags, the data set's defaults applied.
+          begins_with: settings of the run whose weights this one takes over, and with them its W_img and word table.
 
         Raises:
           WorkspaceError: something is missing or does not fit.
@@ -79,12 +83,7 @@ class RunSetup:
         # Before a linear W_img is trained, which takes minutes.
         inputs.check_splits(("train",))
         order.check_batches(train, inputs.split_sizes()["train"][1])
-        text_space = choice.from_flags(values, workspace, inputs, image_features)
-        vectors = None
-        if values.word_vectors:
-            vectors = word_vectors.source(
-                workspace, inputs, values.word_vectors, values.word_dim, values.seed, values.allow_leak
-            )
+        first = _first_weights(values, workspace, inputs, image_features) if begins_with is None else None
         ngrams = _ngrams(inputs, values.min_ngram_count) if "ngrams" in values.text_levels else None
         run_config = RunConfig(
             dataset=values.dataset,
@@ -94,22 +93,56 @@ class RunSetup:
                 vgg_dim=inputs.feature_dim(input_names.VGG_FEATURES),
                 image_dim=inputs.feature_dim(input_names.IMAGE_FEATURES),
                 vocabulary_size=len(inputs.vocabulary),
-                text_space_dim=text_space.dim if text_space.origin else values.text_space_dim,
+                text_space_dim=first.text_space_dim if first else begins_with.model.text_space_dim,
                 num_ngrams=len(ngrams) if ngrams else 0,
             ),
             train=train,
             vgg_features=vgg_features,
             image_features=image_features,
-            text_space=text_space.origin,
             checksums=inputs.checksums,
-            captioner=text_space.captioner,
-            leak=" ".join(filter(None, (text_space.leak, vectors.leak if vectors else ""))),
             test_folds=inputs.test_folds,
             ngrams=ngrams.checksum() if ngrams else "",
-            word_vectors=vectors.origin if vectors else "",
             train_images=values.train_images,
+            **(first.origins if first else {name: getattr(begins_with, name) for name in _ORIGINS}),
         )
-        return cls(workspace, inputs, run_config, text_space.kernel, ngrams, vectors.vectors() if vectors else None)
+        text_space, vectors = (first.text_space, first.word_vectors) if first else (None, None)
+        return cls(workspace, inputs, run_config, text_space, ngrams, vectors)
+
+
+@dataclasses.dataclass(frozen=True)
+class _FirstWeights:
+    """What a model begins with that is not drawn.
+
+    Attributes:
+      text_space_dim: of `ModelConfig`.
+      origins: what `RunConfig` says of them, by `_ORIGINS`.
+      text_space: as of `RunSetup`.
+      word_vectors: likewise.
+    """
+
+    text_space_dim: int
+    origins: dict[str, str]
+    text_space: np.ndarray | None
+    word_vectors: WordVectors | None
+
+
+def _first_weights(
+    values: flags.FlagValues, workspace: Workspace, inputs: Inputs, image_features: str
+) -> _FirstWeights:
+    text_space = choice.from_flags(values, workspace, inputs, image_features)
+    vectors = None
+    if values.word_vectors:
+        vectors = word_vectors.source(
+            workspace, inputs, values.word_vectors, values.word_dim, values.seed, values.allow_leak
+        )
+    leak = " ".join(filter(None, (text_space.leak, vectors.leak if vectors else "")))
+    said = text_space.origin, text_space.captioner, vectors.origin if vectors else "", leak
+    return _FirstWeights(
+        text_space.dim if text_space.origin else values.text_space_dim,
+        dict(zip(_ORIGINS, said, strict=True)),
+        text_space.kernel,
+        vectors.vectors() if vectors else None,
+    )
 
 
 def _ngrams(inputs: Inputs, min_count: int) -> Ngrams:

@@ -11,6 +11,7 @@ from cmr.data import input_names
 from cmr.data.word_vectors import WordVectors
 from cmr.errors import ConfigError
 from cmr.retrieval import gru, text_levels
+from cmr.retrieval.dropout import DeviceSeeds
 from cmr.workspace import vocabulary
 from cmr.workspace.ngrams import Ngrams
 
@@ -56,7 +57,7 @@ class WordDropout(keras.layers.Layer):
     def __init__(self, rate: float, **kwargs):
         super().__init__(**kwargs)
         self.rate = rate
-        self.seed_generator = keras.random.SeedGenerator()
+        self.seed_generator = DeviceSeeds()
         self.built = True
 
     def call(self, captions, training=False):

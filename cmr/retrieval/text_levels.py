@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from cmr.retrieval.dropout import DeviceSeeds
 from cmr.workspace import vocabulary
 from cmr.workspace.ngrams import Ngram, Ngrams
 
@@ -48,7 +49,7 @@ class NgramLevel(keras.layers.Layer):
         self.units = units
         self.dropout = dropout
         # A model without dropout has no state of it, which a checkpoint would hold.
-        self.seed_generator = keras.random.SeedGenerator() if dropout else None
+        self.seed_generator = DeviceSeeds() if dropout else None
         # Looked up by bisection: a pair of words as one number, ascending.
         numbers = [first * vocabulary_size + second for first, second in self.rows]
         self._order = sorted(range(len(numbers)), key=numbers.__getitem__)

@@ -1,6 +1,6 @@
 """Training of a retrieval model: its batches and its validation, in the common course."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -12,7 +12,6 @@ from cmr.data.order import Schedule
 from cmr.data.teacher_rows import TeacherRows
 from cmr.evaluation import encoding
 from cmr.evaluation.encoding import SplitEmbedder
-from cmr.finetuning.cnn_in_training import with_data_errors
 from cmr.finetuning.tuned_cnns import TunedCnns
 from cmr.retrieval.batches import check_replicas, training_batches
 from cmr.retrieval.pairs_trainer import PairsTrainer
@@ -84,11 +83,6 @@ class Trainer(PairsTrainer):
     def trackables(self) -> Mapping[str, Any]:
         tracked = super().trackables
         return {**tracked, "cnns": dict(self._tuned_cnns.parts)} if self._tuned_cnns else tracked
-
-    def batches(self, epoch: int, first_step: int) -> Iterable:
-        """Batches of all replicas, from a step of an epoch on."""
-        read = super().batches(epoch, first_step)
-        return read if self._tuned_cnns is None else with_data_errors(read)
 
     def _pipeline(
         self, epoch: int, first_step: int, num_replicas: int, worker: int, num_workers: int

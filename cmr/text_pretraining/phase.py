@@ -121,6 +121,8 @@ class TextPhase(Phase):
             phase.path.mkdir(exist_ok=True)
             recorder = TextRecorder(run.text_phase_curves, flags_text, "pairs_per_second")
         sentences, left_out = self._sentences
+        if self.source and not is_taken_over:
+            print(f"--sentences_from is not read: {run.path} has begun to learn from sentences itself", flush=True)
         if is_taken_over:
             print(f"what the text encoder learns first, from sentences, is that of {self.source.path}", flush=True)
         else:

@@ -167,9 +167,17 @@ def provenance(run_config: MeasuredConfig, inputs: Inputs, flags_text: str) -> d
         "checksums": run_config.checksums,
         "fingerprints": {name: each.to_dict() for name, each in inputs.fingerprints.items() if each.is_whole},
         "python": platform.python_version(),
-        "packages": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "packages": {name: _version(name) for name in _PACKAGES},
         "git_commit": git_commit(),
     }
+
+
+def _version(package: str) -> str | None:
+    """None for one that came under another name, as TensorFlow from vendors does."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _extractors(inputs: Inputs) -> list[dict | None]:
@@ -235,7 +243,10 @@ def _finetune_notes(run_config: RunConfig, inputs: Inputs) -> list[str]:
 
 
 def git_commit() -> str | None:
-    """The commit of this source tree, with `+changes` where files differ from it; None outside a git checkout."""
+    """The commit of this source tree, with `+changes` where files differ from it; None outside a git checkout.
+
+    A checkout that it is merely installed in, as in a virtual environment there, has a commit of something else.
+    """
     folder = pathlib.Path(__file__).parent
 
     def git(*arguments: str) -> str:
@@ -243,6 +254,7 @@ def git_commit() -> str | None:
         return done.stdout.strip()
 
     try:
+        git("ls-files", "--error-unmatch", __file__)
         return git("rev-parse", "HEAD") + ("+changes" if git("status", "--porcelain", "-uno") else "")
     except (OSError, subprocess.CalledProcessError):
         return None

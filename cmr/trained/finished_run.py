@@ -107,16 +107,10 @@ def open_run(run_dir: str | os.PathLike) -> FinishedRun:
     Raises:
       WorkspaceError: it is no finished run, not in its place, or its inputs have changed since.
     """
-    # runs/<name> lies in the data set's folder, which lies in the workspace.
     run = Run(pathlib.Path(run_dir).resolve())
     run_config = run.read_measured_config()
     fingerprints = runs.fingerprints_of(run_config, run.read_metrics())
-    workspace = Workspace(run.path.parent.parent.parent, run_config.dataset)
-    if workspace.run_dir(run.path.name) != run.path:
-        raise WorkspaceError(
-            f"{run.path} is not where cmr.train writes a run, below its data set in {workspace.dataset_dir.name}/runs; "
-            "move it back"
-        )
+    workspace = Workspace.of_run(run.path, run_config.dataset)
     inputs = read_inputs(workspace, run_config.vgg_features, run_config.image_features)
     # Features may have been extracted on another machine since.
     changed = [name for name, kept in fingerprints.items() if not inputs.has(name, kept)]
@@ -151,4 +145,10 @@ def tuned_inputs(run: Run, run_config: RunConfig, inputs: Inputs) -> Inputs:
     if run_config.finetune is None:
         return inputs
     folders = {name: run.tuned_features_dir(name, inputs.features[name].name) for name in run_config.finetune.cnns}
-    return inputs.with_features({name: features.read_features(folder) for name, folder in folders.items()})
+    try:
+        return inputs.with_features({name: features.read_features(folder) for name, folder in folders.items()})
+    except WorkspaceError as error:
+        raise WorkspaceError(
+            f"the features of the CNN that {run.path} has tuned are missing or damaged; the run's own command makes "
+            f"them again: {run.command}"
+        ) from error

@@ -13,6 +13,7 @@ import tensorflow as tf
 from cmr import progress
 from cmr.errors import ConfigError, WorkspaceError
 from cmr.training.cost import Cost
+from cmr.training.stage_errors import with_stage_errors
 from cmr.training.workers import Workers
 from cmr.workspace.json_kinds import Anything
 from cmr.workspace.runs import Run
@@ -217,7 +218,7 @@ class TrainingLoop:
         steps = self._task.steps_per_epoch
         total = self._get("loss_sum")
         started, items, waiting = time.monotonic(), 0, []
-        dataset = self._task.batches(epoch, first)
+        dataset = with_stage_errors(self._task.batches(epoch, first))
         with progress.progress_bar(steps, "step", f"epoch {epoch + 1}/{self._limits.max_epochs}", first) as bar:
             for step, batch in enumerate(dataset, start=first + 1):
                 waiting.append(self._task.step(batch))

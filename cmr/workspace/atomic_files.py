@@ -80,9 +80,9 @@ def remove_leftovers(folder: pathlib.Path, parts: Sequence[str] = ()) -> None:
 
     Args:
       folder: whose files, and not those of the folders in it, are looked at.
-      parts: folders in it to look at as well.
+      parts: folders in it to look at as well, by name or pattern.
     """
-    for place in (folder, *(folder / part for part in parts)):
+    for place in (folder, *(place for part in parts for place in folder.glob(part))):
         for pattern in _LEFTOVERS:
             for leftover in place.glob(pattern):
                 if leftover.is_dir():

@@ -46,6 +46,22 @@ class Workspace:
     root: pathlib.Path
     dataset: str
 
+    @classmethod
+    def of_run(cls, run_dir: pathlib.Path, dataset: str) -> "Workspace":
+        """The one that a run of this data set lies in, below it in `runs`.
+
+        Raises:
+          WorkspaceError: the run lies elsewhere.
+        """
+        path = run_dir.resolve()
+        workspace = cls(path.parent.parent.parent, dataset)
+        if workspace.run_dir(path.name) != path:
+            raise WorkspaceError(
+                f"{path} is not where cmr.train writes a run, below its data set in {workspace.dataset_dir.name}/runs; "
+                "move it back"
+            )
+        return workspace
+
     @property
     def dataset_dir(self) -> pathlib.Path:
         return self.root / re.sub(r"[:/]", "-", self.dataset)

@@ -210,8 +210,8 @@ class Run:
         Args:
           flag: that names another folder.
         """
-        parts = self.checkpoints_dir, self.text_phase.path, self.text_phase.checkpoints_dir
-        return writer_lock(self.path, tuple(str(part.relative_to(self.path)) for part in parts), flag)
+        parts = "checkpoints", "text", "text/checkpoints", "tensorboard", "teachers/*", "features/*/*"
+        return writer_lock(self.path, parts, flag)
 
     def goes_on_with(self, run_config: Settings) -> bool:
         """Whether the run that the folder holds has come as far as one of these settings would, or less far.
@@ -374,9 +374,9 @@ class Run:
         if not self.metrics_json.exists():
             raise WorkspaceError(
                 f"{self.path} is not finished (metrics.json is missing); the command that began it goes on with it: "
-                + shell.python_command(self._command, f"--flagfile={self.flags_txt}")
+                f"{self.command}"
             )
-        mend = f"remove it, and {self._command} writes it again"
+        mend = f"remove it, and {self._module} writes it again"
         return json_files.read_workspace_json(self.metrics_json, _METRICS, mend)
 
     @property
@@ -385,7 +385,12 @@ class Run:
         return self.best_weights.exists() or self.similarities_npz("test").exists()
 
     @property
-    def _command(self) -> str:
+    def command(self) -> str:
+        """The command that began it, and goes on with it."""
+        return shell.python_command(self._module, f"--flagfile={self.flags_txt}")
+
+    @property
+    def _module(self) -> str:
         return _COMMANDS[self._kind()]
 
     def write_history(self, history: Sequence[Mapping]) -> None:

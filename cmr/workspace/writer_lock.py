@@ -30,7 +30,7 @@ def writer_lock(folder: str | os.PathLike, parts: Sequence[str] = (), flag: str 
 
     Args:
       folder: is made when missing, and removed again when nothing was written into it.
-      parts: folders inside it that belong to it, such as `checkpoints`.
+      parts: folders inside it that belong to it, such as `checkpoints` or `teachers/*`.
       flag: that names another folder.
 
     Raises:

@@ -19,6 +19,7 @@ from cmr.config import CaptionerConfig, CaptionerTrainConfig
 from cmr.data import input_names
 from cmr.errors import ConfigError, DataError
 from cmr.pictures.cnn import Cnn
+from cmr.training.stage_errors import with_stage_errors
 from cmr.workspace.runs import Run
 
 SIZE = 8
@@ -254,4 +255,4 @@ def test_a_picture_that_cannot_be_read_is_named(splits, pictures):
     lost = dataclasses.replace(splits[1], file_names=["lost.png"] * splits[1].num_images)
 
     with pytest.raises(DataError, match=r"lost\.png does not exist; restore it"):
-        next(picture_batches(lost, pictures, SIZE, 24, 1, 0, 0))
+        next(iter(with_stage_errors(picture_batches(lost, pictures, SIZE, 24, 1, 0, 0))))

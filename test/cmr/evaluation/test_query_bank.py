@@ -93,7 +93,7 @@ def test_the_scale_is_the_best_on_validation_whatever_test_says():
 
     corrected = query_bank.correct_splits({"val": val, "test": drawn(0, dim=32)}.get, inputs(), bank)
 
-    of_scales = query_bank.corrected(val, bank, query_bank.SCALES)
+    of_scales = list(query_bank.corrected(val, bank, query_bank.SCALES))
     sums = [encoding.evaluate_embeddings(each, SPLIT)[0].sum_of_recalls for each in of_scales]
     assert len(set(sums)) > 1
     assert corrected.scale == query_bank.SCALES[sums.index(max(sums))]
