@@ -63,7 +63,8 @@ def fit(images: np.ndarray, texts: np.ndarray, image_of_text: np.ndarray, dims: 
         (centred * counts[:, None].astype(np.float32)).T @ centred / len(texts), ridge
     )
     whiten_texts = whitening.inverse_root(texts.T @ texts / len(texts), ridge)
-    left, correlations, right = np.linalg.svd(whiten_images @ (centred.T @ sums / len(texts)) @ whiten_texts)
+    correlated = whiten_images @ (centred.T @ sums / len(texts)) @ whiten_texts
+    left, correlations, right = np.linalg.svd(correlated, full_matrices=False)
     dims = min(dims, len(correlations))
     return CanonicalMaps(
         image_mean=image_mean.astype(np.float32),

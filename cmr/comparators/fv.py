@@ -10,7 +10,7 @@ from cmr.comparators.system import EmbeddingSystem, side_by_side, unit
 from cmr.data.examples import Examples
 from cmr.evaluation.encoding import Embeddings
 
-# Sentences at once: of 12,000 values each, 50 MB.
+# Sentences at once: of 12,000 values each with both mixtures on 100-d vectors, 50 MB.
 _ROWS_AT_ONCE = 1024
 # Sentences that PCA's directions are found on.
 _PCA_SENTENCES = 10_000

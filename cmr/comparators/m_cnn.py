@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from cmr.comparators.m_cnn_model import ENTERS_AT, MAX_WORDS, WORDS, Sizes, matching_cnn
 from cmr.comparators.settings.m_cnn import MCnnSettings
-from cmr.comparators.system import NeuralSystem, ScoreSystem, System, side_by_side
+from cmr.comparators.system import NeuralSystem, ScoreSystem, System, side_by_side, with_rms
 from cmr.data import input_names
 from cmr.data.examples import Examples
 from cmr.evaluation.similarities import PairScores, Similarities
@@ -92,7 +92,7 @@ class MCnn(ScoreSystem, NeuralSystem):
         images = train.image_of_caption[captions]
         return {
             input_names.CAPTION: train.padded(captions),
-            input_names.IMAGE_FEATURES: side_by_side(train, images),
+            input_names.IMAGE_FEATURES: self._features(train, images),
             _IMAGE: images,
             _SHIFTS: shifts.astype(np.int32),
         }
@@ -140,11 +140,15 @@ class MCnn(ScoreSystem, NeuralSystem):
         if self._sentences is None or not np.array_equal(self._sentences.captions, captions):
             self._sentences = _Sentences(captions, tuple(self._of_sentences(split, captions)))
         scores = np.empty((len(images), len(captions)), np.float32)
-        of_images = self._image(tf.constant(side_by_side(split, images)))
+        of_images = self._image(tf.constant(self._features(split, images)))
         for row in range(len(images)):
             for columns, of_sentences, num_words in self._sentences.blocks:
                 scores[row, columns] = self._pair(of_sentences, num_words, of_images[row : row + 1]).numpy()
         return scores
+
+    def _features(self, split: Examples, images: np.ndarray) -> np.ndarray:
+        rms = self.settings.image_rms
+        return with_rms(split, images, rms) if rms else side_by_side(split, images)
 
     def _of_sentences(self, split: Examples, captions: np.ndarray) -> Iterator[tuple[np.ndarray, tf.Tensor, tf.Tensor]]:
         """What belongs to the sentences alone, those of like length together, so that no padding is computed."""

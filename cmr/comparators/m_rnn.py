@@ -7,8 +7,6 @@ Reference: Mao, Xu, Yang, Wang, Huang, Yuille, "Deep captioning with multimodal 
 2015, section 6.
 """
 
-import math
-
 import numpy as np
 import tensorflow as tf
 
@@ -16,7 +14,7 @@ from cmr.captioner.loss import word_losses
 from cmr.comparators.language_model import LanguageModelSystem
 from cmr.comparators.m_rnn_model import MultimodalStates, m_rnn_model, states_before_words
 from cmr.comparators.settings.language_models import MRnnSettings
-from cmr.comparators.system import NeuralSystem, side_by_side
+from cmr.comparators.system import NeuralSystem, with_rms
 from cmr.data import input_names
 from cmr.data.examples import Examples
 
@@ -53,6 +51,4 @@ class MRnn(LanguageModelSystem, NeuralSystem):
         return MultimodalStates(self.model, self.settings.bfloat16)
 
     def features(self, split: Examples, images: np.ndarray) -> np.ndarray:
-        """With a mean square of one, near that of fc7, which the paper took as it is."""
-        vectors = side_by_side(split, images)
-        return vectors * np.float32(math.sqrt(vectors.shape[1] / len(split.features)))
+        return with_rms(split, images)

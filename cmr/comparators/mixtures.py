@@ -6,8 +6,9 @@ import numpy as np
 
 from cmr import extras
 
-# In parts of a dimension's own variance (and mean deviation): a component that shrinks onto one word would have a
-# likelihood without bound.
+# What a component that shrinks onto one word is kept from, whose likelihood would have no bound: of a Gaussian mixture
+# this part of the mean variance is added to each variance, of a hybrid one it is the least scale, in parts of a
+# dimension's root mean square.
 _LEAST_SCALE = 1e-2
 
 

@@ -47,7 +47,9 @@ def train_and_measure(setup: ComparatorSetup, run: Run, flags_text: str) -> None
     run.remove_blocks()
     if isinstance(system, EmbeddingSystem):
         bank = query_bank.bank_of(measured_inputs.split("train"))
-        similarities.write(run.similarities_npz("train"), system.embed(bank))
+        with cost.counted(run):
+            of_bank = system.embed(bank)
+        similarities.write(run.similarities_npz("train"), of_bank)
     notes = [*_notes(system, run_config), *system.notes, *_left_out(setup)]
     if not isinstance(system, NeuralSystem):
         run.write_history([{"epoch": 0, "val": val}])
@@ -68,7 +70,10 @@ def _fit(system: System, setup: ComparatorSetup, run: Run, flags_text: str) -> N
     print(f"{train.num_images} training images with {train.num_captions} sentences", flush=True)
     if isinstance(system, NeuralSystem):
         curves = TrainingCurves(run.tensorboard_dir, flags_text, "sentences_per_second")
-        Trainer(system, setup.run_config.train, run, train, val, curves).fit()
+        # Some make n-grams of the sentences first, as systems without epochs do in `fit`.
+        with cost.counted(run):
+            trainer = Trainer(system, setup.run_config.train, run, train, val, curves)
+        trainer.fit()
     else:
         with cost.counted(run):
             system.fit(train, val)

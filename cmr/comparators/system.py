@@ -3,6 +3,7 @@
 import abc
 import contextlib
 import dataclasses
+import math
 import pathlib
 from collections.abc import Iterator, Sequence
 
@@ -203,6 +204,18 @@ def side_by_side(split: Examples, images: np.ndarray | None = None) -> np.ndarra
     """
     rows = np.arange(split.num_images) if images is None else images
     return np.concatenate([unit(features) for features in split.image_inputs(rows).values()], axis=1)
+
+
+def with_rms(split: Examples, images: np.ndarray | None = None, rms: float = 1.0) -> np.ndarray:
+    """`side_by_side` for networks, whose other inputs have values near 1.
+
+    Args:
+      split: the examples.
+      images: as of `side_by_side`.
+      rms: root mean square of an image's values; 1 is near that of VGG's fc7, which papers took as it is.
+    """
+    vectors = side_by_side(split, images)
+    return vectors * np.float32(rms * math.sqrt(vectors.shape[1] / len(split.features)))
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -20,6 +20,8 @@ from cmr.workspace.vocabulary import SPECIAL, Vocabulary, tokenize
 
 # Of skip-gram: word2vec's own but for the epochs, whose 5 are meant for corpora a thousand times as large.
 _WINDOW, _NEGATIVES, _EPOCHS = 5, 5, 20
+# Whose words' vectors are laid side by side: of 11 words and 300 values each, 110 MB.
+_SENTENCES_AT_ONCE = 8192
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +44,17 @@ class WordVectors:
 
     def sentence_means(self, split: Examples) -> np.ndarray:
         """Mean vector of each sentence's known words: `[num_captions, dim]` float32; zeros where it has none."""
-        words = split.tokens
-        caption_of = np.repeat(np.arange(split.num_captions), split.lengths)
-        known = self.is_known[words]
-        sums = np.zeros((split.num_captions, self.dim), np.float32)
-        np.add.at(sums, caption_of[known], self.vectors[words[known]])
-        counts = np.bincount(caption_of[known], minlength=split.num_captions)
-        return sums / np.maximum(counts, 1)[:, None].astype(np.float32)
+        means = np.zeros((split.num_captions, self.dim), np.float32)
+        for start in range(0, split.num_captions, _SENTENCES_AT_ONCE):
+            block = means[start : start + _SENTENCES_AT_ONCE]
+            starts = split.starts[start : start + len(block) + 1]
+            words = split.tokens[starts[0] : starts[-1]]
+            caption_of = np.repeat(np.arange(len(block)), np.diff(starts))
+            known = self.is_known[words]
+            np.add.at(block, caption_of[known], self.vectors[words[known]])
+            counts = np.bincount(caption_of[known], minlength=len(block))
+            block /= np.maximum(counts, 1)[:, None].astype(np.float32)
+        return means
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The end of a run: its best weights on the test split, as a table and as metrics.json."""
 
+import contextlib
 import dataclasses
 import importlib.metadata
 import pathlib
@@ -167,17 +168,18 @@ def provenance(run_config: MeasuredConfig, inputs: Inputs, flags_text: str) -> d
         "checksums": run_config.checksums,
         "fingerprints": {name: each.to_dict() for name, each in inputs.fingerprints.items() if each.is_whole},
         "python": platform.python_version(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": _versions(),
         "git_commit": git_commit(),
     }
 
 
-def _version(package: str) -> str | None:
-    """None for one that came under another name, as TensorFlow from vendors does."""
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
+def _versions() -> dict[str, str]:
+    """Of the packages that numbers depend on, without those that came under another name, as vendors' TensorFlow."""
+    versions = {}
+    for package in _PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def _extractors(inputs: Inputs) -> list[dict | None]:

@@ -91,7 +91,7 @@ def counting(values: flags.FlagValues) -> dict[str, object]:
     """The values that decide a run's numbers, those left to their defaults included, by name."""
     without = WITHOUT_EFFECT | training_flags.without_effect(values)
     if "system" in values:
-        without |= flag_groups.of_other_systems(values.system)
+        without |= flag_groups.without_effect(values)
     return {name: values[name].value for name in sorted(values) if name not in without}
 
 

@@ -162,6 +162,19 @@ def test_flags_that_begin_with_nothing_are_refused_in_one_line(flags, sentence):
     assert ended.stderr.count("\n") == 1
 
 
+def test_features_of_the_tuned_cnn_that_are_gone_are_named_with_the_command_that_makes_them(tunable_root, tmp_path):
+    run = tunable_runs.tuned(tunable_root)
+    folder = run.tuned_features_dir("vgg_features", tunable_runs.FEATURES)
+    folder.rename(tmp_path / "away")
+    try:
+        ended = tiny_runs.call_command("cmr.evaluate", f"--run_dir={run.path}")
+    finally:
+        (tmp_path / "away").rename(folder)
+
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert f"makes them again: python -m cmr.train --flagfile={run.flags_txt}" in ended.stderr
+
+
 def test_two_devices_train_it_as_a_user_would(tunable_root):
     flags = tunable_runs.tuning_flags(tunable_runs.frozen(tunable_root))
     devices = "--strategy=mirrored", "--logical_cpus=2", "--batch_size=14", "--max_epochs=1", "--run_name=two-devices"

@@ -14,17 +14,19 @@ def setting(
     lower: float | None = None,
     upper: float | None = None,
     choices: tuple[str, ...] = (),
+    later: bool = False,
 ) -> Any:
     """A field of a dataclass of settings.
 
     Args:
-      default: the paper's value: a str, bool, int or float.
+      default: a str, bool, int or float: the paper's value where it names one, as `reason` says.
       reason: of the flag's help: what it is, its unit, and where the default comes from.
       lower: of numbers, the least.
       upper: of numbers, the greatest.
       choices: of texts, those that there are; a text without choices is a path, or a word that can stand for one.
+      later: whether there were runs before it came, which its default describes: a run says another value alone.
     """
-    metadata = {"reason": reason, "lower": lower, "upper": upper, "choices": choices}
+    metadata = {"reason": reason, "lower": lower, "upper": upper, "choices": choices, "later": later}
     return dataclasses.field(default=default, metadata=metadata)
 
 
@@ -78,9 +80,17 @@ class Settings:
         return 0
 
 
+def unsaid(settings: Settings) -> frozenset[str]:
+    """Names of the settings that came later and have their default: runs are recognised without them."""
+    fields = dataclasses.fields(settings)
+    return frozenset(
+        field.name for field in fields if field.metadata.get("later") and getattr(settings, field.name) == field.default
+    )
+
+
 @dataclasses.dataclass(frozen=True)
 class NeuralSettings(Settings):
-    """What the shared trainer needs; a system's own class gives its paper's values."""
+    """What the shared trainer needs; a system's own class has its own values."""
 
     batch_size: int = setting(100, "Sentences a step.", lower=2)
     learning_rate: float = setting(1e-3, "Adam's rate.", lower=0.0)

@@ -6,7 +6,7 @@ from absl import flags
 
 from cmr.cli import compare_flags
 from cmr.cli import flags as cmr_flags
-from cmr.comparators.settings.declared import Settings
+from cmr.comparators.settings.declared import Settings, unsaid
 from cmr.comparators.settings.registry import SETTINGS
 from cmr.workspace import feature_names
 
@@ -29,6 +29,13 @@ def of_other_systems(system: str) -> frozenset[str]:
     own = SETTINGS[system]
     others = {name for kind in KINDS if kind is not own for name in compare_flags.names(kind)}
     return frozenset(others.difference(compare_flags.names(own)))
+
+
+def without_effect(values: flags.FlagValues) -> frozenset[str]:
+    """The flags that say nothing of a run of cmr.compare: those of other systems, and what `declared.unsaid` names."""
+    kind = SETTINGS[values.system]
+    later = unsaid(compare_flags.settings_of(values, kind))
+    return of_other_systems(values.system) | {f"{kind.flag_prefix}_{name}" for name in later}
 
 
 def features_read(values: flags.FlagValues) -> tuple[str, str]:

@@ -37,7 +37,7 @@ class DeepFragmentSettings(FragmentSettings):
     fragment_weight: float = setting(1.0, "Weight of the fragment objective beside the ranking.", lower=0.0)
     smoothing: int = setting(5, "Fragments by which a sentence counts as longer, n (the paper's).", lower=1)
     mil_epoch: int = setting(
-        15, "Epoch from which multiple instances are assumed; every cell fits every bigram before.", lower=0
+        15, "Epochs before multiple instances are assumed, in which every cell fits every bigram.", lower=0
     )
 
 

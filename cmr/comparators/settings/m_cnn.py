@@ -34,6 +34,13 @@ class MCnnSettings(NeuralSettings):
     negatives: int = setting(
         10, "Wrong images a sentence, and wrong sentences an image, of the batch; the paper names no number.", lower=1
     )
+    image_rms: float = setting(
+        0.0,
+        "Root mean square of an image's features, those of all CNNs side by side; 0: those of each CNN have norm 1. "
+        "That of VGG's fc7, which the paper took as it is, is near 1.",
+        lower=0.0,
+        later=True,
+    )
     image_units: int = setting(256, "Size of the image's vector.", lower=1)
     hidden_units: int = setting(400, "Size of the perceptron's hidden layer.", lower=1)
     filters_1: int = setting(200, "Filters of the first convolution.", lower=1)

@@ -10,6 +10,7 @@ import tensorflow as tf
 from cmr.comparators import m_cnn
 from cmr.comparators.m_cnn import MCnn, ranking_loss
 from cmr.comparators.m_cnn_model import ENTERS_AT
+from cmr.comparators.settings.declared import unsaid
 from cmr.data import input_names
 
 
@@ -67,6 +68,22 @@ def test_block_scores_are_those_of_the_whole_network_pair_by_pair(system, scenes
         {input_names.CAPTION: batch[input_names.CAPTION], input_names.IMAGE_FEATURES: features}, training=False
     )
     np.testing.assert_allclose(scores.ravel(), expected, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize(("rms", "expected"), [(0.0, None), (1.0, 1.0), (0.5, 0.5)])
+def test_images_have_the_root_mean_square_that_is_asked_for(scenes_inputs, rms, expected):
+    settings = dataclasses.replace(comparators.small_settings("m_cnn_st"), image_rms=rms)
+    system = MCnn(settings, comparators.given("m_cnn_st", scenes_inputs))
+    system.build(scenes_inputs.split("train"))
+    train = scenes_inputs.split("train")
+
+    features = system.batch(train, np.arange(12), np.random.default_rng(0))[input_names.IMAGE_FEATURES]
+
+    # Of each of the two CNNs, or of both together.
+    norms = np.linalg.norm(features, axis=1)
+    np.testing.assert_allclose(norms, np.sqrt(2) if expected is None else expected * np.sqrt(24), rtol=1e-5)
+    # Runs from before there was a choice are found by their settings.
+    assert unsaid(settings) == (frozenset() if rms else {"image_rms"})
 
 
 @pytest.mark.parametrize(("decay_epochs", "expected"), [(0, [2e-3] * 4), (2, [2e-3, 2e-3, 2e-4, 2e-4])])

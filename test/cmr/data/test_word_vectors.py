@@ -54,7 +54,9 @@ def test_special_words_have_no_vector_whatever_a_file_says(tiny_workspace, tmp_p
     assert not vectors.is_known[:3].any()
 
 
-def test_a_sentence_is_the_mean_of_its_known_words(tiny_workspace, tmp_path):
+@pytest.mark.parametrize("at_once", [7, 8192])
+def test_a_sentence_is_the_mean_of_its_known_words(tiny_workspace, tmp_path, monkeypatch, at_once):
+    monkeypatch.setattr(word_vectors, "_SENTENCES_AT_ONCE", at_once)
     opened = read_inputs(tiny_workspace)
     vectors = word_vectors.source(tiny_workspace, opened, stored(tmp_path / "words.npz"), 300, 0).vectors()
     split = opened.split("test")

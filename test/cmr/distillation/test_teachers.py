@@ -329,12 +329,13 @@ def test_what_a_student_knows_of_is_also_what_its_teachers_teachers_have_read():
     configs = [
         run_config(*of_vgg, text_pretraining=TextPretrainingConfig({"flickr30k": "3"}, 1)),
         run_config(*of_image, distillation=taught),
-        run_config(*of_image, finetune=tuned),
+        # A second phase with teachers of its own, whose first one had others.
+        run_config(*of_image, finetune=tuned, distillation=dataclasses.replace(taught, features=("own",))),
     ]
 
     read = teachers._learnt_from([types.SimpleNamespace(config=each) for each in configs])
 
-    assert read == (("grid", "image", "older", "vgg"), ("flickr30k", "mscoco"))
+    assert read == (("grid", "image", "older", "own", "vgg"), ("flickr30k", "mscoco"))
 
 
 def run_config(model, vgg_features, image_features, **parts):

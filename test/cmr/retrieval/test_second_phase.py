@@ -192,6 +192,16 @@ def test_the_temperature_is_the_one_that_the_first_phase_has_learnt(frozen, tmp_
     assert float(log_scale.numpy()) == learnt != pytest.approx(np.log(1 / 0.07), abs=1e-4)
 
 
+def test_w_img_comes_with_the_first_phases_weights_whatever_captioner_there_is_now(tunable_root):
+    begins_with = tunable_runs.frozen(tunable_root, "single")
+    config = begins_with.read_config()
+
+    phase = second_phase(begins_with, image_embedding="captioner", captioner="gone", text_space_dim=9)
+
+    now = phase.setup.run_config
+    assert (now.text_space, now.captioner, now.model) == (config.text_space, config.captioner, config.model)
+
+
 def _missing(run: Run) -> dict:
     return {"finetune_from": str(run.path / "nowhere")}
 

@@ -2,6 +2,7 @@
 
 import math
 import statistics
+import subprocess
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 import tiny_runs
 
 from cmr.retrieval import kept_model
+from cmr.trained import final_evaluation
 from cmr.workspace.vocabulary import Vocabulary
 
 FEATURES = {"vgg_features": "scene_cnn-objects", "image_features": "scene_cnn-layout"}
@@ -96,3 +98,29 @@ def test_a_random_ranking_is_of_the_test_images_and_their_sentences(run, rows_of
     assert chance["sentence_retrieval"]["mean_rank"] == pytest.approx(np.mean(firsts))
     assert chance["image_retrieval"]["mean_rank"] == pytest.approx((num_images + 1) / 2)
     assert chance["image_retrieval"]["recall_at_5"] == pytest.approx(100 * 5 / num_images)
+
+
+def test_a_package_under_another_name_does_not_lose_the_numbers(scenes_workspace, run, monkeypatch):
+    from cmr.data import inputs
+
+    monkeypatch.setattr(final_evaluation, "_PACKAGES", ("numpy", "tensorflow_of_a_vendor"))
+    read = inputs.read_inputs(scenes_workspace, "scene_cnn-objects", "scene_cnn-layout")
+
+    packages = final_evaluation.provenance(run.read_config(), read, "")["packages"]
+
+    assert packages == {"numpy": np.__version__}
+
+
+@pytest.mark.parametrize("is_tracked", [True, False])
+def test_the_commit_is_of_the_checkout_that_holds_the_source(tmp_path, monkeypatch, is_tracked):
+    source = tmp_path / "somebodys_project" / "venv" / "cmr" / "module.py"
+    source.parent.mkdir(parents=True)
+    source.touch()
+    git = "git", "-C", str(tmp_path / "somebodys_project"), "-c", "user.name=A", "-c", "user.email=a@b"
+    subprocess.run([*git, "init", "-q"], check=True)
+    if is_tracked:
+        subprocess.run([*git, "add", "-A"], check=True)
+    subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "theirs"], check=True)
+    monkeypatch.setattr(final_evaluation, "__file__", str(source))
+
+    assert (final_evaluation.git_commit() is not None) == is_tracked

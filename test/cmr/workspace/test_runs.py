@@ -254,3 +254,23 @@ def test_blocks_of_scores_are_of_the_best_weights_as_they_are(tmp_path):
 
     assert len(set(folders)) == 3
     assert not any(folder.exists() for folder in folders)
+
+
+def test_a_runs_writer_removes_what_killed_ones_left_in_each_of_its_folders(tmp_path):
+    run = Run(tmp_path)
+    places = [
+        run.checkpoints_dir,
+        run.text_phase.checkpoints_dir,
+        run.tensorboard_dir,
+        run.teacher_dir("teacher", "12345678"),
+        run.tuned_features_dir("vgg_features", "vgg16-fc7"),
+    ]
+    for place in places:
+        (place / ".1.tmp.folder").mkdir(parents=True)
+        (place / ".1.tmp.cnn.keras").touch()
+        (place / "kept").touch()
+
+    with run.writer():
+        pass
+
+    assert [[path.name for path in place.iterdir()] for place in places] == [["kept"]] * len(places)

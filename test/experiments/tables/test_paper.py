@@ -131,6 +131,18 @@ def test_flags_of_other_systems_leave_a_runs_name_as_it_is(tmp_path):
     assert plain == others != own
 
 
+def test_a_setting_that_came_later_leaves_the_name_of_runs_before_as_it_is(tmp_path):
+    flagfile = tmp_path / "m_cnn_st.flags"
+    flagfile.write_text("--system=m_cnn_st\n--dataset=scenes\n")
+
+    plain, before, now = (
+        Training("m_cnn_st", (flagfile,), flags).run_name
+        for flags in ((), ("--m_cnn_image_rms=0",), ("--m_cnn_image_rms=1",))
+    )
+
+    assert plain == before != now
+
+
 def test_our_best_models_go_beyond_the_paper_where_it_has_numbers():
     assert paper.title_of_best("flickr8k") == "Beyond the paper: Flickr8K"
     assert paper.title_of_best("scenes") == "Our best models: scenes"
