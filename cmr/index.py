@@ -73,11 +73,11 @@ def main() -> None:
     if FLAGS.dry_run:
         _tell(place, retriever, model)
         return
-    while True:
-        _index(place, retriever, model)
-        if not FLAGS.watch:
-            return
+    _index(place, retriever, model)
+    while FLAGS.watch:
         time.sleep(_SECONDS_BETWEEN_LOOKS)
+        # Looks are seconds apart, so a disk that is away at two of them may be back at the next.
+        _index(place, retriever, model, reclaims=False)
 
 
 def _model_of(place) -> str:
@@ -91,7 +91,7 @@ def _model_of(place) -> str:
     return packed_model.PRETRAINED
 
 
-def _index(place, retriever, model: str) -> None:
+def _index(place, retriever, model: str, reclaims: bool = True) -> None:
     from cmr.gallery import updating
 
     with place.writing():
@@ -104,8 +104,10 @@ def _index(place, retriever, model: str) -> None:
         if place.shard:
             place.mark_whole()
         # Before the approximate index, which is of these rows.
-        index, reclaimed = updating.reclaim(place, index, model, keeps_approximate=not FLAGS.ann)
-        if FLAGS.watch and done.is_nothing:
+        reclaimed = 0
+        if reclaims:
+            index, reclaimed = updating.reclaim(place, index, model, done.dead, keeps_approximate=not FLAGS.ann)
+        if FLAGS.watch and done.is_nothing and not reclaimed:
             return
         rate = f" ({done.computed / done.seconds:.1f}/s)" if done.computed else ""
         of_shard = f", shard {place.shard}" if place.shard else ""
@@ -154,7 +156,7 @@ def _merge(place) -> None:
         # Before it is merged, so that a model that is not there is said at once.
         retriever = packed_model.load(FLAGS.model or _model_of(place)) if FLAGS.model or FLAGS.ann else None
         index, done = merging.merge(place, count, FLAGS.rebuild, retriever.parts.checksum if retriever else None)
-        index, reclaimed = updating.reclaim(place, index, done.model, keeps_approximate=not FLAGS.ann)
+        index, reclaimed = updating.reclaim(place, index, done.model, done.dead, keeps_approximate=not FLAGS.ann)
         print(
             f"{place.pictures}: {done.files:,} files of {count} shards, {done.changed:,} of them new or changed in the "
             f"index of the whole, {done.added:,} pictures added to it; {place.folder / shards.SHARDS} is no longer "

@@ -124,7 +124,8 @@ class ApproximateSearch:
         """
         scores = np.full(len(rows), -np.inf, np.float32)
         places = self._built.search(np.ascontiguousarray(query[None]), min(count, len(rows)))[1][0]
-        places = places[places >= 0]
+        # -1 where it has no more; beyond the rows where it was built anew since those were read.
+        places = places[(places >= 0) & (places < len(rows))]
         # As the exact search has them.
         scores[places] = np.asarray(rows[places], np.float32) @ query
         if len(rows) > self.description.num_rows:

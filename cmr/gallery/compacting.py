@@ -3,6 +3,8 @@
 import contextlib
 import pathlib
 
+import numpy as np
+
 from cmr.errors import WorkspaceError
 from cmr.gallery.place import Place
 from cmr.gallery.store import GONE, Rows, Store
@@ -15,20 +17,20 @@ _LEAST_DEAD = 1000
 _ROWS_AT_ONCE = 65_536
 
 
-def is_due(index: Store) -> bool:
-    """Whether so many rows belong to no file any more that they are to be reclaimed."""
-    dead = len(index.hidden_rows())
-    return dead >= _LEAST_DEAD and dead > _DEAD_SHARE * index.num_rows()
+def is_due(index: Store, dead: np.ndarray) -> bool:
+    """Whether rows that belong to no file any more, `[any]` int64, are so many that they are to be reclaimed."""
+    return len(dead) >= _LEAST_DEAD and len(dead) > _DEAD_SHARE * index.num_rows()
 
 
-def compact(place: Place, index: Store) -> Store:
-    """Writes an index without the rows that no file has; `updating.finish` makes it the one in use.
+def compact(place: Place, index: Store, dead: np.ndarray) -> Store:
+    """Writes an index without the rows that are dead; `updating.finish` makes it the one in use.
 
     The old index is left as it is, so searches go on in it, and a kill at any time leaves one that is whole in use.
 
     Args:
       place: of the gallery, whose lock the caller holds.
       index: the one in use.
+      dead: `[any]` int64, rows that no file has.
 
     Returns:
       The new index, open for its writer.
@@ -39,7 +41,7 @@ def compact(place: Place, index: Store) -> Store:
         atomic_files.atomic_folder(folder) as unfinished,
         contextlib.closing(Store.create(unfinished, index.rows)) as new,
     ):
-        _copy(index, new)
+        _copy(index, new, dead)
     return Store(folder, writable=True)
 
 
@@ -57,9 +59,9 @@ def _is_of_another_model(folder: pathlib.Path, index: Store) -> bool:
         return False
 
 
-def _copy(index: Store, new: Store) -> None:
-    hidden, embeddings = set(index.hidden_rows().tolist()), index.embeddings()
-    contents = sorted((row, content) for content, row in index.rows_of_contents().items() if row not in hidden)
+def _copy(index: Store, new: Store, dead: np.ndarray) -> None:
+    left_out, embeddings = set(dead.tolist()), index.embeddings()
+    contents = sorted((row, content) for content, row in index.rows_of_contents().items() if row not in left_out)
     for start in range(0, len(contents), _ROWS_AT_ONCE):
         block = contents[start : start + _ROWS_AT_ONCE]
         new.commit([], [content for _, content in block], embeddings[[row for row, _ in block]])

@@ -37,6 +37,7 @@ class Merged:
       changed: of them those that the index had not, or otherwise.
       added: rows that it had not.
       model: path of the model of all.
+      dead: rows of the index that may be reclaimed, see `updating.Update`.
     """
 
     shards: int
@@ -44,6 +45,7 @@ class Merged:
     files: int = 0
     changed: int = 0
     added: int = 0
+    dead: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 def merge(place: Place, count: int, rebuild: bool = False, checksum: str | None = None) -> tuple[Store, Merged]:
@@ -83,7 +85,9 @@ def merge(place: Place, count: int, rebuild: bool = False, checksum: str | None 
         done = Merged(count, descriptions[first].model)
         index = _open(place, stores[first].rows, done.model, rebuild)
         try:
+            hidden = index.hidden_rows()
             _Joining(place, index, stores, rows, done).run()
+            done.dead = updating.still_hidden(index, hidden)
         except BaseException:
             index.close()
             raise

@@ -81,7 +81,7 @@ class EmbeddingStage:
 
 
 def _part(kind: str, items: Sequence[list[str]], files: Sequence[Read], **arrays: np.ndarray) -> Part:
-    # Of a file that can't be opened there is none.
+    # Of a file that is to be read again the next time there is none.
     sums = b"".join(read.sha256 or bytes(_SHA256_BYTES) for read in files)
     return Part(
         kind,

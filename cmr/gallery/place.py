@@ -3,7 +3,7 @@
 <pictures>/.cmr/            or the folder of --gallery_dir
   gallery.json              see `Description`
   index-<n>/                an index; a second one only while the gallery is built anew
-  thumbnails/<SHA-256>.jpg
+  thumbnails/<SHA-256>.jpg  of contents that the index has; those of rows that are reclaimed go with them
   shards/<k>-of-<n>/        galleries of a part of the pictures each, of `cmr.index --shard=k/n`
     shard.json              see `Place.mark_whole`
   .lock
@@ -21,6 +21,8 @@ from cmr.workspace.shards import Shard
 
 FORMAT = 1
 FOLDER = ".cmr"
+
+GALLERY_JSON, THUMBNAILS = "gallery.json", "thumbnails"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,11 +131,11 @@ class Place:
 
     @property
     def gallery_json(self) -> pathlib.Path:
-        return self.folder / "gallery.json"
+        return self.folder / GALLERY_JSON
 
     @property
     def thumbnails(self) -> pathlib.Path:
-        return self.home / "thumbnails"
+        return self.home / THUMBNAILS
 
     @property
     def is_whole(self) -> bool:
@@ -180,6 +182,25 @@ class Place:
         """Writes gallery.json: from here on the index that it names is the one in use."""
         json_files.write_json(self.gallery_json, {"format": FORMAT, **dataclasses.asdict(description)})
 
+    def described(self, index: str, model: str, checksum: str) -> Description:
+        """What gallery.json says of an index.
+
+        Args:
+          index: its folder's name.
+          model: path of the model.
+          checksum: of that.
+
+        Raises:
+          WorkspaceError: JSON can't hold the path of the model or of the pictures.
+        """
+        pictures = "" if self.home.parent == self.pictures else str(self.pictures)
+        for path, mend in ((model, "rename it"), (pictures, "rename it, or index it without --gallery_dir")):
+            try:
+                path.encode()
+            except UnicodeEncodeError as error:
+                raise WorkspaceError(f"the path {path} is not UTF-8, so gallery.json can't name it; {mend}") from error
+        return Description(index, model, checksum, pictures)
+
     def indexes(self) -> list[pathlib.Path]:
         """Folders of indexes, the oldest first."""
         named = [path for path in self.folder.glob("index-*") if path.name[6:].isdigit()]
@@ -197,7 +218,8 @@ class Place:
         Raises:
           WorkspaceError: another one is writing, or the folder can't be written.
         """
-        return writer_lock.writer_lock(self.folder, flag="gallery_dir")
+        # Servers keep thumbnails without the lock: one whose half-written file is removed shows it all the same.
+        return writer_lock.writer_lock(self.folder, (THUMBNAILS,), flag="gallery_dir")
 
     @property
     def is_being_written(self) -> bool:

@@ -70,18 +70,11 @@ def parse(words: Sequence[str], opens_files: bool = True) -> list[Term]:
 def _term(sign: int, text: str) -> Term:
     path = shell.expanded(text)
     # A name that is too long for a file is a sentence.
-    if len(os.fsencode(text)) < 4096 and _is_file(path):
+    if len(os.fsencode(text)) < 4096 and walking.is_file(path):
         return Term(sign, picture=path)
     if text.startswith(("/", "./", "../", "~/")) or (" " not in text and walking.is_picture_name(text)):
         raise DataError(f"{text} is no picture file; give the path of one, or a sentence")
     return Term(sign, text)
-
-
-def _is_file(path: pathlib.Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def unknown_words(terms: Sequence[Term], retriever: Retriever) -> list[str]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from cmr import shell
 from cmr.errors import WorkspaceError
-from cmr.gallery import sharded_store, similarity, store
+from cmr.gallery import sharded_store, similarity, store, walking
 from cmr.gallery.place import Description, Place
 from cmr.gallery.sharded_rows import ShardedRows
 from cmr.gallery.sharded_store import ShardedStore
@@ -224,14 +224,15 @@ class Gallery:
         """
         hits, looked_at = [], 0
         wanted = skip + top
-        # Files that were deleted since the last cmr.index are passed over, and others looked for in their place.
+        # Files that were deleted since the last cmr.index, or are out of reach now, are passed over, and others looked
+        # for in their place.
         while len(hits) < wanted:
             rows = self._best(scores, looked_at + wanted - len(hits))[looked_at:]
             if not len(rows):
                 break
             looked_at += len(rows)
             for row in rows:
-                paths = [path for path in self.files_of_row(int(row)) if path.is_file()]
+                paths = [path for path in self.files_of_row(int(row)) if walking.is_file(path)]
                 if paths:
                     share = np.count_nonzero(scores >= scores[row]) / max(1, len(self))
                     hits.append(Hit(len(hits) + 1, int(row), float(scores[row]), share, paths[0], paths[1:]))

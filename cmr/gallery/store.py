@@ -52,7 +52,7 @@ class Known:
     Attributes:
       size: in bytes, when it was read.
       mtime_ns: time of its last change then.
-      sha256: of its content; b"" where it could not be read at all.
+      sha256: of its content; b"" where it could not be read then, and is to be read again.
       state: `INDEXED`, `UNREADABLE` or `GONE`.
       reason: why it is unreadable; "" otherwise.
     """

@@ -3,6 +3,7 @@
 import collections
 import concurrent.futures
 import dataclasses
+import errno
 import itertools
 import os
 import pathlib
@@ -27,7 +28,7 @@ class Read:
 
     Attributes:
       place: of its path among those asked for.
-      sha256: of its content; b"" where the file can't be read at all.
+      sha256: of its content; b"" where the file can't be read now, and is to be read again the next time.
       squares: as `Retriever.squares` reads them; None for a content that is known, or no picture.
       reason: why it can't be read, or "".
     """
@@ -113,8 +114,18 @@ def _read(retriever: Retriever, place: int, path: pathlib.Path, is_known: Callab
         return Read(place, content)
     try:
         return Read(place, content, retriever.squares(path))
-    except DataError as error:
-        return Read(place, content, reason=str(error))
     # A plug-in's decoder may raise anything, and one file must not stop the rest.
     except Exception as error:
-        return Read(place, content, reason=f"{path} can't be decoded ({error})")
+        reason = str(error) if isinstance(error, DataError) else f"{path} can't be decoded ({error})"
+        return Read(place, b"" if _is_passing(error) else content, reason=reason)
+
+
+def _is_passing(error: BaseException) -> bool:
+    """Whether the disk or the memory failed, and not the decoder: the same content may be read the next time."""
+    if isinstance(error, MemoryError):
+        return True
+    # Decoders' own have no number; one that a damaged file sends to a place before its beginning has EINVAL.
+    if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
+        return True
+    # What is said of a picture is raised from what has happened.
+    return error.__cause__ is not None and _is_passing(error.__cause__)

@@ -5,10 +5,12 @@ import dataclasses
 import hashlib
 import io
 import pathlib
+from collections.abc import Iterable
 
 from PIL import Image
 
 from cmr.errors import DataError
+from cmr.gallery.place import Place
 from cmr.gallery.searching import Gallery
 from cmr.pictures import files, fitting
 from cmr.workspace import atomic_files
@@ -48,7 +50,7 @@ def thumbnail(gallery: Gallery, row: int) -> Thumbnail:
       DataError: the picture can't be read any more.
     """
     sha256 = gallery.store.content_of_row(row)
-    path = gallery.place.thumbnails / f"{sha256.hex()}.jpg"
+    path = _path(gallery.place, sha256)
     with contextlib.suppress(OSError):
         kept = path.read_bytes()
         # One that lost its end, as on a disk that failed, is made anew.
@@ -60,6 +62,17 @@ def thumbnail(gallery: Gallery, row: int) -> Thumbnail:
         with contextlib.suppress(OSError), atomic_files.atomic_path(path) as temporary:
             temporary.write_bytes(made.jpeg)
     return made
+
+
+def remove(place: Place, contents: Iterable[bytes]) -> None:
+    """Removes the thumbnails of contents, by their SHA-256, where that is allowed."""
+    for sha256 in contents:
+        with contextlib.suppress(OSError):
+            _path(place, sha256).unlink()
+
+
+def _path(place: Place, sha256: bytes) -> pathlib.Path:
+    return place.thumbnails / f"{sha256.hex()}.jpg"
 
 
 def _first_readable(paths: list[pathlib.Path], sha256: bytes) -> tuple[Image.Image, bool]:

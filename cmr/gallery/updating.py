@@ -8,10 +8,12 @@ import pathlib
 import time
 from collections.abc import Callable, Iterator, Sequence, Set
 
+import numpy as np
+
 from cmr import progress, shell
 from cmr.errors import ConfigError
-from cmr.gallery import compacting, streaming, walking
-from cmr.gallery.place import Description, Place
+from cmr.gallery import compacting, streaming, thumbnails, walking
+from cmr.gallery.place import Place
 from cmr.gallery.store import ANN_JSON, GONE, INDEXED, UNREADABLE, Known, Rows, Store
 from cmr.gallery.streaming import Batch
 from cmr.pictures import files
@@ -27,9 +29,11 @@ class Changes:
     """How a folder differs from its index.
 
     Attributes:
-      to_read: path below the folder -> size and time of change, of files that are new, changed, or could not be opened.
+      to_read: path below the folder -> size and time of change, of files that are new, changed, or could not be
+        read for what may have passed.
       gone: paths that the index has and the folder has not.
       returned: paths that were gone and are back as they were.
+      unseen: paths of what could not be looked at, folders and pictures; what the index has of them is left alone.
       unchanged: number of the others.
       unreadable: number of those among them that are known to be unreadable.
     """
@@ -37,6 +41,7 @@ class Changes:
     to_read: dict[bytes, tuple[int, int]] = dataclasses.field(default_factory=dict)
     gone: list[bytes] = dataclasses.field(default_factory=list)
     returned: list[bytes] = dataclasses.field(default_factory=list)
+    unseen: set[bytes] = dataclasses.field(default_factory=set)
     unchanged: int = 0
     unreadable: int = 0
 
@@ -53,6 +58,9 @@ class Update:
       still_unreadable: those that are known from before.
       unchanged: files that were left alone.
       seconds: that the reading and computing took.
+      dead: `[any]` int64, rows that `reclaim` may take: those that no file had before, nor has now. What this update
+        alone misses may be on a disk that is away, whose empty folder is all that is listed; none where anything could
+        not be looked at.
     """
 
     computed: int = 0
@@ -62,6 +70,7 @@ class Update:
     still_unreadable: int = 0
     unchanged: int = 0
     seconds: float = 0.0
+    dead: np.ndarray = dataclasses.field(default_factory=lambda: np.zeros(0, np.int64))
 
     @property
     def is_nothing(self) -> bool:
@@ -82,14 +91,21 @@ def find_changes(
       index: what is known.
       pictures: the folder.
       max_pixels: of a picture; one that was refused under another limit is to be read again.
-      on_remark: is told of folders that can't be listed.
+      on_remark: is told of folders that can't be listed and files that can't be looked at.
       shard: the part of the folder that the index is of; None for all.
+
+    Raises:
+      WorkspaceError: the folder can't be listed.
     """
     return _compare(index.known(), pictures, max_pixels, on_remark, shard)
 
 
 def everything(pictures: pathlib.Path, on_remark: Callable[[str], None], shard: Shard | None = None) -> Changes:
-    """The same of a folder that has no index: all of it, or of the shard, is to be read."""
+    """The same of a folder that has no index: all of it, or of the shard, is to be read.
+
+    Raises:
+      WorkspaceError: the folder can't be listed.
+    """
     return _compare({}, pictures, 0, on_remark, shard)
 
 
@@ -101,7 +117,12 @@ def _compare(
     shard: Shard | None,
 ) -> Changes:
     changes = Changes()
-    for path, status in walking.walk(pictures, on_remark, shard):
+
+    def leave_alone(path: bytes, remark: str) -> None:
+        changes.unseen.add(path)
+        on_remark(remark)
+
+    for path, status in walking.walk(pictures, leave_alone, shard):
         before, stamp = known.pop(path, None), (status.st_size, status.st_mtime_ns)
         is_as_it_was = before is not None and (before.size, before.mtime_ns) == stamp and before.sha256
         is_as_it_was = is_as_it_was and not files.may_be_read_now(before.reason, max_pixels)
@@ -112,8 +133,21 @@ def _compare(
         else:
             changes.unchanged += 1
             changes.unreadable += before.state == UNREADABLE
-    changes.gone = sorted(path for path, before in known.items() if before.state != GONE)
+    for path, before in sorted(known.items()):
+        if before.state == GONE:
+            continue
+        if _is_unseen(path, changes.unseen):
+            changes.unchanged += 1
+            changes.unreadable += before.state == UNREADABLE
+        else:
+            changes.gone.append(path)
     return changes
+
+
+def _is_unseen(path: bytes, unseen: Set[bytes]) -> bool:
+    """Whether a path or a folder above it could not be looked at."""
+    names = path.split(b"/")
+    return bool(unseen) and any(b"/".join(names[: count + 1]) in unseen for count in range(len(names)))
 
 
 def count_recognised(index: Store, pictures: pathlib.Path, changes: Changes) -> int:
@@ -151,7 +185,11 @@ def update(
       on_remark: is told of each file that can't be read, once and with the reason.
       shard: the part of the folder that the index is of; None for all.
       stream: reads and embeds; None: `streaming.stream` in this process.
+
+    Raises:
+      WorkspaceError: the folder can't be listed; the index is as it was.
     """
+    hidden = index.hidden_rows()
     changes = find_changes(index, pictures, retriever.max_pixels, on_remark, shard)
     known = index.known()
     index.commit(
@@ -168,7 +206,14 @@ def update(
         if stream is None:
             stream = functools.partial(_in_this_process, retriever)
         _Pass(index, pictures, stream, on_remark, changes, known, done).run()
+    if not changes.unseen:
+        done.dead = still_hidden(index, hidden)
     return done
+
+
+def still_hidden(index: Store, before: np.ndarray) -> np.ndarray:
+    """Of rows that were hidden, `[any]` int64, those that are so now."""
+    return np.intersect1d(before, index.hidden_rows())
 
 
 def _in_this_process(retriever: Retriever, paths: Sequence[pathlib.Path], contents: Set[bytes]) -> Iterator[Batch]:
@@ -255,8 +300,10 @@ def open_for_update(place: Place, retriever: Retriever, model: str, dtype: str, 
 
     Raises:
       ConfigError: the index is of another model.
-      WorkspaceError: it is damaged.
+      WorkspaceError: it is damaged, or gallery.json can't name the model or the pictures; nothing was written.
     """
+    # What `finish` would refuse when all is done.
+    place.described("", model, retriever.parts.checksum)
     rows = Rows(retriever.parts.checksum, retriever.dim, dtype, retriever.hub_correction is not None)
     if not place.gallery_json.exists():
         refuse_unmerged(place)
@@ -314,8 +361,7 @@ def other_model(place: Place, model: str) -> ConfigError:
 
 def finish(place: Place, index: Store, model: str) -> None:
     """Makes an index the one in use, and removes the one that it follows."""
-    pictures = "" if place.home.parent == place.pictures else str(place.pictures)
-    description = Description(index.folder.name, model, index.rows.model_checksum, pictures)
+    description = place.described(index.folder.name, model, index.rows.model_checksum)
     before = place.read() if place.gallery_json.exists() else None
     if description != before:
         place.write(description)
@@ -323,23 +369,28 @@ def finish(place: Place, index: Store, model: str) -> None:
         place.remove_others(description.index)
 
 
-def reclaim(place: Place, index: Store, model: str, keeps_approximate: bool = True) -> tuple[Store, int]:
-    """Gets rid of the rows of deleted and changed pictures, where they have become many.
+def reclaim(
+    place: Place, index: Store, model: str, dead: np.ndarray, keeps_approximate: bool = True
+) -> tuple[Store, int]:
+    """Gets rid of the rows of deleted and changed pictures, and their thumbnails, where they have become many.
 
     Args:
       place: of the gallery, whose lock the caller holds.
       index: the one in use, open for its writer.
       model: path of the model.
+      dead: see `Update`.
       keeps_approximate: leave an index as it is that has an approximate one, which knows the rows by their numbers.
 
     Returns:
       The index in use then, and the number of rows that are gone.
     """
     compacting.remove_orphans(place, index)
-    if not compacting.is_due(index) or (keeps_approximate and (index.folder / ANN_JSON).exists()):
+    if not compacting.is_due(index, dead) or (keeps_approximate and (index.folder / ANN_JSON).exists()):
         return index, 0
-    compacted = compacting.compact(place, index)
+    compacted = compacting.compact(place, index, dead)
     gone = index.num_rows() - compacted.num_rows()
+    # Before the old index goes: after a kill in between the next run does both again.
+    thumbnails.remove(place, index.rows_of_contents().keys() - compacted.rows_of_contents().keys())
     index.close()
     finish(place, compacted, model)
     return compacted, gone

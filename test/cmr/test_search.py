@@ -12,6 +12,7 @@ from PIL import Image
 
 import cmr
 from cmr.evaluation.metrics import RetrievalMetrics
+from cmr.gallery import compacting
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +235,22 @@ def test_watching_indexes_what_comes_until_it_is_stopped(model, tmp_path, monkey
     # The third look met nothing new and says nothing.
     assert [line.split(": ")[1].split(" pictures")[0] for line in ended.stdout.splitlines()] == ["1", "1"]
     assert len(cmr.Gallery.open(tmp_path)) == 2
+
+
+def test_only_what_was_gone_when_the_command_began_is_reclaimed_however_long_it_watches(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(compacting, "_LEAST_DEAD", 1)
+    for number in range(3):
+        Image.new("RGB", (30, 20), (number, 2, 3)).save(tmp_path / f"{number}.png")
+    looks = iter([lambda: (tmp_path / "0.png").unlink() or (tmp_path / "1.png").unlink(), lambda: None, lambda: None])
+    monkeypatch.setattr(tiny_runs.command_module("cmr.index").time, "sleep", lambda _: next(looks, _interrupt)())
+
+    watched = tiny_runs.call_command("cmr.index", tmp_path, f"--model={model}", "--watch")
+    rows_then = len(cmr.Gallery.open(tmp_path).embeddings)
+    again = tiny_runs.call_command("cmr.index", tmp_path, f"--model={model}")
+
+    assert (watched.returncode, rows_then) == (130, 3)
+    assert again.stdout.splitlines()[1:] == ["2 rows of deleted and changed pictures reclaimed"]
+    assert len(cmr.Gallery.open(tmp_path).embeddings) == 1
 
 
 def _interrupt():

@@ -54,6 +54,16 @@ def test_rows_that_came_later_are_searched_exactly(store, rows):
     assert scores.argmax() == 400
 
 
+def test_it_may_have_been_built_anew_since_the_rows_were_read(store, rows):
+    approximate.build(store, None)
+    before = store.embeddings()[:300]
+
+    scores = ApproximateSearch(store).scores(before, rows[3], 300)
+
+    assert scores.shape == (300,)
+    assert scores.argmax() == 3
+
+
 def test_without_one_the_command_that_builds_it_is_named(store):
     with pytest.raises(WorkspaceError, match=r"run cmr\.index --ann"):
         ApproximateSearch(store)

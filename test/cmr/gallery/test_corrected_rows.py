@@ -135,7 +135,7 @@ def test_a_compacted_index_has_the_rows_that_it_had(folder):
     terms = queries.parse(["red green"], False)
     before = answers.answer(terms, gallery, Corrected(), 4).hits
 
-    store = compacting.compact(gallery.place, gallery.store)
+    store = compacting.compact(gallery.place, gallery.store, gallery.hidden)
 
     assert store.embeddings().shape == (3, 4)
     query = store.rows.queries(Corrected().embed_sentences(["red green"]), 1.0)[0]

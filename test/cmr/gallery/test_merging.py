@@ -104,6 +104,17 @@ def test_a_file_that_changed_and_went_between_two_merges_has_its_row_when_it_is_
     index.close()
 
 
+def test_a_row_that_one_merge_alone_misses_is_left_to_the_next(tmp_path):
+    first, *others = many()
+    place = sharded_galleries.write_shards(tmp_path, [first, *others], 3)
+    merge(place, 3)
+    shutil.rmtree(place.folder / shards.SHARDS)
+    sharded_galleries.write_shards(tmp_path, [Item(first.path, first.content, GONE, first.vector), *others], 3)
+
+    assert merge(place, 3).dead.tolist() == []
+    assert len(merge(place, 3).dead) == 1
+
+
 def test_what_the_whole_knows_better_than_a_shard_is_left(tmp_path):
     items = many()
     place = sharded_galleries.write_shards(tmp_path, items, 3)

@@ -1,5 +1,6 @@
 """Indexing a folder: only what is new or changed is computed, whatever happened to the files."""
 
+import errno
 import os
 import pathlib
 import shutil
@@ -7,14 +8,15 @@ import subprocess
 import sys
 
 import numpy as np
+import out_of_reach
 import pytest
 from colour_retriever import ColourRetriever, Killed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from cmr.errors import CmrError, ConfigError, WorkspaceError
-from cmr.gallery import updating
+from cmr.errors import CmrError, ConfigError, DataError, WorkspaceError
+from cmr.gallery import thumbnails, updating
 from cmr.gallery.place import Place
 from cmr.gallery.searching import Gallery
 from cmr.pictures import files
@@ -148,6 +150,32 @@ def test_a_folder_that_goes_away_and_comes_back_costs_nothing(folder, tmp_path):
     assert shown(folder) == expected(folder)
 
 
+@pytest.mark.parametrize("refuse", [out_of_reach.listings, out_of_reach.looks])
+def test_what_lies_out_of_reach_stays_as_it_is(folder, monkeypatch, refuse):
+    save(folder / "disk" / "a.png", 50)
+    save(folder / "disk" / "b" / "a.png", 51)
+    (folder / "disk" / "bad.png").touch()
+    save(folder / "disk and more" / "a.png", 52)
+    index(folder)
+    shutil.rmtree(folder / "disk and more")
+    out = list(folder.rglob("disk/**/*.png")) if refuse is out_of_reach.looks else [folder / "disk"]
+    with monkeypatch.context() as patched:
+        refuse(patched, *out, number=errno.EACCES)
+        done, remarks = index(folder)
+
+    assert (done.computed, done.gone, done.unchanged, done.still_unreadable) == (0, 1, 8, 1)
+    assert [remark.startswith(f"{folder / 'disk'}") for remark in remarks] == [True] * len(out)
+    assert shown(folder).keys() >= {"disk/a.png", "disk/b/a.png"}
+    assert index(folder)[0].is_nothing
+
+
+def test_a_search_passes_over_what_it_can_not_look_at(folder, monkeypatch):
+    index(folder)
+    out_of_reach.looks(monkeypatch, folder / "0.png", number=errno.EACCES)
+
+    assert set(shown(folder)) == {f"{number}.png" for number in range(1, 6)}
+
+
 def test_a_deleted_picture_is_out_of_the_results_before_the_next_update(folder):
     index(folder)
     (folder / "3.png").unlink()
@@ -166,6 +194,45 @@ def test_an_unreadable_picture_is_named_once_and_stops_nothing(folder):
     assert (first.computed, first.unreadable) == (6, 2)
     assert [str(folder / "bad.jpg") in remarks[0], remarks[1]] == [True, f"{folder / 'empty.png'} is empty"]
     assert (second.computed, second.unreadable, second.still_unreadable, again) == (0, 0, 2, [])
+
+
+def raised_from(cause: BaseException) -> DataError:
+    error = DataError("0.png can't be decoded")
+    error.__cause__ = cause
+    return error
+
+
+# What reading a picture ends in -> whether the next run reads it again.
+FAILURES = {
+    "the disk": (OSError(errno.EIO, "Input/output error"), True),
+    "open files": (raised_from(OSError(errno.EMFILE, "Too many open files")), True),
+    "a file server": (raised_from(OSError(errno.ESTALE, "Stale file handle")), True),
+    "memory": (MemoryError(), True),
+    "memory, said": (raised_from(MemoryError()), True),
+    "damage": (raised_from(OSError("image file is truncated")), False),
+    "damage that leads before the file's beginning": (raised_from(OSError(errno.EINVAL, "Invalid argument")), False),
+    "a decoder": (ZeroDivisionError(), False),
+    "no picture": (DataError("0.png is empty"), False),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+def test_a_picture_is_read_again_where_its_content_was_not_to_blame(folder, monkeypatch, failure):
+    error, is_passing = FAILURES[failure]
+    read = ColourRetriever.squares
+
+    def fail(self, path):
+        if path.name == "0.png":
+            raise error
+        return read(self, path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ColourRetriever, "squares", fail)
+        first, again = index(folder), index(folder)
+
+    assert (first[0].computed, first[0].unreadable, len(first[1])) == (5, 1, 1)
+    assert (again[0].unreadable, again[0].still_unreadable, again[1]) == (0, 1, [])
+    assert index(folder)[0].computed == is_passing
 
 
 def test_an_unreadable_picture_that_was_mended_is_computed(folder):
@@ -278,6 +345,36 @@ def test_a_gallery_may_lie_elsewhere_and_knows_its_pictures(folder, tmp_path):
 
     assert not (folder / ".cmr").exists()
     assert Gallery.open(gallery_dir=tmp_path / "gallery").place.pictures == folder
+
+
+@pytest.mark.parametrize("name", ["photos", "model"])
+def test_a_path_that_gallery_json_can_not_name_is_refused_before_anything_is_written(folder, tmp_path, name):
+    odd = pathlib.Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    if name == "photos":
+        folder = folder.rename(odd)
+    model = str(odd / "a.cmr") if name == "model" else "model.cmr"
+
+    with pytest.raises(WorkspaceError, match=r"caf.* is not UTF-8, so gallery\.json can't name it; rename it"):
+        index(folder, gallery_dir=tmp_path / "gallery", model=model)
+    assert not (tmp_path / "gallery").exists()
+
+
+def test_below_pictures_of_such_a_path_a_gallery_may_lie(folder, tmp_path):
+    odd = folder.rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+
+    index(odd)
+
+    assert len(shown(odd)) == 6
+
+
+def test_a_gallery_may_lie_among_its_pictures(folder):
+    gallery_dir = folder / "gallery"
+    index(folder, gallery_dir=gallery_dir)
+    gallery = Gallery.open(gallery_dir=gallery_dir)
+    for row in range(6):
+        thumbnails.thumbnail(gallery, row)
+
+    assert index(folder, gallery_dir=gallery_dir)[0].is_nothing
 
 
 def test_the_index_of_another_folder_is_neither_searched_nor_replaced(folder, tmp_path):
