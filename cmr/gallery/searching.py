@@ -7,9 +7,10 @@ for hit in gallery.search(retriever.embed_sentences(["a dog by the sea"])[0], to
 """
 
 import dataclasses
+import itertools
 import os
 import pathlib
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -99,15 +100,17 @@ class Gallery:
         """The shards that are searched; none where there is an index of the whole."""
         return [*self.store.stores] if isinstance(self.store, ShardedStore) else []
 
-    def state(self) -> Hashable:
-        """Another one once what is on the disk has changed; to be taken before what it is compared with is opened.
+    def has_changed(self) -> bool:
+        """Whether what is on the disk is another than was opened.
 
         Raises:
           WorkspaceError: the gallery is damaged or gone.
         """
-        if not self.shards or self.place.gallery_json.exists():
-            return self.place.read(), self.store.version()
-        return tuple(place.read() for place in self.place.shards_indexed()), self.store.version()
+        if not self.shards:
+            return self.place.read() != self.description or self.store.has_changed()
+        in_use = {place.shard: place.folder / place.read().index for place in self.place.shards_indexed()}
+        opened = {shard: index.folder for shard, index in self.store.stores.items()}
+        return self.place.gallery_json.exists() or in_use != opened or self.store.has_changed()
 
     def lacking_shards(self) -> list[Shard]:
         """The shards that are not there, or have not gone through all their pictures; none of an index of the whole."""
@@ -222,26 +225,30 @@ class Gallery:
           top: results at most.
           skip: first results to leave out.
         """
-        hits, looked_at = [], 0
-        wanted = skip + top
-        # Files that were deleted since the last cmr.index, or are out of reach now, are passed over, and others looked
-        # for in their place.
-        while len(hits) < wanted:
-            rows = self._best(scores, looked_at + wanted - len(hits))[looked_at:]
-            if not len(rows):
-                break
-            looked_at += len(rows)
-            for row in rows:
-                paths = [path for path in self.files_of_row(int(row)) if walking.is_file(path)]
-                if paths:
-                    share = np.count_nonzero(scores >= scores[row]) / max(1, len(self))
-                    hits.append(Hit(len(hits) + 1, int(row), float(scores[row]), share, paths[0], paths[1:]))
-        return hits[skip:]
+        shown = itertools.islice(self._shown(self._in_order(scores, skip + top)), skip, skip + top)
+        return [
+            Hit(
+                rank,
+                row,
+                float(scores[row]),
+                np.count_nonzero(scores >= scores[row]) / max(1, len(self)),
+                path,
+                copies,
+            )
+            for rank, (row, (path, *copies)) in enumerate(shown, skip + 1)
+        ]
 
-    def _best(self, scores: np.ndarray, count: int) -> np.ndarray:
+    def _shown(self, rows: Iterable[int]) -> Iterator[tuple[int, list[pathlib.Path]]]:
+        """Rows and their files, without those whose files were deleted since the last cmr.index or are out of reach."""
+        for row in rows:
+            paths = [path for path in self.files_of_row(row) if walking.is_file(path)]
+            if paths:
+                yield row, paths
+
+    def _in_order(self, scores: np.ndarray, count: int) -> Iterator[int]:
         if isinstance(self.embeddings, ShardedRows):
-            return self.embeddings.best(scores, count, self.store.first_path)
-        return similarity.best(scores, count)
+            return self.embeddings.in_order(scores, count, self.store.first_path)
+        return similarity.in_order(scores, count)
 
     def files_of_row(self, row: int) -> list[pathlib.Path]:
         """The files whose content a row embeds, sorted; they need not be there any more."""

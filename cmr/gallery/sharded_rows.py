@@ -35,7 +35,6 @@ a core and 50 bytes a picture, once. At 10^7 that is ten seconds; larger galleri
 """
 
 import heapq
-import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -105,22 +104,21 @@ class ShardedRows:
         """As `similarity.similarities`, minus infinity where there is no row."""
         return self.fill(lambda place: similarity.similarities(self.parts[place], queries), (len(queries),))
 
-    def best(self, scores: np.ndarray, count: int, path_of: Callable[[int], bytes]) -> np.ndarray:
-        """As `similarity.best`: the best of each shard, merged.
+    def in_order(self, scores: np.ndarray, count: int, path_of: Callable[[int], bytes]) -> Iterator[int]:
+        """As `similarity.in_order`: the orders of the shards, merged.
 
         Args:
           scores: `[len(self)]` float32.
-          count: rows at most.
+          count: rows that are likely to be taken.
           path_of: a row's path. Of equal scores in one shard the earlier row comes first, and among shards the lesser
             path: what is indexed at once is indexed in that order.
         """
 
         def of_part(place: int) -> Iterator[int]:
-            positions = similarity.best(self._of_part(scores, place), count)
-            return iter((positions * len(self.parts) + place).tolist())
+            positions = similarity.in_order(self._of_part(scores, place), count)
+            return (position * len(self.parts) + place for position in positions)
 
-        merged = heapq.merge(*map(of_part, range(len(self.parts))), key=lambda row: (-float(scores[row]), path_of(row)))
-        return np.fromiter(itertools.islice(merged, count), np.int64)
+        return heapq.merge(*map(of_part, range(len(self.parts))), key=lambda row: (-float(scores[row]), path_of(row)))
 
     def _of_part(self, scores: np.ndarray, place: int) -> np.ndarray:
         return scores[place :: len(self.parts)][: len(self.parts[place])]

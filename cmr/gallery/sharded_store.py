@@ -3,7 +3,7 @@
 import collections
 import contextlib
 import functools
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -43,9 +43,9 @@ class ShardedStore:
         for store in self.stores.values():
             store.close()
 
-    def version(self) -> Hashable:
-        """Another one once a shard's writer has committed."""
-        return tuple(store.version() for store in self.stores.values())
+    def has_changed(self) -> bool:
+        """Whether a shard's writer has committed since it was opened."""
+        return any(store.has_changed() for store in self.stores.values())
 
     def embeddings(self) -> ShardedRows:
         """All embeddings that were committed when it was opened."""

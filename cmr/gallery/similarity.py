@@ -11,6 +11,9 @@ _BLOCK_VALUES = 1 << 23
 # A multiple of the rows that any CPU's kernel takes at once.
 _KERNEL_ROWS = 64
 
+# Of places that are put in order, where the first ones were too few.
+_GROWTH = 4
+
 # TensorFlow's kernels read memory at multiples of this.
 _ALIGNMENT = 64
 
@@ -58,6 +61,20 @@ def best(scores: np.ndarray, count: int) -> np.ndarray:
     places = np.flatnonzero(scores >= least)
     # flatnonzero counts up and the sort is stable.
     return places[np.argsort(-scores[places], kind="stable")][:count]
+
+
+def in_order(scores: np.ndarray, count: int) -> Iterator[int]:
+    """All places in the order of `best`; of many rows only those that are taken are sorted.
+
+    Args:
+      scores: as of `best`.
+      count: places that are likely to be taken.
+    """
+    passed = 0
+    while len(places := best(scores, count)) > passed:
+        yield from places[passed:].tolist()
+        # Each look goes over all scores, so that there should be few.
+        passed, count = len(places), _GROWTH * count
 
 
 def _blocks(num_rows: int, dim: int) -> Iterator[slice]:

@@ -8,6 +8,7 @@ written. `index.json` says what the rows are.
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import pathlib
 import sqlite3
@@ -43,6 +44,12 @@ _CONTENTS_AT_ONCE = 65_536
 
 # A reader may meet a writer's commit, which takes a moment.
 _SECONDS_TO_WAIT = 30.0
+
+# What SQLite says of a database that is whole, and what to do then.
+_NOT_NOW = {
+    "database is locked": "wait until the program that holds it has ended",
+    "database or disk is full": "free some space on the disk",
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +139,7 @@ _ANY_ROW = "SELECT 1 FROM pictures, contents LIMIT 1"
 
 
 class Store:
-    """An index on the disk.
+    """An index on the disk. Whatever reads or writes its database raises WorkspaceError where SQLite can't.
 
     Args:
       folder: `index-<n>/`.
@@ -150,23 +157,18 @@ class Store:
         self.folder = folder
         self._npy = folder / EMBEDDINGS_NPY
         self.rows = Rows.read(folder)
-        try:
+        with self._told():
             if self._has_journal and not writable:
                 self._roll_back()
             self._database = self._connected("rwc" if writable else "ro")
             if writable:
                 self._database.executescript(_SCHEMA)
             self._database.execute(_ANY_ROW).fetchone()
+            # Before any row is read: what is committed from here on is a change.
+            self._version = self._data_version()
             self._check_rows()
             if writable:
                 self._drop_uncommitted_rows()
-        except (OSError, sqlite3.Error) as error:
-            reason, mend = f"is missing or damaged ({error})", _mend(folder)
-            # What is no database is damaged, whoever was at work on it.
-            if self._has_journal and isinstance(error, sqlite3.OperationalError):
-                reason = f"is being written, or was when cmr.index was stopped, and can't be read now ({error})"
-                mend = f"run cmr.index{shards.flag_of(folder.parent)} again"
-            raise WorkspaceError(f"{folder / GALLERY_SQLITE} {reason}; {mend}") from error
 
     @classmethod
     def create(cls, folder: pathlib.Path, rows: Rows) -> "Store":
@@ -193,20 +195,45 @@ class Store:
         with contextlib.suppress(sqlite3.Error), contextlib.closing(self._connected("rw")) as database:
             database.execute(_ANY_ROW).fetchone()
 
-    def version(self) -> int:
-        """A number that is another one once a writer has committed."""
-        return self._database.execute("PRAGMA data_version").fetchone()[0]
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turns what SQLite or the disk can't do into a WorkspaceError."""
+        try:
+            yield
+        except (OSError, sqlite3.Error) as error:
+            reason, mend = f"is missing or damaged ({error})", _mend(self.folder)
+            not_now = next((_NOT_NOW[said] for said in _NOT_NOW if said in str(error)), "")
+            if not_now:
+                reason, mend = f"can't be used now ({error})", f"{not_now}, and give the same command again"
+            # What is no database is damaged, whoever was at work on it.
+            elif self._has_journal and isinstance(error, sqlite3.OperationalError):
+                reason = f"is being written, or was when cmr.index was stopped, and can't be read now ({error})"
+                mend = f"run cmr.index{shards.flag_of(self.folder.parent)} again"
+            raise WorkspaceError(f"{self.folder / GALLERY_SQLITE} {reason}; {mend}") from error
+
+    def _select(self, sql: str, parameters: Sequence = ()) -> Iterator[tuple]:
+        """Rows of the database, one after the other."""
+        with self._told():
+            yield from self._database.execute(sql, parameters)
+
+    def _first(self, sql: str, parameters: Sequence = ()) -> tuple | None:
+        return next(self._select(sql, parameters), None)
+
+    def has_changed(self) -> bool:
+        """Whether another writer has committed since it was opened."""
+        return self._data_version() != self._version
+
+    def _data_version(self) -> int:
+        return self._first("PRAGMA data_version")[0]
 
     def known(self) -> dict[bytes, Known]:
         """All files by their path below the pictures' folder, as bytes: a name need not be of any encoding."""
-        rows = self._database.execute("SELECT path, size, mtime_ns, sha256, state, reason FROM pictures")
+        rows = self._select("SELECT path, size, mtime_ns, sha256, state, reason FROM pictures")
         return {path: Known(*rest) for path, *rest in rows}
 
     def known_file(self, path: bytes) -> Known | None:
         """What is known of one file."""
-        row = self._database.execute(
-            "SELECT size, mtime_ns, sha256, state, reason FROM pictures WHERE path = ?", (path,)
-        ).fetchone()
+        row = self._first("SELECT size, mtime_ns, sha256, state, reason FROM pictures WHERE path = ?", (path,))
         return Known(*row) if row else None
 
     def files(self) -> Iterator[tuple[bytes, Known, int | None]]:
@@ -214,7 +241,7 @@ class Store:
 
         The row is None where the file could not be read.
         """
-        rows = self._database.execute(
+        rows = self._select(
             "SELECT path, size, mtime_ns, pictures.sha256, state, reason, row FROM pictures "
             "LEFT JOIN contents ON contents.sha256 = pictures.sha256 ORDER BY path"
         )
@@ -227,8 +254,8 @@ class Store:
           uint64 `[any]` and int64 `[any]`.
         """
         ends, rows = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)]
-        cursor = self._database.execute("SELECT substr(sha256, -8), row FROM contents WHERE is_shown")
-        while block := cursor.fetchmany(_CONTENTS_AT_ONCE):
+        contents = self._select("SELECT substr(sha256, -8), row FROM contents WHERE is_shown")
+        while block := list(itertools.islice(contents, _CONTENTS_AT_ONCE)):
             texts, numbers = zip(*block, strict=True)
             ends.append(np.frombuffer(b"".join(texts), np.uint64))
             rows.append(np.array(numbers, np.int64))
@@ -236,11 +263,11 @@ class Store:
 
     def holds_content(self, sha256: bytes) -> bool:
         """Whether a content has a row, be there a file of it or not."""
-        return self._database.execute("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)).fetchone() is not None
+        return self._first("SELECT 1 FROM contents WHERE sha256 = ?", (sha256,)) is not None
 
     def rows_of_contents(self) -> dict[bytes, int]:
         """SHA-256 of a content -> its row in the embeddings."""
-        return dict(self._database.execute("SELECT sha256, row FROM contents"))
+        return dict(self._select("SELECT sha256, row FROM contents"))
 
     def commit(
         self,
@@ -258,7 +285,7 @@ class Store:
         first = self.num_rows()
         if new_contents:
             self._append(first, embeddings)
-        with self._database:
+        with self._told(), self._database:
             self._database.executemany(
                 "INSERT INTO contents VALUES (?, ?, 0)",
                 ((content, first + place) for place, content in enumerate(new_contents)),
@@ -277,24 +304,24 @@ class Store:
 
     def num_rows(self) -> int:
         """Embeddings that are committed."""
-        return self._database.execute("SELECT COALESCE(MAX(row) + 1, 0) FROM contents").fetchone()[0]
+        return self._first("SELECT COALESCE(MAX(row) + 1, 0) FROM contents")[0]
 
     def hidden_rows(self) -> np.ndarray:
         """Rows whose content no file has any more: `[any]` int64."""
-        rows = self._database.execute("SELECT row FROM contents WHERE NOT is_shown").fetchall()
-        return np.array(rows, np.int64).reshape(-1)
+        rows = self._select("SELECT row FROM contents WHERE NOT is_shown")
+        return np.array([*rows], np.int64).reshape(-1)
 
     def count(self, state: str) -> int:
         """Files in a state."""
-        return self._database.execute("SELECT COUNT(*) FROM pictures WHERE state = ?", (state,)).fetchone()[0]
+        return self._first("SELECT COUNT(*) FROM pictures WHERE state = ?", (state,))[0]
 
     def count_files(self) -> int:
         """Files in any state."""
-        return self._database.execute("SELECT COUNT(*) FROM pictures").fetchone()[0]
+        return self._first("SELECT COUNT(*) FROM pictures")[0]
 
     def paths_of_row(self, row: int) -> list[bytes]:
         """The files whose content has this row, sorted."""
-        rows = self._database.execute(
+        rows = self._select(
             "SELECT path FROM pictures WHERE state = ? AND sha256 = (SELECT sha256 FROM contents WHERE row = ?) "
             "ORDER BY path",
             (INDEXED, row),
@@ -303,11 +330,11 @@ class Store:
 
     def content_of_row(self, row: int) -> bytes:
         """SHA-256 of the content that a row embeds."""
-        return self._database.execute("SELECT sha256 FROM contents WHERE row = ?", (row,)).fetchone()[0]
+        return self._first("SELECT sha256 FROM contents WHERE row = ?", (row,))[0]
 
     def row_of_content(self, sha256: bytes) -> int | None:
         """The row of a content; None where no file has it."""
-        row = self._database.execute("SELECT row FROM contents WHERE sha256 = ? AND is_shown", (sha256,)).fetchone()
+        row = self._first("SELECT row FROM contents WHERE sha256 = ? AND is_shown", (sha256,))
         return row[0] if row else None
 
     def embeddings(self) -> np.ndarray:

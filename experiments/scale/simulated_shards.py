@@ -5,6 +5,7 @@ shards does, once: see `cmr.gallery.sharded_rows`.
 """
 
 import io
+import itertools
 import pathlib
 
 import numpy as np
@@ -87,7 +88,8 @@ def search_shards(folder: pathlib.Path, num_queries: int, count: int) -> Searche
     def best(query: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         scores = rows.similarities(query[None])[:, 0]
         # As long as paths, and in the order of the rows of the one file.
-        return scores, rows.best(scores, TOP, lambda row: b"%020d.jpg" % number_of(row))
+        order = rows.in_order(scores, TOP, lambda row: b"%020d.jpg" % number_of(row))
+        return scores, np.fromiter(itertools.islice(order, TOP), np.int64)
 
     return simulated_gallery.timed(_mapped(folder / _ONE), num_queries, best, number_of)
 

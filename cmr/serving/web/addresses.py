@@ -12,7 +12,8 @@ from cmr.gallery import nearest_sentences
 # A sentence of the data sets has 80 letters at most; this is a paragraph.
 _MAX_TEXT = 1000
 _MAX_PICTURES = 20
-_MAX_OFFSET = 10**9
+# Further down nobody looks, and each result that is left out costs a look at its file.
+_MAX_OFFSET = 5000
 
 
 class Params(Protocol):
@@ -138,9 +139,21 @@ def offset(params: Params) -> int:
     """How many first results are left out.
 
     Raises:
-      ConfigError: it is no number.
+      ConfigError: it is no number, or too far down.
     """
     return number(params, "offset", 0, 0, _MAX_OFFSET)
+
+
+def next_offset(offset: int, top: int, count: int) -> int | None:
+    """The offset of the next page; None where there is none, or it would be too far down.
+
+    Args:
+      offset: of this page.
+      top: results of a page at most.
+      count: results of this one.
+    """
+    following = offset + top
+    return following if count == top and following <= _MAX_OFFSET else None
 
 
 def as_query(sentence: str) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator
 
 from cmr.errors import WorkspaceError
 from cmr.gallery.searching import Gallery
@@ -21,7 +21,6 @@ class _Opened:
     """A state of the gallery, which is closed when nobody searches it any more."""
 
     gallery: Gallery
-    state: Hashable
     users: int = 0
 
 
@@ -29,13 +28,13 @@ class LiveGallery:
     """A gallery for many threads, opened anew when it has changed.
 
     Args:
-      gallery: the gallery as it is now.
+      gallery: the gallery as it was opened, be it a while ago.
     """
 
     def __init__(self, gallery: Gallery):
         self._place, self._checksum = gallery.place, gallery.description.model_checksum
         self._lock = threading.Lock()
-        self._opened = _Opened(gallery, gallery.state())
+        self._opened = _Opened(gallery)
         # Of the last look, where it was at shards.
         self._looked, self._seconds = time.monotonic(), 0.0
         self._has_other_model = False
@@ -77,17 +76,22 @@ class LiveGallery:
         before = self._opened
         # A gallery that is damaged or gone is searched as it was.
         with contextlib.suppress(WorkspaceError):
-            # Not the state that was seen before it was opened: what is committed in between would be missed.
-            state = before.gallery.state()
-            if state == before.state:
+            if not self._needs_opening(before.gallery):
                 return
             gallery = Gallery.open(self._place.pictures, self._place.folder)
             self._has_other_model = gallery.description.model_checksum != self._checksum
             if self._has_other_model:
                 gallery.close()
                 return
-            self._opened = _Opened(gallery, gallery.state())
+            self._opened = _Opened(gallery)
             self._close_unused(before)
+
+    def _needs_opening(self, gallery: Gallery) -> bool:
+        try:
+            return gallery.has_changed()
+        except WorkspaceError:
+            # Half a commit of a writer that was killed hides the rows until the next opening takes it back.
+            return True
 
     def _close_unused(self, opened: _Opened) -> None:
         if opened is not self._opened and not opened.users:

@@ -12,7 +12,7 @@ import numpy as np
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 
 from cmr.errors import CmrError
 from cmr.gallery import answers, nearest_sentences
@@ -103,7 +103,7 @@ def search(request: Request) -> Response:
             results=results,
             cards=_cards(site, gallery, results.answer.hits, results.sentences),
             offset=offset,
-            more=_more(results.answer.hits, query.address("/", offset=offset + _PAGE)),
+            more=_more(results.answer.hits, query, offset),
         )
 
 
@@ -117,13 +117,14 @@ def _at_random(site: Site, gallery: Gallery, seed: int, offset: int) -> Response
         "search.html.jinja",
         cards=_cards(site, gallery, hits, site.sentences(gallery, [hit.row for hit in hits])),
         offset=offset,
-        more=_more(hits, WebQuery().address("/", seed=seed, offset=offset + _PAGE)),
+        more=_more(hits, WebQuery(), offset, seed),
         examples=_examples(site, seed),
     )
 
 
-def _more(hits: Sequence[Hit], address: str) -> str:
-    return address if len(hits) == _PAGE else ""
+def _more(hits: Sequence[Hit], query: WebQuery, offset: int, seed: int | None = None) -> str:
+    following = addresses.next_offset(offset, _PAGE, len(hits))
+    return query.address("/", seed=seed, offset=following) if following else ""
 
 
 def _examples(site: Site, seed: int) -> list[str]:
@@ -178,15 +179,19 @@ def model(request: Request) -> Response:
 
 
 def failed(request: Request, sentence: str, code: int) -> Response:
-    """A page that says what is wrong, with what was asked still in the box."""
+    """A page that says what is wrong, with what was asked still in the box; the sentence alone without a gallery."""
     site = site_of(request)
     try:
         query = WebQuery.read(request.query_params)
     except CmrError:
         query = WebQuery()
-    with site.live.opened() as gallery:
-        examples = _examples(site, secrets.randbelow(_MAX_SEED))
-        response = _render(site, gallery, "search.html.jinja", query=query, error=sentence, examples=examples)
+    try:
+        with site.live.opened() as gallery:
+            examples = _examples(site, secrets.randbelow(_MAX_SEED))
+            response = _render(site, gallery, "search.html.jinja", query=query, error=sentence, examples=examples)
+    except (CmrError, OSError):
+        # What is wrong may be what every page is made of.
+        return PlainTextResponse(f"{sentence}\n", code)
     response.status_code = code
     return response
 

@@ -23,6 +23,17 @@ def test_the_best_are_those_of_a_stable_sort(scores, count):
     assert similarity.best(array, count).tolist() == by_hand[:count]
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    scores=st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.25, 0.5, 1.0, -np.inf]), max_size=30),
+    count=st.integers(1, 4),
+)
+def test_an_order_is_that_of_the_best_however_many_are_taken(scores, count):
+    array = np.array(scores, np.float32)
+
+    assert list(similarity.in_order(array, count)) == similarity.best(array, 30).tolist()
+
+
 @pytest.mark.parametrize("dtype", ["float16", "float32"])
 @pytest.mark.parametrize("dim", [3, 16, 64])
 def test_blocks_give_what_one_product_gives(monkeypatch, dtype, dim):
@@ -83,6 +94,22 @@ def test_pages_follow_each_other_without_gap_or_overlap(tmp_path):
 
     assert len(whole) == 19
     assert pages == whole
+
+
+def test_many_missing_files_and_a_far_page_are_few_looks_at_all_scores(tmp_path, monkeypatch):
+    rows = np.random.default_rng(0).standard_normal((400, 4)).astype(np.float32)
+    opened, query = written_galleries.write(tmp_path, rows), np.ones(4, np.float32)
+    whole = opened.search(query, top=400)
+    for hit in whole[:200]:
+        hit.path.unlink()
+    looks, best = [], similarity.best
+    monkeypatch.setattr(similarity, "best", lambda *arguments: looks.append(arguments) or best(*arguments))
+
+    hits = opened.search(query, top=5, skip=100)
+
+    assert [hit.row for hit in hits] == [hit.row for hit in whole[300:305]]
+    assert [hit.rank for hit in hits] == [101, 102, 103, 104, 105]
+    assert len(looks) == 2
 
 
 def test_more_results_than_pictures_are_all_pictures(tmp_path):

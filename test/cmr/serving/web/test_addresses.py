@@ -66,6 +66,13 @@ def test_a_number_is_within_its_range_or_refused(given):
         addresses.number(QueryParams([("top", given)]), "top", 5, 1, 10)
 
 
+def test_the_next_page_follows_a_whole_one_down_to_the_bound():
+    assert addresses.next_offset(36, top=36, count=36) == 72
+    assert addresses.next_offset(36, top=36, count=35) is None
+    assert addresses.next_offset(4999, top=1, count=1) == 5000
+    assert addresses.next_offset(5000, top=1, count=1) is None
+
+
 def test_a_number_that_is_left_out_is_the_default():
     assert addresses.number(QueryParams(), "top", 5, 1, 10) == 5
     assert addresses.number(QueryParams("top=7"), "top", 5, 1, 10) == 7
