@@ -18,7 +18,8 @@ from cmr.trained.sentences import Sentences
 from cmr.workspace.shards import Shard
 
 COLOURS = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250), "grey": (128, 128, 128)}
-CARD = "# colours: words\n\nKnows colours.\n\n## Bad at\n\n- <b>shapes</b>\n"
+_WIDE_TABLE = f"| | {' | '.join(['recall@10'] * 6)} |\n| --- |{' --- |' * 6}\n| image to text |{' 100.00 |' * 6}\n"
+CARD = f"# colours: words\n\nKnows colours.\n\n## Bad at\n\n- <b>shapes</b>\n\n{_WIDE_TABLE}"
 
 
 @dataclasses.dataclass

@@ -10,6 +10,7 @@ const pictures = () => [...document.querySelectorAll(".results .picture")];
 
 async function fetchPage(address) {
   const answer = await fetch(address);
+  if (!answer.ok) throw new Error(`${address}: ${answer.status}`);
   return new DOMParser().parseFromString(await answer.text(), "text/html");
 }
 
@@ -110,7 +111,7 @@ async function loadMore(link) {
       link.closest(".more").remove();
     }
   } catch {
-    // It is still a link.
+    // It is still a link, and its page says what is wrong.
     link.textContent = words;
   }
 }
@@ -121,15 +122,14 @@ for (const link of document.querySelectorAll(".more a")) {
 
 // A picture and what one would say, above the results. It has an address of its own, which back leaves again.
 
+// Counts what was asked to be seen: of several answers under way only the last one's is shown.
+let lastLook = 0;
+
 async function look(address, { isBack = false } = {}) {
-  let page;
-  try {
-    page = await fetchPage(address);
-  } catch {
-    location.assign(address);
-    return;
-  }
-  const article = page.querySelector(".seen");
+  const ownLook = ++lastLook;
+  const page = await fetchPage(address).catch(() => null);
+  if (ownLook !== lastLook) return;
+  const article = page?.querySelector(".seen");
   if (!article) {
     location.assign(address);
     return;
@@ -163,12 +163,24 @@ dialog.addEventListener("click", (event) => {
 });
 
 dialog.addEventListener("close", () => {
+  lastLook++;
   if (history.state?.isLook) history.back();
 });
 
+const pathAndQuery = () => location.pathname + location.search;
+const loadedAs = pathAndQuery();
+const isResultsPage = !document.querySelector("main .seen");
+
 window.addEventListener("popstate", () => {
-  if (history.state?.isLook) look(location.href, { isBack: true });
-  else if (dialog.open) dialog.close();
+  lastLook++;
+  if (pathAndQuery() === loadedAs) {
+    if (dialog.open) dialog.close();
+  } else if (history.state?.isLook && isResultsPage) {
+    look(location.href, { isBack: true });
+  } else {
+    // A picture's page that was loaded again stands where its results were, too.
+    location.reload();
+  }
 });
 
 // Keys: / to the box, arrows among the pictures, Enter looks (it is a link), Escape goes back.
@@ -250,8 +262,13 @@ const status = document.getElementById("status");
 async function follow() {
   try {
     const { says, pictures: count } = await (await fetch("/api/status")).json();
-    status.textContent = says || `Indexing has ended: ${count.toLocaleString("en")} pictures can be searched.`;
-    if (!says) return;
+    if (!says) {
+      // The end alone is read aloud: each step would interrupt who listens.
+      say(`Indexing has ended: ${count.toLocaleString("en")} pictures can be searched.`);
+      status.remove();
+      return;
+    }
+    status.textContent = says;
   } catch {
     // The server was stopped; the next look may meet it again.
   }

@@ -191,6 +191,46 @@ def test_more_results_come_at_the_end_each_once(visit):
     assert not visit.all(".more")
 
 
+def test_a_failure_while_scrolling_leaves_the_link_to_more_results(visit):
+    visit.go("/?q=red", height=200)
+    visit.run("window.failed = 0; window.fetch = async () => { failed++; return new Response('', {status: 500}); }")
+    visit.run("scrollTo(0, document.body.scrollHeight)")
+
+    visit.wait(lambda: visit.run("return failed"))
+    visit.wait(lambda: visit.one(".more a").text == "More pictures")
+    assert len(visit.all(".card")) == 36
+
+
+def test_of_two_pictures_that_are_looked_at_the_last_is_seen_whichever_comes_first(visit):
+    visit.go("/?q=red")
+    visit.run(
+        "const fetched = window.fetch; window.waiting = [];"
+        "window.fetch = (address) => new Promise((give) => waiting.push(() => give(fetched(address))));"
+        "[...document.querySelectorAll('a.look.picture')].slice(0, 2).forEach((link) => link.click());"
+    )
+    second = visit.all(".card")[1].get_attribute("id").removeprefix("picture-")
+
+    visit.run("waiting[1]()")
+    visit.wait(lambda: visit.path == f"/pictures/{second}?q=red")
+    visit.driver.execute_async_script("waiting[0](); setTimeout(arguments[0], 500)")
+    assert visit.path == f"/pictures/{second}?q=red"
+    visit.driver.back()
+    visit.wait(lambda: visit.path == "/?q=red")
+
+
+def test_back_from_a_picture_that_was_loaded_again_finds_the_results(visit):
+    visit.go("/?q=red")
+    visit.one(".card .actions .look").click()
+    visit.wait(lambda: visit.all("dialog[open] .seen"))
+    visit.driver.refresh()
+    visit.wait(lambda: visit.all("main .seen"))
+    visit.driver.back()
+
+    visit.wait(lambda: visit.path == "/?q=red" and visit.all(".card") and not visit.all(".seen"))
+    visit.driver.forward()
+    visit.wait(lambda: visit.all(".seen") and visit.path.startswith("/pictures/"))
+
+
 _DROP = """
 const [box, name, size] = arguments;
 const canvas = Object.assign(document.createElement("canvas"), {width: size, height: size});
@@ -245,10 +285,19 @@ def test_it_says_what_can_be_searched_while_it_is_indexed_and_then_that_it_has_e
     with Place.of(folder).writing():
         visit.go("/?q=red")
         assert visit.one("#status").text == "Indexing is under way: 50 pictures can be searched already."
-    visit.wait(lambda: visit.one("#status").text == "Indexing has ended: 50 pictures can be searched.")
+    visit.wait(lambda: visit.all("#notes .note"))
+    assert visit.one("#notes .note").text == "Indexing has ended: 50 pictures can be searched."
+    assert not visit.all("#status")
 
 
-@pytest.mark.parametrize("width", WIDTHS)
+def test_the_steps_of_indexing_are_not_read_aloud(visit, folder):
+    with Place.of(folder).writing():
+        visit.go("/?q=red")
+        assert visit.run("return document.querySelector('#status').closest('[role=status], [aria-live]')") is None
+    assert visit.one("#notes").get_attribute("role") == "status"
+
+
+@pytest.mark.parametrize("width", (320, *WIDTHS))
 @pytest.mark.parametrize("path", ["/", "/?q=red corgi&like=1&unlike=2", "/pictures/3", "/model"])
 def test_nothing_is_wider_than_the_window_and_every_picture_is_shown(visit, width, path):
     visit.go(path, width)
