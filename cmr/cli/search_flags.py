@@ -142,8 +142,8 @@ def serve_flags() -> None:
     flags.DEFINE_integer(
         "max_upload_pixels",
         64_000_000,
-        "Pixels of such a picture: a file of few bytes can hold very many. Most take 4 bytes a pixel while they are "
-        "read.",
+        "Pixels of such a picture, or of several in one request together: a file of few bytes can hold very many. Most "
+        "take 4 bytes a pixel while they are read.",
         lower_bound=1,
         upper_bound=config.MAX_PIXELS,
     )

@@ -45,7 +45,8 @@ def parse(words: Sequence[str], opens_files: bool = True) -> list[Term]:
     Args:
       words: the command's arguments. `+` and `-` stand alone; what is between them is the path of a picture, or a
         sentence, whose words may be arguments of their own.
-      opens_files: False takes every path for a sentence: a stranger's query must not touch files.
+      opens_files: False takes every path for a sentence: a stranger's query must not touch files. A stranger is told of
+        no command either.
 
     Raises:
       ConfigError: there is nothing between two signs.
@@ -63,7 +64,9 @@ def parse(words: Sequence[str], opens_files: bool = True) -> list[Term]:
             raise ConfigError('the query has a + or - with nothing behind it; write "a beach" + ./dog.jpg - people')
         sign, held = (1 if word == "+" else -1), []
     if not terms:
-        raise ConfigError('say what to look for: python -m cmr.search "a dog runs along the sea" --pictures=FOLDER')
+        example = '"a dog runs along the sea"'
+        command = f"python -m cmr.search {example} --pictures=FOLDER"
+        raise ConfigError(f"say what to look for: {command if opens_files else example}")
     return terms
 
 
@@ -80,6 +83,19 @@ def _term(sign: int, text: str) -> Term:
 def unknown_words(terms: Sequence[Term], retriever: Retriever) -> list[str]:
     """The words of a query that the model never learnt, each once."""
     return list(dict.fromkeys(word for term in terms for word in retriever.unknown_words(term.sentence)))
+
+
+def check_heard(sentence: str, retriever: Retriever) -> None:
+    """Refuses a sentence whose vector would say nothing.
+
+    Raises:
+      ConfigError: the model knows no word of it.
+    """
+    if retriever.hears_nothing(sentence):
+        raise ConfigError(
+            f"none of the words of {sentence!r} is among the model's {retriever.num_words:,}, so there is nothing to "
+            "search by; use words of its training sentences"
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -108,11 +124,8 @@ def embed(terms: Sequence[Term], retriever: Retriever) -> EmbeddedQuery:
       DataError: a picture can't be read.
     """
     for term in terms:
-        if _is_sentence(term) and retriever.hears_nothing(term.sentence):
-            raise ConfigError(
-                f"none of the words of {term.sentence!r} is among the model's {retriever.num_words:,}, so there is "
-                "nothing to search by; use words of its training sentences"
-            )
+        if _is_sentence(term):
+            check_heard(term.sentence, retriever)
     vectors = np.empty((len(terms), retriever.dim), np.float32)
     sentences = [place for place, term in enumerate(terms) if _is_sentence(term)]
     pictures = [place for place, term in enumerate(terms) if term.picture is not None]

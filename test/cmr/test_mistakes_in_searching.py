@@ -35,7 +35,7 @@ MISTAKES = {
     ),
     "a damaged gallery to index": ("index", ["{damaged}", "--model={model}"], "gallery.json is not JSON"),
     "rows of another kind": ("index", ["{empty}", "--model={model}", "--rows_dtype=int8"], "float16"),
-    "no query": ("search", [], "say what to look for"),
+    "no query": ("search", [], "say what to look for: python -m cmr.search"),
     "nothing behind a sign": ("search", ["a dog", "+"], "nothing behind it"),
     "two signs": ("search", ["a dog", "+", "-", "a cat"], "nothing behind it"),
     "no such picture": ("search", ["./missing.jpg"], "./missing.jpg is no picture file"),

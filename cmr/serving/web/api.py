@@ -4,7 +4,7 @@ GET  /api/search?q=&like=&unlike=&top=&offset=    words, and rows of the gallery
 POST /api/search                                  a form with a picture as `picture`, and any of these
 GET  /api/similar/{row}?top=&offset=              pictures like one of the gallery
 GET  /api/sentences/{row}?top=                    the nearest sentences of a picture, and the captioner's own
-GET  /api/embed?q=&q=                             unit vectors of sentences; POST takes a form with pictures too
+GET  /api/embed?q=&q=                             unit vectors of sentences; POST takes a form with a few pictures too
 GET  /api/status                                  the gallery and its model
 """
 
@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cmr.gallery import answers
+from cmr.gallery import answers, queries
 from cmr.gallery.searching import Gallery
 from cmr.serving.web import addresses, pictures, rows, uploads
 from cmr.serving.web.addresses import Params, WebQuery
@@ -53,7 +53,7 @@ def _search(site: Site, query: WebQuery, params: Params, contents: list[bytes] =
             raise HTTPException(400, "say what to look for: /api/search?q=a dog runs along the sea")
         results = site.search(gallery, query, top, offset)
         answer = results.answer
-        is_last = len(answer.hits) < top
+        following = addresses.next_offset(offset, top, len(answer.hits))
         return _json(
             {
                 "query": query.address("/api/search"),
@@ -62,7 +62,7 @@ def _search(site: Site, query: WebQuery, params: Params, contents: list[bytes] =
                 "seconds": results.seconds,
                 "stands_out": answer.stands_out,
                 "results": _results(gallery, results),
-                "next": None if is_last else query.address("/api/search", top=top, offset=offset + top),
+                "next": query.address("/api/search", top=top, offset=following) if following else None,
             }
         )
 
@@ -112,8 +112,10 @@ def _embed(site: Site, params: Params | FormData, contents: list[bytes] = ()) ->
     if not 1 <= len(given) + len(contents) <= _MAX_EMBEDDED:
         raise HTTPException(400, f"give 1 to {_MAX_EMBEDDED} sentences as q, or pictures as picture in a form")
     retriever = site.retriever
+    for sentence in given:
+        queries.check_heard(sentence, retriever)
     vectors = retriever.embed_sentences(given).tolist() if given else []
-    vectors += [site.uploads.take(content).embedding.tolist() for content in contents]
+    vectors += [upload.embedding.tolist() for upload in site.uploads.take_all(contents)]
     return _json(
         {
             "model_checksum": retriever.parts.checksum,
@@ -152,6 +154,11 @@ def _json(value: dict) -> Response:
     # ensure_ascii: a name may hold what UTF-8 has not; and "<" is no markup, should a browser take it for some.
     text = json.dumps(value).replace("<", "\\u003c")
     return Response(f"{text}\n", media_type="application/json")
+
+
+def is_asked(path: str) -> bool:
+    """Whether an address is one of these, whose errors programs read."""
+    return path.startswith("/api/")
 
 
 def error(sentence: str, code: int) -> Response:

@@ -94,5 +94,4 @@ def _broken(request: Request, error: Exception) -> Response:
 
 
 def _says(request: Request, sentence: str, code: int) -> Response:
-    is_api = request.url.path.startswith("/api/")
-    return api.error(sentence, code) if is_api else pages.failed(request, sentence, code)
+    return api.error(sentence, code) if api.is_asked(request.url.path) else pages.failed(request, sentence, code)

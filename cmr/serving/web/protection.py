@@ -6,8 +6,10 @@ from collections.abc import Collection, Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from cmr.serving.web import api
 
 _HEADERS = {
     # Nothing from elsewhere, no script or style within the page, and no page around it.
@@ -55,7 +57,7 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope["method"], Headers(scope=scope))
-        answering = PlainTextResponse(f"{refusal}\n", 403) if refusal else self._app
+        answering = _refused(scope["path"], refusal) if refusal else self._app
         await answering(scope, receive, send_with_headers)
 
     def _refusal(self, method: str, headers: Headers) -> str:
@@ -66,6 +68,11 @@ class Guard:
         if method not in ("GET", "HEAD") and origin is not None and origin.partition("://")[2].lower() != host.lower():
             return "a page of another site may not send this"
         return ""
+
+
+def _refused(path: str, sentence: str) -> Response:
+    # A page of the site would show a stranger what is in it.
+    return api.error(sentence, 403) if api.is_asked(path) else PlainTextResponse(f"{sentence}\n", 403)
 
 
 def is_name_of(host: str, names: Collection[str]) -> bool:

@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import hashlib
 import threading
+from collections.abc import Sequence
 
 import numpy as np
 from starlette.datastructures import FormData, UploadFile
@@ -13,6 +14,9 @@ from starlette.requests import Request
 from cmr.gallery import thumbnails
 from cmr.pictures import files
 from cmr.trained.retriever import Retriever
+
+# Of one request: each is decoded and goes through the model.
+_MAX_AT_ONCE = 8
 
 # Of each the embedding and a small copy are kept, some 50 KB.
 _REMEMBERED = 200
@@ -80,6 +84,23 @@ class Uploads:
             while len(self._kept) > _REMEMBERED:
                 self._kept.popitem(last=False)
         return upload
+
+    def take_all(self, contents: Sequence[bytes]) -> list[Upload]:
+        """Embeds the pictures of one request, which together may have as many pixels as one alone.
+
+        Raises:
+          DataError: one can't be read.
+          HTTPException: they are too many or too large.
+        """
+        headers = [files.read_header(content) for content in contents[: _MAX_AT_ONCE + 1]]
+        pixels = sum(header.width * header.height for header in headers)
+        if len(headers) > _MAX_AT_ONCE or pixels > self._max_pixels:
+            raise HTTPException(
+                413,
+                f"this server takes {_MAX_AT_ONCE} pictures at once at most, of {self._max_pixels:,} pixels together; "
+                "send fewer, or reduce them",
+            )
+        return [self.take(content) for content in contents]
 
     def get(self, key: str) -> Upload | None:
         """A picture that is still remembered."""

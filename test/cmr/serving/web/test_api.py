@@ -154,6 +154,25 @@ def test_sentences_and_pictures_are_embedded_as_the_model_embeds_them(client, si
     np.testing.assert_allclose(by_form["embeddings"][1], site.retriever.embed_pictures([png("red")])[0], atol=1e-6)
 
 
+@pytest.mark.parametrize(("count", "size"), [(9, (1, 1)), (2, (300, 200))])
+def test_pictures_that_are_many_or_large_together_are_not_embedded(client, monkeypatch, count, size):
+    monkeypatch.setattr("cmr.pictures.files._upright_rgb", None)
+    files = [("picture", ("a.png", png((number, 0, 0), size))) for number in range(count)]
+
+    answer = client.post("/api/embed", files=files)
+
+    assert answer.status_code == 413
+    assert answer.json() == {
+        "error": "this server takes 8 pictures at once at most, of 100,000 pixels together; send fewer, or reduce them"
+    }
+
+
+def test_a_few_pictures_are_embedded_at_once(client):
+    files = [("picture", ("a.png", png((number, 0, 0)))) for number in range(8)]
+
+    assert len(client.post("/api/embed", files=files).json()["embeddings"]) == 8
+
+
 def test_status_tells_the_gallery_and_its_model(client):
     status = client.get("/api/status").json()
 
@@ -182,11 +201,13 @@ ERRORS = {
     "/api/search": (400, "say what to look for"),
     "/api/search?q=": (400, "say what to look for"),
     "/api/search?q=corgi zebra": (400, "none of the words of 'corgi zebra' is among the model's 4"),
+    "/api/search?q=%2B": (400, 'say what to look for: "a dog runs along the sea"'),
     "/api/search?q=red -": (400, "nothing behind it"),
     "/api/search?q=red - red": (400, "cancel each other out"),
     "/api/search?q=red&top=0": (400, "top=0 is not a whole number from 1 to 500"),
     "/api/search?q=red&top=ten": (400, "top=ten is not"),
     "/api/search?q=red&offset=-1": (400, "offset=-1 is not"),
+    "/api/search?q=red&offset=5001": (400, "offset=5001 is not a whole number from 0 to 5,000"),
     "/api/search?like=99": (404, "the gallery has no picture 99"),
     "/api/search?like=dog": (400, "dog is no picture's number"),
     "/api/search?upload=0123": (404, "no longer has the picture"),
@@ -195,6 +216,8 @@ ERRORS = {
     "/api/similar/dog": (404, "nothing at this address"),
     "/api/sentences/99": (404, "the gallery has no picture 99"),
     "/api/embed": (400, "give 1 to 100 sentences"),
+    "/api/embed?q=": (400, "none of the words of '' is among the model's 4"),
+    "/api/embed?q=red&q=corgi": (400, "none of the words of 'corgi' is among the model's 4"),
     f"/api/embed?q=red&q={'a ' * 501}": (400, "a sentence has 1,002 letters; say it in 1,000 at most"),
     f"/api/similar/{'9' * 5000}": (404, "nothing at this address"),
     "/api/": (404, "nothing at this address"),

@@ -143,6 +143,13 @@ def test_what_is_wrong_stands_under_the_box_and_the_query_stays_in_it(client):
     assert "no longer has the picture" in page(client.get("/?upload=0123"), 404).text
 
 
+def test_a_visitor_is_told_of_no_command(client):
+    text = page(client.get("/?q=%2B"), 400).text
+
+    assert 'Say what to look for: "a dog runs along the sea".' in text
+    assert "python" not in text
+
+
 def test_a_page_of_results_leads_to_the_next_until_the_end(client, monkeypatch):
     monkeypatch.setattr("cmr.serving.web.pages._PAGE", 2)
     met, address = [], "/?q=red"

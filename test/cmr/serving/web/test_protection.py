@@ -37,6 +37,14 @@ def test_only_the_servers_own_names_are_answered(client, host, path):
         assert "this server is not called so" in answer.text
 
 
+def test_programs_are_refused_in_json_and_pages_in_plain_text(client):
+    by_program, by_browser = (client.get(path, headers={"Host": "evil.example.org"}) for path in ("/api/status", "/"))
+
+    assert list(by_program.json()) == ["error"]
+    assert by_program.json()["error"].startswith("this server is not called so")
+    assert by_browser.headers["content-type"] == "text/plain; charset=utf-8"
+
+
 def test_the_host_that_it_listens_on_and_given_names_are_its_names():
     assert protection.server_names("Photos", ["A.example.org"]) == {"localhost", "photos", "a.example.org"}
 
