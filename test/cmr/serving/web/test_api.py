@@ -157,7 +157,7 @@ def test_sentences_and_pictures_are_embedded_as_the_model_embeds_them(client, si
 @pytest.mark.parametrize(("count", "size"), [(9, (1, 1)), (2, (300, 200))])
 def test_pictures_that_are_many_or_large_together_are_not_embedded(client, monkeypatch, count, size):
     monkeypatch.setattr("cmr.pictures.files._upright_rgb", None)
-    files = [("picture", ("a.png", png((number, 0, 0), size))) for number in range(count)]
+    files = [("picture", ("a.png", png((9 + number, 0, 0), size))) for number in range(count)]
 
     answer = client.post("/api/embed", files=files)
 
@@ -168,7 +168,7 @@ def test_pictures_that_are_many_or_large_together_are_not_embedded(client, monke
 
 
 def test_a_few_pictures_are_embedded_at_once(client):
-    files = [("picture", ("a.png", png((number, 0, 0)))) for number in range(8)]
+    files = [("picture", ("a.png", png((9 + number, 0, 0)))) for number in range(8)]
 
     assert len(client.post("/api/embed", files=files).json()["embeddings"]) == 8
 
