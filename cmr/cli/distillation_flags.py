@@ -13,7 +13,8 @@ def distillation_flags() -> None:
         "teachers",
         [],
         "Folders of finished runs of cmr.train on the same sentences, whatever their features and models, with commas "
-        "between them: the run learns also how similar they find a batch's images and sentences, by their mean cosine.",
+        "between them: the run learns also how similar they find a batch's images and sentences, by their mean cosine. "
+        "They stay where they are as long as this run is to go on or to print its table again by this command.",
     )
     flag_kinds.define_float(
         "distillation_weight",

@@ -71,11 +71,6 @@ class PrefixTree:
         within = np.arange(captions.shape[1]) < lengths[:, None]
         return cls(tuple(levels), edges[within], np.concatenate([[0], np.cumsum(lengths)[:-1]]))
 
-    @property
-    def num_nodes(self) -> int:
-        """States that a language model has for all sentences."""
-        return sum(len(level.parent) for level in self.levels)
-
     def sums(self, of_edges: np.ndarray) -> np.ndarray:
         """Adds up over each sentence's words.
 

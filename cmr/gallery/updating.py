@@ -23,6 +23,9 @@ from cmr.workspace.shards import SHARDS, Shard
 # A kill loses at most this much work, and a batch.
 _SECONDS_BETWEEN_COMMITS = 5.0
 
+# A larger commit of files that are gone or back would keep searches waiting: SQLite lets none read while it spills.
+_FILES_A_COMMIT = 2000
+
 
 @dataclasses.dataclass
 class Changes:
@@ -192,10 +195,10 @@ def update(
     hidden = index.hidden_rows()
     changes = find_changes(index, pictures, retriever.max_pixels, on_remark, shard)
     known = index.known()
-    index.commit(
-        [(path, dataclasses.replace(known[path], state=GONE)) for path in changes.gone]
-        + [(path, dataclasses.replace(known[path], state=INDEXED)) for path in changes.returned]
-    )
+    moved = [(path, dataclasses.replace(known[path], state=GONE)) for path in changes.gone]
+    moved += [(path, dataclasses.replace(known[path], state=INDEXED)) for path in changes.returned]
+    for start in range(0, len(moved), _FILES_A_COMMIT):
+        index.commit(moved[start : start + _FILES_A_COMMIT])
     done = Update(
         recognised=len(changes.returned),
         gone=len(changes.gone),

@@ -4,6 +4,7 @@ The file is comma separated with a header, `image,caption` or `image_name,commen
 sentences with a comma into quotes, others don't.
 """
 
+import collections
 import pathlib
 import re
 from collections.abc import Mapping, Sequence
@@ -47,8 +48,8 @@ def read_captions_txt(path: pathlib.Path) -> list[Sentence]:
     if not numbers:
         return raw_dataset.numbered(said)
     ids = [f"{image_id}#{number}" for (image_id, _), number in zip(said, numbers, strict=True)]
-    if len(set(ids)) < len(ids):
-        twice = next(each for number, each in enumerate(ids) if each in ids[:number])
+    twice = next((each for each, count in collections.Counter(ids).items() if count > 1), None)
+    if twice is not None:
         raise DataError(f"{path} has the id {twice} twice; remove one of the two lines")
     return [Sentence(each, image_id, text) for each, (image_id, text) in zip(ids, said, strict=True)]
 

@@ -190,7 +190,7 @@ def _file_name(example: _Example, otherwise: str) -> str:
 def _write_picture(path: pathlib.Path, picture: bytes, before_replacing: Callable[[], None]) -> None:
     # A command that was stopped goes on with what it had written.
     if path.is_file():
-        if path.stat().st_size == len(picture):
+        if path.stat().st_size == len(picture) and path.read_bytes() == picture:
             return
         before_replacing()
     # Not atomic_path, which looks through the folder for leftovers each time: there may be 100,000 pictures in it.

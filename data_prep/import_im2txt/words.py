@@ -43,7 +43,7 @@ def read_word_counts(path: pathlib.Path) -> Im2txtWords:
         counts.append(int(count))
     if f"b'{_START}'" in words:
         # Under Python 3, im2txt's data script writes its words as bytes: b'dog'.
-        words = [ast.literal_eval(word).decode("utf-8") for word in words]
+        words = [_decoded(path, number, word) for number, word in enumerate(words, start=1)]
     missing = [word for word in (_START, _END) if word not in words]
     if missing:
         raise DataError(f"{path} has no line of {missing[0]}; give the word_counts.txt of the checkpoint")
@@ -58,3 +58,13 @@ def read_word_counts(path: pathlib.Path) -> Im2txtWords:
         (0, unknown_count, counts[end], *(counts[number] for number in kept)),
     )
     return Im2txtWords(ours, start, (start, unknown, end, *kept))
+
+
+def _decoded(path: pathlib.Path, number: int, word: str) -> str:
+    """The word of a line that writes it as bytes."""
+    try:
+        return ast.literal_eval(word).decode("utf-8")
+    except (ValueError, SyntaxError, AttributeError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path}, line {number} is no word as bytes, as others are: {word[:60]!r}; fetch the file again"
+        ) from error

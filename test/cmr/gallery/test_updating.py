@@ -19,6 +19,7 @@ from cmr.errors import CmrError, ConfigError, DataError, WorkspaceError
 from cmr.gallery import thumbnails, updating
 from cmr.gallery.place import Place
 from cmr.gallery.searching import Gallery
+from cmr.gallery.store import Store
 from cmr.pictures import files
 
 
@@ -174,6 +175,27 @@ def test_a_search_passes_over_what_it_can_not_look_at(folder, monkeypatch):
     out_of_reach.looks(monkeypatch, folder / "0.png", number=errno.EACCES)
 
     assert set(shown(folder)) == {f"{number}.png" for number in range(1, 6)}
+
+
+def test_many_files_that_are_gone_or_back_are_written_in_commits_of_a_few(folder, tmp_path, monkeypatch):
+    index(folder)
+    (tmp_path / "away").mkdir()
+    for number in range(5):
+        (folder / f"{number}.png").rename(tmp_path / "away" / f"{number}.png")
+    monkeypatch.setattr(updating, "_FILES_A_COMMIT", 2)
+    sizes, commit = [], Store.commit
+    monkeypatch.setattr(
+        Store, "commit", lambda self, files, *others: (sizes.append(len(files)), commit(self, files, *others))
+    )
+
+    gone, _ = index(folder)
+    without = shown(folder)
+    for path in (tmp_path / "away").iterdir():
+        path.rename(folder / path.name)
+    back, _ = index(folder)
+
+    assert (gone.gone, back.recognised, sizes) == (5, 5, [2, 2, 1] * 2)
+    assert (list(without), shown(folder)) == (["5.png"], expected(folder))
 
 
 def test_a_deleted_picture_is_out_of_the_results_before_the_next_update(folder):

@@ -58,6 +58,20 @@ def test_its_own_splits_are_kept_and_pictures_written_as_they_are(tmp_path):
         assert picture.getpixel((0, 0)) == (3, 0, 0)
 
 
+@pytest.mark.parametrize("change", [lambda whole: whole[:-1], lambda whole: whole[:-1] + bytes([whole[-1] ^ 1])])
+def test_a_picture_that_is_another_one_is_written_anew_and_the_others_are_left(tmp_path, change):
+    builder = tiny_builder(tmp_path / "tfds", ("train", "validation", "test"))
+    read_tfds(builder, tmp_path / "images")
+    other, same = (tmp_path / "images" / name for name in ("train3.png", "train2.png"))
+    whole, written = other.read_bytes(), same.stat().st_mtime_ns
+    other.write_bytes(change(whole))
+
+    read_tfds(builder, tmp_path / "images")
+
+    assert other.read_bytes() == whole
+    assert same.stat().st_mtime_ns == written
+
+
 def test_restval_is_left_out_or_joins_training(tmp_path):
     builder = tiny_builder(tmp_path / "tfds", ("train", "val", "test", "restval"))
 

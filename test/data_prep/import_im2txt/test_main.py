@@ -145,6 +145,10 @@ def test_the_real_vocabulary(shared):
         ("<S> 3\n</S> 2\ndog 2\ndog 1\n", "has a word twice"),
         ("<S> 3\n</S> 2\n<end> 1\n", "has a word twice, or one of <pad>"),
         ("", "is empty"),
+        ("b'<S>' 3\nb'</S>' 2\ndog 2\n", "line 3 is no word as bytes, as others are: 'dog'"),
+        ("b'<S>' 3\n12 3\n", "line 2 is no word as bytes"),
+        ("b'<S>' 3\nb'dog 3\n", "line 2 is no word as bytes"),
+        ("b'<S>' 3\nb'\\xff' 3\n", "line 2 is no word as bytes"),
     ],
 )
 def test_a_file_that_is_no_word_counts_is_refused(tmp_path, text, sentence):
