@@ -153,7 +153,7 @@ def _draw(gallery, hits, sentences) -> None:
     from cmr.workspace import atomic_files
 
     path = pathlib.Path(FLAGS.sheet)
-    sheet = contact_sheet.draw(gallery, " ".join(FLAGS.query), hits, sentences)
+    sheet = contact_sheet.draw(gallery, " ".join(FLAGS.query), hits, sentences, FLAGS.max_pixels)
     with atomic_files.atomic_path(path) as temporary:
         sheet.save(temporary, "PNG")
 

@@ -16,11 +16,12 @@ from absl import flags
 
 from cmr import extras
 from cmr.cli import command, search_flags
+from cmr.cli import flags as cmr_flags
 from cmr.errors import ConfigError
 
 FLAGS = flags.FLAGS
 
-GROUPS = (search_flags.served_gallery_flags, search_flags.serve_flags)
+GROUPS = (search_flags.served_gallery_flags, search_flags.serve_flags, cmr_flags.picture_flags)
 
 # More answers at once are no sooner ready, and each holds memory of its own.
 _THREADS_A_CORE = 3
@@ -48,7 +49,7 @@ def main() -> None:
     with listening:
         site = Site(
             LiveGallery(gallery),
-            gallery_model.load(gallery, FLAGS.model),
+            gallery_model.load(gallery, FLAGS.model, FLAGS.max_pixels),
             Limits(int(FLAGS.max_upload_mb * 2**20), FLAGS.max_upload_pixels),
         )
         site.warm()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from PIL import Image, ImageDraw, ImageFont
 
+from cmr.config import MAX_PIXELS
 from cmr.errors import DataError
 from cmr.gallery import nearest_sentences, thumbnails
 from cmr.gallery.searching import Gallery, Hit
@@ -20,7 +21,9 @@ _TITLE = 64
 _BLACK, _GREY, _PALE = (25, 25, 25), (105, 105, 105), (232, 232, 232)
 
 
-def draw(gallery: Gallery, title: str, hits: Sequence[Hit], sentences: Sequence[str] = ()) -> Image.Image:
+def draw(
+    gallery: Gallery, title: str, hits: Sequence[Hit], sentences: Sequence[str] = (), max_pixels: int = MAX_PIXELS
+) -> Image.Image:
     """Draws results.
 
     Args:
@@ -28,6 +31,7 @@ def draw(gallery: Gallery, title: str, hits: Sequence[Hit], sentences: Sequence[
       title: the query.
       hits: the results, in their order.
       sentences: the nearest sentence of each; none where it is empty.
+      max_pixels: as of `thumbnails.thumbnail`.
 
     Returns:
       An RGB picture, five results a row.
@@ -41,7 +45,7 @@ def draw(gallery: Gallery, title: str, hits: Sequence[Hit], sentences: Sequence[
     for place, hit in enumerate(hits):
         left = _GAP + place % columns * (_WIDTH + _GAP)
         top = _TITLE + place // columns * cell
-        picture = _picture(gallery, hit.row)
+        picture = _picture(gallery, hit.row, max_pixels)
         sheet.paste(picture, (left + (_WIDTH - picture.width) // 2, top + (_HEIGHT - picture.height) // 2))
         top += _HEIGHT + 6
         drawing.text((left, top), f"{hit.rank}.  {hit.score:.3f}", fill=_BLACK, font=_font(16))
@@ -55,9 +59,9 @@ def draw(gallery: Gallery, title: str, hits: Sequence[Hit], sentences: Sequence[
     return sheet
 
 
-def _picture(gallery: Gallery, row: int) -> Image.Image:
+def _picture(gallery: Gallery, row: int, max_pixels: int) -> Image.Image:
     try:
-        small = files.read_rgb(thumbnails.thumbnail(gallery, row).jpeg, _WIDTH)
+        small = files.read_rgb(thumbnails.thumbnail(gallery, row, max_pixels).jpeg, _WIDTH)
     except DataError:
         return Image.new("RGB", (_WIDTH, _HEIGHT), _PALE)
     return fitting.fitted(small, (_WIDTH, _HEIGHT), Image.Resampling.LANCZOS)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from PIL import Image
 
+from cmr.config import MAX_PIXELS
 from cmr.errors import DataError
 from cmr.gallery.place import Place
 from cmr.gallery.searching import Gallery
@@ -36,12 +37,13 @@ class Thumbnail:
     is_as_indexed: bool
 
 
-def thumbnail(gallery: Gallery, row: int) -> Thumbnail:
+def thumbnail(gallery: Gallery, row: int, max_pixels: int = MAX_PIXELS) -> Thumbnail:
     """A picture of the gallery, small and upright.
 
     Args:
       gallery: the gallery.
       row: of the picture.
+      max_pixels: as in `pictures.files.read_rgb`, as it was indexed.
 
     Returns:
       The copy. One that shows the indexed content is kept in the gallery's folder, where that can be written.
@@ -56,7 +58,7 @@ def thumbnail(gallery: Gallery, row: int) -> Thumbnail:
         # One that lost its end, as on a disk that failed, is made anew.
         if kept.startswith(_BEGIN) and kept.endswith(_END):
             return Thumbnail(kept, is_as_indexed=True)
-    picture, is_as_indexed = _first_readable(gallery.files_of_row(row), sha256)
+    picture, is_as_indexed = _first_readable(gallery.files_of_row(row), sha256, max_pixels)
     made = Thumbnail(small_jpeg(picture), is_as_indexed)
     if is_as_indexed:
         with contextlib.suppress(OSError), atomic_files.atomic_path(path) as temporary:
@@ -75,13 +77,14 @@ def _path(place: Place, sha256: bytes) -> pathlib.Path:
     return place.thumbnails / f"{sha256.hex()}.jpg"
 
 
-def _first_readable(paths: list[pathlib.Path], sha256: bytes) -> tuple[Image.Image, bool]:
+def _first_readable(paths: list[pathlib.Path], sha256: bytes, max_pixels: int) -> tuple[Image.Image, bool]:
     """The first picture that can be read, and whether it is the content of this SHA-256."""
     failure = DataError("the picture is no longer in the gallery")
     for path in paths:
         try:
             content = path.read_bytes()
-            return files.read_rgb(content, SIZE[0], name=str(path)), hashlib.sha256(content).digest() == sha256
+            picture = files.read_rgb(content, SIZE[0], max_pixels, str(path))
+            return picture, hashlib.sha256(content).digest() == sha256
         except OSError as error:
             failure = DataError(f"{path} can't be read ({error.strerror})")
         except DataError as error:

@@ -33,10 +33,11 @@ _FOR_EVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 def thumbnail(request: Request) -> Response:
     """`/thumbnails/{row}`: a picture, small."""
     row = request.path_params["row"]
-    with site_of(request).live.opened() as gallery:
+    site = site_of(request)
+    with site.live.opened() as gallery:
         rows.check_row(gallery, row)
         try:
-            small = thumbnails.thumbnail(gallery, row)
+            small = thumbnails.thumbnail(gallery, row, site.retriever.max_pixels)
         except DataError as error:
             raise HTTPException(404, f"picture {row} can't be read any more") from error
         is_named = request.query_params.get("v") == version(gallery, row)
@@ -61,14 +62,15 @@ def upload(request: Request) -> Response:
 def original(request: Request) -> Response:
     """`/pictures/{row}/file`: a picture as it is, or as JPEG where browsers don't show its kind."""
     row = request.path_params["row"]
-    with site_of(request).live.opened() as gallery:
+    site = site_of(request)
+    with site.live.opened() as gallery:
         path = rows.file_of(gallery, row)
         name = rows.name_below(gallery)(path).rpartition("/")[2]
     try:
         kind = _SHOWN.get(files.read_header(path).format)
         if kind:
             return FileResponse(path, media_type=kind, filename=name, content_disposition_type="inline")
-        picture = files.read_rgb(path, _SIDE)
+        picture = files.read_rgb(path, _SIDE, site.retriever.max_pixels)
     except DataError as error:
         raise HTTPException(404, f"picture {row} can't be read any more") from error
     picture.thumbnail((_SIDE, _SIDE))

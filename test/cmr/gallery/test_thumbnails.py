@@ -56,6 +56,17 @@ def test_a_picture_of_a_few_pixels_width_is_shown_too(gallery, size):
     assert (abs(np.asarray(sheet).astype(int) - [250, 10, 10]).max(axis=-1) < 40).any()
 
 
+def test_a_picture_is_read_with_the_limit_that_it_was_indexed_with(gallery):
+    with pytest.raises(DataError, match=r"3,000,000|3,000 x 1,000"):
+        thumbnails.thumbnail(gallery, 0, max_pixels=2_999_999)
+    red = gallery.search(np.array([1, 0, 0], np.float32), top=1)
+
+    sheets = [contact_sheet.draw(gallery, "a query", red, max_pixels=pixels) for pixels in (2_999_999, 3_000_000)]
+
+    distances = [abs(np.asarray(sheet).astype(int) - [250, 10, 10]).max(axis=-1) for sheet in sheets]
+    assert [bool((distance < 40).any()) for distance in distances] == [False, True]
+
+
 def test_a_file_that_has_become_another_picture_is_shown_and_not_kept(gallery):
     red = gallery.place.pictures / "0.png"
     as_indexed = red.read_bytes()

@@ -94,3 +94,17 @@ def test_an_upload_is_shown_again_to_who_has_it(client):
 
     assert opened(client.get(f"/uploads/{address.partition('upload=')[2]}")).size == (60, 20)
     assert client.get("/uploads/0000").status_code == 404
+
+
+def test_pictures_are_read_with_the_limit_that_the_model_was_opened_with(folder):
+    retriever = colour_words.ColourWords()
+    client = served_sites.client_of(served_sites.site_of(folder, retriever))
+    row = row_of(client, "red2.tif")
+    addresses = f"/pictures/{row}/file", f"/thumbnails/{row}"
+
+    retriever.max_pixels = 1
+    refused = [client.get(address).status_code for address in addresses]
+    retriever.max_pixels = 1_000_000
+    shown = [client.get(address).status_code for address in addresses]
+
+    assert (refused, shown) == ([404, 404], [200, 200])
