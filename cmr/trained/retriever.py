@@ -243,7 +243,7 @@ class Retriever:
             )
         cnn = self._cnns[input_names.IMAGE_FEATURES]
         features = cnn.features(files.read_crops(picture, cnn.input_size, cnn.crops, self.max_pixels)[None])
-        (sentences,) = decoding.caption_features(Decoder(self._captioner.model), features, config or SearchConfig())
+        (sentences,) = decoding.caption_features(self._decoder, features, config or SearchConfig())
         return decoding.text(sentences[0].words, self._captioner.vocabulary)
 
     def share_with_better_best(self, score: float) -> float:
@@ -254,6 +254,11 @@ class Retriever:
         """
         percentiles = self._best_scores
         return 1.0 - float(np.interp(score, percentiles, np.linspace(0.0, 1.0, len(percentiles))))
+
+    @functools.cached_property
+    def _decoder(self) -> Decoder:
+        # It compiles the captioner, which takes longer than a caption.
+        return Decoder(self._captioner.model)
 
     @functools.cached_property
     def _best_scores(self) -> np.ndarray:
