@@ -122,7 +122,10 @@ class TextPhase(Phase):
             recorder = TextRecorder(run.text_phase_curves, flags_text, "pairs_per_second")
         sentences, left_out = self._sentences
         if self.source and not is_taken_over:
-            print(f"--sentences_from is not read: {run.path} has begun to learn from sentences itself", flush=True)
+            print(
+                f"--sentences_from is not read any more: {run.text_phase.path} holds that phase, or its beginning",
+                flush=True,
+            )
         if is_taken_over:
             print(f"what the text encoder learns first, from sentences, is that of {self.source.path}", flush=True)
         else:
