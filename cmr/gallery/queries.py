@@ -64,9 +64,9 @@ def parse(words: Sequence[str], opens_files: bool = True) -> list[Term]:
             raise ConfigError('the query has a + or - with nothing behind it; write "a beach" + ./dog.jpg - people')
         sign, held = (1 if word == "+" else -1), []
     if not terms:
-        example = '"a dog runs along the sea"'
-        command = f"python -m cmr.search {example} --pictures=FOLDER"
-        raise ConfigError(f"say what to look for: {command if opens_files else example}")
+        if opens_files:
+            raise ConfigError('say what to look for: python -m cmr.search "a dog runs along the sea" --pictures=FOLDER')
+        raise ConfigError('say what to look for: "a dog runs along the sea"')
     return terms
 
 
