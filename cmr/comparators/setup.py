@@ -14,7 +14,7 @@ from cmr.comparators import m_cnn
 from cmr.comparators.members import Members, find_members
 from cmr.comparators.registry import SYSTEMS
 from cmr.comparators.settings import flag_groups
-from cmr.comparators.settings.declared import LIMITS, Settings, unsaid
+from cmr.comparators.settings.declared import LIMITS, Settings, said
 from cmr.comparators.settings.registry import SETTINGS
 from cmr.comparators.system import Given, System
 from cmr.config import ComparatorRunConfig, ComparatorTrainConfig
@@ -109,7 +109,7 @@ class ComparatorSetup:
                 workspace, inputs, values.word_vectors, values.word_vector_dim, values.seed, values.allow_leak
             )
             leak = word_vectors.leak
-        own = {name: value for name, value in dataclasses.asdict(settings).items() if name not in unsaid(settings)}
+        own = said(settings)
         run_config = ComparatorRunConfig(
             dataset=values.dataset,
             system=values.system,

@@ -91,19 +91,19 @@ def _without_hubness(embeddings: Embeddings, of_images: np.ndarray, of_captions:
         )
 
 
-def _corrected_split(
+def _hubness_of_split(
     embeddings: Embeddings, split: Examples, bank: Embeddings | None, scales: Sequence[float], folds: int = 1
-) -> Iterator[Embeddings]:
-    """The same; without a bank each fold of the split is its own."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """As `_hubness_of_both`; without a bank each fold of the split is its own."""
     if bank is not None:
-        return corrected(embeddings, bank, scales)
+        return _hubness_of_both(embeddings, bank, scales)
     of_images, of_captions = (
         np.empty((len(scales), len(side)), np.float32) for side in (embeddings.images, embeddings.captions)
     )
     for images, captions in split.folds(folds):
         fold = Embeddings(embeddings.images[images], embeddings.captions[captions])
         of_images[:, images], of_captions[:, captions] = _hubness_of_both(fold, fold, scales)
-    return _without_hubness(embeddings, of_images, of_captions)
+    return of_images, of_captions
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -149,12 +149,15 @@ def correct_splits(said_of: Callable[[str], Similarities], inputs: Inputs, bank:
       ConfigError: it says scores that are no products of embeddings.
     """
     val, split = check_embeddings(said_of("val")), inputs.split("val")
-    of_scales = _corrected_split(val, split, bank, SCALES)
+    of_images, of_captions = _hubness_of_split(val, split, bank, SCALES)
+    of_scales = _without_hubness(val, of_images, of_captions)
     sums = [encoding.evaluate_embeddings(each, split)[0].sum_of_recalls for each in of_scales]
-    scale = SCALES[int(np.argmax(sums))]
-    (corrected_val,) = _corrected_split(val, split, bank, [scale])
-    (test,) = _corrected_split(said_of("test"), inputs.split("test"), bank, [scale], inputs.test_folds)
-    return CorrectedSplits(corrected_val, test, scale, _note(bank, scale))
+    best = int(np.argmax(sums))
+    (corrected_val,) = _without_hubness(val, of_images[[best]], of_captions[[best]])
+    test = said_of("test")
+    hubs = _hubness_of_split(test, inputs.split("test"), bank, [SCALES[best]], inputs.test_folds)
+    (corrected_test,) = _without_hubness(test, *hubs)
+    return CorrectedSplits(corrected_val, corrected_test, SCALES[best], _note(bank, SCALES[best]))
 
 
 def _note(bank: Embeddings | None, scale: float) -> str:

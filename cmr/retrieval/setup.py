@@ -83,7 +83,13 @@ class RunSetup:
         # Before a linear W_img is trained, which takes minutes.
         inputs.check_splits(("train",))
         order.check_batches(train, inputs.split_sizes()["train"][1])
-        first = _first_weights(values, workspace, inputs, image_features) if begins_with is None else None
+        first = (
+            _first_weights(values, workspace, inputs, image_features)
+            if begins_with is None
+            else _FirstWeights(
+                begins_with.model.text_space_dim, {name: getattr(begins_with, name) for name in _ORIGINS}
+            )
+        )
         ngrams = _ngrams(inputs, values.min_ngram_count) if "ngrams" in values.text_levels else None
         run_config = RunConfig(
             dataset=values.dataset,
@@ -93,7 +99,7 @@ class RunSetup:
                 vgg_dim=inputs.feature_dim(input_names.VGG_FEATURES),
                 image_dim=inputs.feature_dim(input_names.IMAGE_FEATURES),
                 vocabulary_size=len(inputs.vocabulary),
-                text_space_dim=first.text_space_dim if first else begins_with.model.text_space_dim,
+                text_space_dim=first.text_space_dim,
                 num_ngrams=len(ngrams) if ngrams else 0,
             ),
             train=train,
@@ -103,10 +109,9 @@ class RunSetup:
             test_folds=inputs.test_folds,
             ngrams=ngrams.checksum() if ngrams else "",
             train_images=values.train_images,
-            **(first.origins if first else {name: getattr(begins_with, name) for name in _ORIGINS}),
+            **first.origins,
         )
-        text_space, vectors = (first.text_space, first.word_vectors) if first else (None, None)
-        return cls(workspace, inputs, run_config, text_space, ngrams, vectors)
+        return cls(workspace, inputs, run_config, first.text_space, ngrams, first.word_vectors)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,14 +121,14 @@ class _FirstWeights:
     Attributes:
       text_space_dim: of `ModelConfig`.
       origins: what `RunConfig` says of them, by `_ORIGINS`.
-      text_space: as of `RunSetup`.
+      text_space: as of `RunSetup`; None too where it comes with another run's weights.
       word_vectors: likewise.
     """
 
     text_space_dim: int
     origins: dict[str, str]
-    text_space: np.ndarray | None
-    word_vectors: WordVectors | None
+    text_space: np.ndarray | None = None
+    word_vectors: WordVectors | None = None
 
 
 def _first_weights(

@@ -210,8 +210,11 @@ class Run:
         Args:
           flag: that names another folder.
         """
-        parts = "checkpoints", "text", "text/checkpoints", "tensorboard", "teachers/*", "features/*/*"
-        return writer_lock(self.path, parts, flag)
+        parts = (
+            *(self.checkpoints_dir, self.text_phase.path, self.text_phase.checkpoints_dir, self.tensorboard_dir),
+            *(self.teacher_dir("*", "*"), self.tuned_features_dir("*", "*")),
+        )
+        return writer_lock(self.path, tuple(str(part.relative_to(self.path)) for part in parts), flag)
 
     def goes_on_with(self, run_config: Settings) -> bool:
         """Whether the run that the folder holds has come as far as one of these settings would, or less far.

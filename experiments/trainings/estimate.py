@@ -1,6 +1,5 @@
 """What is still to be done costs: hours by finished runs of the same sizes, disk by the files that are written."""
 
-import dataclasses
 import pathlib
 import statistics
 from collections.abc import Hashable, Sequence
@@ -8,7 +7,7 @@ from collections.abc import Hashable, Sequence
 from absl.flags import FlagValues
 
 from cmr.cli import compare_flags
-from cmr.comparators.settings.declared import LIMITS, unsaid
+from cmr.comparators.settings.declared import LIMITS, said
 from cmr.comparators.settings.registry import SETTINGS
 from cmr.config import ComparatorRunConfig, ModelConfig
 from cmr.errors import WorkspaceError
@@ -126,8 +125,7 @@ def _sizes_of_run(config: MeasuredConfig) -> Hashable:
 def _sizes(values: FlagValues) -> Hashable:
     if "system" in values:
         settings = compare_flags.settings_of(values, SETTINGS[values.system])
-        without = {*LIMITS, *unsaid(settings)}
-        own = {name: value for name, value in dataclasses.asdict(settings).items() if name not in without}
+        own = {name: value for name, value in said(settings).items() if name not in LIMITS}
         return values.system, *sorted(own.items()), settings.max_epochs
     sizes = values.model, values.word_dim, values.gru_units, values.bidirectional, values.gru_reset_after
     return *sizes, values.batch_size, values.max_epochs

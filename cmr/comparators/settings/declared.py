@@ -88,6 +88,12 @@ def unsaid(settings: Settings) -> frozenset[str]:
     )
 
 
+def said(settings: Settings) -> dict[str, Any]:
+    """The others with their values, as a run keeps them."""
+    without = unsaid(settings)
+    return {name: value for name, value in dataclasses.asdict(settings).items() if name not in without}
+
+
 @dataclasses.dataclass(frozen=True)
 class NeuralSettings(Settings):
     """What the shared trainer needs; a system's own class has its own values."""

@@ -10,12 +10,11 @@ from cmr.errors import WorkspaceError
 from cmr.gallery import similarity
 from cmr.gallery.searching import Gallery
 
+SCORES = st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.25, 0.5, 1.0, -np.inf]), max_size=30)
+
 
 @settings(max_examples=60, deadline=None)
-@given(
-    scores=st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.25, 0.5, 1.0, -np.inf]), max_size=30),
-    count=st.integers(1, 40),
-)
+@given(scores=SCORES, count=st.integers(1, 40))
 def test_the_best_are_those_of_a_stable_sort(scores, count):
     array = np.array(scores, np.float32)
     by_hand = [row for row in sorted(range(len(scores)), key=lambda row: -scores[row]) if scores[row] > -np.inf]
@@ -24,10 +23,7 @@ def test_the_best_are_those_of_a_stable_sort(scores, count):
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    scores=st.lists(st.sampled_from([-1.0, -0.5, 0.0, 0.25, 0.5, 1.0, -np.inf]), max_size=30),
-    count=st.integers(1, 4),
-)
+@given(scores=SCORES, count=st.integers(1, 4))
 def test_an_order_is_that_of_the_best_however_many_are_taken(scores, count):
     array = np.array(scores, np.float32)
 
